@@ -1,0 +1,174 @@
+#include "attach.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace podweir {
+namespace {
+
+// linux/bpf.h of 6.6; older headers lack them, the kernel decides.
+constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+constexpr uint32_t kBeforeAll = 1U << 3;  // BPF_F_BEFORE without a relative program
+
+// Filters are ours by this handle and by the program's name. Priorities are tried from the first: another filter
+// there may be of a kind that shares its priority with nobody.
+constexpr uint32_t kHandle = 0x7077;
+constexpr uint32_t kLastPriority = 8;
+
+// At the pod's end the pod sends by egress, at the host's end by ingress.
+bool IsEgress(Place place, flow_direction direction) { return (place == Place::kPod) == (direction == FROM_POD); }
+
+bool IsOurs(uint32_t program_id) {
+  Fd program(bpf_prog_get_fd_by_id(program_id));
+  bpf_prog_info info{};
+  uint32_t size = sizeof(info);
+  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return false;
+  return !strncmp(info.name, kDispatcherPrefix, strlen(kDispatcherPrefix));
+}
+
+bpf_tc_hook HookOf(int index, bool egress) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
+  return hook;
+}
+
+// 0 when nothing has our handle at this priority.
+uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t priority) {
+  LIBBPF_OPTS(bpf_tc_opts, query, .handle = kHandle, .priority = priority);
+  return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Attachment>> Attachment::Create(const AttachRequest& request, uint32_t interface_slot,
+                                                       const DispatcherMaps& maps, NamespaceThread& namespaces) {
+  std::unique_ptr<Attachment> attachment(new Attachment(request, namespaces));
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    Result<Fd> program = LoadDispatcher(maps, interface_slot, direction);
+    if (!program.ok()) return program.status;
+    attachment->programs_[direction] = std::move(*program);
+  }
+  attachment->namespace_inode_ = NamespaceInode(request.netns);
+  Status status = namespaces.In(request.netns, [&] { return attachment->AttachInside(); });
+  if (!status.ok()) return status;
+  return attachment;
+}
+
+Attachment::~Attachment() { Unhook(); }
+
+void Attachment::Unhook() {
+  for (Fd& link : links_) link.Close();
+  if (!priorities_[FROM_POD] && !priorities_[TO_POD]) return;
+  // The path may name another namespace by now; in that one there is nothing of ours to undo.
+  if (NamespaceInode(request_.netns) != namespace_inode_) return;
+  namespaces_.In(request_.netns, [this] {
+    DetachClsact();
+    return Status{};
+  });
+}
+
+Status Attachment::AttachInside() {
+  Result<Netlink> netlink = Netlink::Open();
+  if (!netlink.ok()) return netlink.status;
+  Result<std::vector<Link>> links = ListLinks(*netlink);
+  if (!links.ok()) return links.status;
+  for (const Link& link : *links)
+    if (link.name == request_.device) link_ = link;
+  if (!link_.index) return Failed("attach", request_.device, ENODEV);
+  if (!link_.ethernet || link_.loopback) return Failed("attach", request_.device, EMEDIUMTYPE, "not an Ethernet device");
+  if (request_.hook != Hook::kClsact) {
+    Status status = AttachTcx();
+    // EINVAL: a kernel before 6.6 knows no such attach type.
+    if (status.ok() || request_.hook == Hook::kTcx || status.error != EINVAL) return status;
+  }
+  if (request_.hook == Hook::kAuto && request_.place == Place::kHost)
+    return Failed("attach", request_.device, EOPNOTSUPP,
+                  "this kernel has no tcx, and a clsact at the host's end would break the CNI's bandwidth plugin");
+  return AttachClsact();
+}
+
+Status Attachment::AttachTcx() {
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBeforeAll);
+    auto type = IsEgress(request_.place, direction) ? kTcxEgress : kTcxIngress;
+    links_[direction] = Fd(bpf_link_create(programs_[direction].get(), link_.index, type, &options));
+    if (links_[direction].valid()) continue;
+    int error = errno;
+    for (Fd& link : links_) link.Close();
+    return Failed("attach tcx", request_.device, error);
+  }
+  hook_ = Hook::kTcx;
+  return Status{};
+}
+
+Status Attachment::AttachClsact() {
+  bpf_tc_hook both = HookOf(link_.index, false);
+  both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+  int error = bpf_tc_hook_create(&both);
+  created_clsact_ = !error;
+  if (error && error != -EEXIST) return Failed("create clsact", request_.device, error);
+  hook_ = Hook::kClsact;
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    Status status = AttachFilter(direction);
+    if (status.ok()) continue;
+    DetachClsact();
+    return status;
+  }
+  // The agent that left its filters here had made the clsact for them.
+  created_clsact_ |= replaced_stale_;
+  return Status{};
+}
+
+Status Attachment::AttachFilter(flow_direction direction) {
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  int error = 0;
+  uint32_t chosen = 0;
+  for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
+    uint32_t program_id = ProgramAt(hook, priority);
+    if (program_id && !IsOurs(program_id)) continue;
+    if (chosen && !program_id) continue;
+    if (chosen) {  // a second stale filter of ours
+      LIBBPF_OPTS(bpf_tc_opts, stale, .handle = kHandle, .priority = priority);
+      bpf_tc_detach(&hook, &stale);
+      continue;
+    }
+    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .handle = kHandle, .priority = priority);
+    if (program_id) options.flags = BPF_TC_F_REPLACE;
+    error = bpf_tc_attach(&hook, &options);
+    if (error) continue;
+    chosen = priority;
+    replaced_stale_ |= program_id != 0;
+  }
+  priorities_[direction] = chosen;
+  if (!chosen) return Failed("attach filter", request_.device, error ? error : EEXIST);
+  return Status{};
+}
+
+void Attachment::DetachClsact() {
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    if (!priorities_[direction]) continue;
+    bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+    uint32_t program_id = ProgramAt(hook, priorities_[direction]);
+    bpf_prog_info info{};
+    uint32_t size = sizeof(info);
+    // Somebody else's by now: not ours to remove.
+    if (bpf_obj_get_info_by_fd(programs_[direction].get(), &info, &size) || info.id != program_id) continue;
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = priorities_[direction]);
+    bpf_tc_detach(&hook, &options);
+    priorities_[direction] = 0;
+  }
+  // On a host device a CNI may add its filter between the check and the removal; there an empty clsact stays.
+  if (!created_clsact_ || request_.place != Place::kPod) return;
+  Result<Netlink> netlink = Netlink::Open();
+  if (!netlink.ok() || CountFilters(*netlink, link_.index)) return;
+  bpf_tc_hook both = HookOf(link_.index, false);
+  both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+  bpf_tc_hook_destroy(&both);
+  created_clsact_ = false;
+}
+
+}  // namespace podweir

@@ -1,0 +1,69 @@
+// One attachment: both directions of one interface. Its destructor undoes what it did, and nothing else.
+#ifndef PODWEIR_ATTACH_H
+#define PODWEIR_ATTACH_H
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "dispatcher.h"
+#include "handle.h"
+#include "interfaces.h"
+#include "namespace.h"
+#include "status.h"
+
+namespace podweir {
+
+enum class Hook { kAuto, kTcx, kClsact };
+enum class Place { kPod, kHost };
+
+struct AttachRequest {
+  std::string netns;   // path, empty for the agent's own namespace
+  std::string device;  // name inside it
+  Place place = Place::kPod;
+  Hook hook = Hook::kAuto;
+};
+
+class Attachment {
+ public:
+  // Loads the two dispatchers and hooks them. `namespaces` must outlive the attachment.
+  static Result<std::unique_ptr<Attachment>> Create(const AttachRequest& request, uint32_t interface_slot,
+                                                    const DispatcherMaps& maps, NamespaceThread& namespaces);
+  ~Attachment();
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  // Takes our programs off the interface; what the destructor does.
+  void Unhook();
+
+  const AttachRequest& request() const { return request_; }
+  Hook hook() const { return hook_; }
+  const Link& link() const { return link_; }
+  bool replaced_stale() const { return replaced_stale_; }
+  unsigned long namespace_inode() const { return namespace_inode_; }
+  int program(flow_direction direction) const { return programs_[direction].get(); }
+
+ private:
+  Attachment(AttachRequest request, NamespaceThread& namespaces) : request_(std::move(request)), namespaces_(namespaces) {}
+
+  Status AttachInside();
+  Status AttachTcx();
+  Status AttachClsact();
+  Status AttachFilter(flow_direction direction);
+  void DetachClsact();
+
+  AttachRequest request_;
+  NamespaceThread& namespaces_;
+  Link link_;
+  Hook hook_ = Hook::kAuto;
+  unsigned long namespace_inode_ = 0;
+  Fd programs_[DIRECTIONS];
+  Fd links_[DIRECTIONS];                   // tcx
+  uint32_t priorities_[DIRECTIONS] = {};   // clsact; 0: no filter of ours
+  bool created_clsact_ = false;
+  bool replaced_stale_ = false;
+};
+
+}  // namespace podweir
+
+#endif

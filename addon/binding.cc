@@ -1,0 +1,280 @@
+// The JS class Probe: argument checks, threads, promises. No logic.
+#include <napi.h>
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "drain.h"
+#include "flow_batch.h"
+#include "probe.h"
+#include "worker.h"
+
+namespace podweir {
+namespace {
+
+using Finish = std::function<void(Napi::Env, Napi::Promise::Deferred&)>;
+
+// A rejection carries what lib/capture/native-probe.ts makes a Failure of.
+Napi::Value ToError(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.step + " " + status.subject + ": " + strerror(status.error));
+  error.Set("step", status.step);
+  error.Set("subject", status.subject);
+  error.Set("errno", static_cast<double>(status.error));
+  error.Set("reason", strerror(status.error));
+  error.Set("detail", status.detail);
+  return error.Value();
+}
+
+const char* NameOf(CounterKind kind) {
+  return kind == CounterKind::kSkb ? "skb" : kind == CounterKind::kWire ? "wire" : "unknown";
+}
+
+Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("interfaceSlot", info.slot);
+  to.Set("device", info.device);
+  to.Set("place", info.place == Place::kPod ? "pod" : "host");
+  to.Set("hook", info.hook == Hook::kTcx ? "tcx" : "clsact");
+  to.Set("attachedAtMs", static_cast<double>(info.attached_at_ms));
+  to.Set("transmitCounter", NameOf(info.transmit));
+  to.Set("receiveCounter", NameOf(info.receive));
+  to.Set("baselineExact", info.baseline_exact);
+  to.Set("replacedStale", info.replaced_stale);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const Link& link) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("index", link.index);
+  to.Set("name", link.name);
+  to.Set("kind", link.kind);
+  to.Set("ethernet", link.ethernet);
+  to.Set("loopback", link.loopback);
+  to.Set("up", link.up);
+  to.Set("peerIndex", link.peer_index);
+  to.Set("peerNamespaceId", link.peer_namespace_id);
+  to.Set("address", link.address);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("path", entry.path);
+  to.Set("inode", static_cast<double>(entry.inode));
+  to.Set("id", entry.id);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const ProgramInfo& program) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("name", program.name);
+  to.Set("tag", program.tag);
+  to.Set("id", program.id);
+  to.Set("nanoseconds", static_cast<double>(program.run_time_ns));
+  to.Set("runs", static_cast<double>(program.runs));
+  to.Set("verifiedInstructions", program.instructions);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const MapInfo& map) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("name", map.name);
+  to.Set("id", map.id);
+  to.Set("memoryBytes", static_cast<double>(map.memory_bytes));
+  return to;
+}
+
+template <typename T>
+Napi::Array ToArray(Napi::Env env, const std::vector<T>& rows) {
+  Napi::Array to = Napi::Array::New(env, rows.size());
+  for (size_t i = 0; i < rows.size(); i++) to.Set(static_cast<uint32_t>(i), ToObject(env, rows[i]));
+  return to;
+}
+
+std::string TextOf(const Napi::Object& object, const char* name) {
+  Napi::Value value = object.Get(name);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+double NumberOf(const Napi::Object& object, const char* name, double fallback) {
+  Napi::Value value = object.Get(name);
+  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
+}
+
+}  // namespace
+
+class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "Probe",
+                       {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
+                        InstanceMethod<&ProbeBinding::Detach>("detach"), InstanceMethod<&ProbeBinding::DrainNow>("drain"),
+                        InstanceMethod<&ProbeBinding::Links>("links"),
+                        InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
+                        InstanceMethod<&ProbeBinding::Inspect>("inspect"),
+                        InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
+                        InstanceMethod<&ProbeBinding::Close>("close")});
+  }
+
+  explicit ProbeBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ProbeBinding>(info) {
+    if (info.Length() < 1 || !info[0].IsObject()) {
+      Napi::TypeError::New(info.Env(), "Probe takes { flowLimit, idleMs }").ThrowAsJavaScriptException();
+      return;
+    }
+    auto options = info[0].As<Napi::Object>();
+    options_.flow_limit = static_cast<uint32_t>(NumberOf(options, "flowLimit", options_.flow_limit));
+    idle_ms_ = static_cast<int64_t>(NumberOf(options, "idleMs", 60000));
+  }
+
+ private:
+  struct Call {
+    ProbeBinding* self;
+    Napi::Promise::Deferred deferred;
+    Finish finish;
+  };
+  static void Deliver(Napi::Env env, Napi::Function, std::nullptr_t*, Call* call) {
+    std::unique_ptr<Call> owned(call);
+    if (!env) return;
+    Napi::HandleScope scope(env);
+    call->finish(env, call->deferred);
+    call->self->Unref();
+  }
+  using Done = Napi::TypedThreadSafeFunction<std::nullptr_t, Call, Deliver>;
+
+  // Runs `work` on `worker`; what it returns settles the promise, back on the event loop. The way back lives as long as
+  // the call, so that a waiting call keeps the process alive and an idle probe does not.
+  Napi::Value Run(Napi::Env env, Worker& worker, std::function<Finish()> work) {
+    auto* call = new Call{this, Napi::Promise::Deferred::New(env), nullptr};
+    Napi::Value promise = call->deferred.Promise();
+    Done done = Done::New(env, "podweir", 0, 1);
+    Ref();
+    worker.Submit([call, done, work = std::move(work)]() mutable {
+      call->finish = work();
+      done.NonBlockingCall(call);
+      done.Release();
+    });
+    return promise;
+  }
+
+  template <typename T>
+  Napi::Value RunFor(Napi::Env env, Worker& worker, std::function<Result<T>(Probe&)> work,
+                     std::function<Napi::Value(Napi::Env, T&)> convert) {
+    return Run(env, worker, [this, work = std::move(work), convert = std::move(convert)]() -> Finish {
+      std::shared_ptr<Result<T>> result =
+          probe_ ? std::make_shared<Result<T>>(work(*probe_))
+                 : std::make_shared<Result<T>>(Failed("use", "probe", EBADF, "it is not loaded, or closed"));
+      return [result, convert](Napi::Env env, Napi::Promise::Deferred& deferred) {
+        if (result->ok()) deferred.Resolve(convert(env, **result));
+        else deferred.Reject(ToError(env, result->status));
+      };
+    });
+  }
+
+  static Finish Settle(const Status& status) {
+    return [status](Napi::Env env, Napi::Promise::Deferred& deferred) {
+      if (status.ok()) deferred.Resolve(env.Undefined());
+      else deferred.Reject(ToError(env, status));
+    };
+  }
+
+  Napi::Value Load(const Napi::CallbackInfo& info) {
+    return Run(info.Env(), control_, [this]() -> Finish {
+      Result<std::unique_ptr<Probe>> probe = Probe::Load(options_);
+      if (!probe.ok()) return Settle(probe.status);
+      probe_ = std::move(*probe);
+      drain_ = std::make_unique<Drain>(*probe_, idle_ms_);
+      return Settle(Status{});
+    });
+  }
+
+  Napi::Value Attach(const Napi::CallbackInfo& info) {
+    auto from = info[0].As<Napi::Object>();
+    std::string hook = TextOf(from, "hook");
+    AttachRequest request{TextOf(from, "netns"), TextOf(from, "device"),
+                          TextOf(from, "place") == "host" ? Place::kHost : Place::kPod,
+                          hook == "tcx"      ? Hook::kTcx
+                          : hook == "clsact" ? Hook::kClsact
+                                             : Hook::kAuto};
+    return RunFor<AttachmentInfo>(
+        info.Env(), control_, [request](Probe& probe) { return probe.Attach(request); },
+        [](Napi::Env env, AttachmentInfo& attached) -> Napi::Value { return ToObject(env, attached); });
+  }
+
+  Napi::Value Detach(const Napi::CallbackInfo& info) {
+    uint32_t slot = info[0].ToNumber().Uint32Value();
+    return Run(info.Env(), control_, [this, slot]() -> Finish {
+      return Settle(probe_ ? probe_->Detach(slot) : Failed("detach", std::to_string(slot), EBADF));
+    });
+  }
+
+  Napi::Value DrainNow(const Napi::CallbackInfo& info) {
+    return RunFor<DrainResult>(
+        info.Env(), draining_, [this](Probe&) -> Result<DrainResult> { return drain_->Run(); },
+        [](Napi::Env env, DrainResult& result) -> Napi::Value { return ToBatch(env, result); });
+  }
+
+  Napi::Value Links(const Napi::CallbackInfo& info) {
+    std::string netns = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
+    return RunFor<std::vector<Link>>(
+        info.Env(), control_, [netns](Probe& probe) { return probe.Links(netns); },
+        [](Napi::Env env, std::vector<Link>& links) -> Napi::Value { return ToArray(env, links); });
+  }
+
+  Napi::Value Namespaces(const Napi::CallbackInfo& info) {
+    return RunFor<std::vector<NamespaceEntry>>(
+        info.Env(), control_, [](Probe&) -> Result<std::vector<NamespaceEntry>> { return ListNamespaces(); },
+        [](Napi::Env env, std::vector<NamespaceEntry>& entries) -> Napi::Value { return ToArray(env, entries); });
+  }
+
+  Napi::Value Inspect(const Napi::CallbackInfo& info) {
+    return RunFor<Inspection>(
+        info.Env(), control_, [](Probe& probe) -> Result<Inspection> { return probe.Inspect(); },
+        [](Napi::Env env, Inspection& inspection) -> Napi::Value {
+          Napi::Object to = Napi::Object::New(env);
+          to.Set("programs", ToArray(env, inspection.programs));
+          to.Set("maps", ToArray(env, inspection.maps));
+          return to;
+        });
+  }
+
+  Napi::Value EnableStatistics(const Napi::CallbackInfo& info) {
+    return Run(info.Env(), control_, [this]() -> Finish {
+      return Settle(probe_ ? probe_->EnableStatistics() : Failed("enable statistics", "probe", EBADF));
+    });
+  }
+
+  // Both threads may hold the probe: the control thread takes it away while the drain thread waits.
+  Napi::Value Close(const Napi::CallbackInfo& info) {
+    return Run(info.Env(), control_, [this]() -> Finish {
+      draining_.Run([this] {
+        drain_.reset();
+        probe_.reset();
+      });
+      return Settle(Status{});
+    });
+  }
+
+  ProbeOptions options_;
+  int64_t idle_ms_ = 60000;
+  std::unique_ptr<Probe> probe_;
+  std::unique_ptr<Drain> drain_;
+  // Last, so that they are joined before anything they use goes.
+  Worker control_;
+  Worker draining_;
+};
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("Probe", ProbeBinding::Define(env));
+  exports.Set("flowAbi", FLOW_ABI);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(podweir, Init)
+
+}  // namespace podweir

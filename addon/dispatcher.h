@@ -1,0 +1,27 @@
+// The few instructions that each interface has of its own: they say which interface it is, then tail-call.
+#ifndef PODWEIR_DISPATCHER_H
+#define PODWEIR_DISPATCHER_H
+
+#include <cstdint>
+#include <string>
+
+#include "flow.h"
+#include "handle.h"
+#include "status.h"
+
+namespace podweir {
+
+struct DispatcherMaps {
+  int scratch = -1;
+  int programs = -1;
+};
+
+// Kernel name of a dispatcher: by it a filter that a killed agent left behind is known.
+constexpr char kDispatcherPrefix[] = "podweir_";
+std::string DispatcherName(uint32_t interface_slot, flow_direction direction);
+
+Result<Fd> LoadDispatcher(const DispatcherMaps& maps, uint32_t interface_slot, flow_direction direction);
+
+}  // namespace podweir
+
+#endif

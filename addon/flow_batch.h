@@ -1,0 +1,15 @@
+// Rows to typed-array columns, under the names of lib/capture/flow-batch.ts.
+#ifndef PODWEIR_FLOW_BATCH_H
+#define PODWEIR_FLOW_BATCH_H
+
+#include <napi.h>
+
+#include "drain.h"
+
+namespace podweir {
+
+Napi::Object ToBatch(Napi::Env env, const DrainResult& result);
+
+}  // namespace podweir
+
+#endif

@@ -1,0 +1,38 @@
+// Work inside another network namespace, on one thread of its own: setns on a pool's thread would poison the pool.
+#ifndef PODWEIR_NAMESPACE_H
+#define PODWEIR_NAMESPACE_H
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "handle.h"
+#include "status.h"
+#include "worker.h"
+
+namespace podweir {
+
+struct NamespaceEntry {
+  std::string path;
+  unsigned long inode = 0;
+  int id = -1;  // as the agent's namespace numbers it
+};
+
+class NamespaceThread {
+ public:
+  // Runs `job` inside the namespace at `path` (empty: the agent's own) and waits for it.
+  Status In(const std::string& path, const std::function<Status()>& job);
+
+ private:
+  Worker worker_;
+};
+
+// Every network namespace with a name under /run/netns or with a process, each once.
+std::vector<NamespaceEntry> ListNamespaces();
+
+// The inode that names a namespace as long as it lives, 0 when the path is none.
+unsigned long NamespaceInode(const std::string& path);
+
+}  // namespace podweir
+
+#endif

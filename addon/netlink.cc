@@ -1,0 +1,86 @@
+#include "netlink.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace podweir {
+namespace {
+
+constexpr size_t kReceiveBytes = 64 * 1024;
+
+const char* End(const rtattr* attribute) { return reinterpret_cast<const char*>(attribute) + attribute->rta_len; }
+
+}  // namespace
+
+Request& Request::Add(uint16_t type, const void* value, size_t size) {
+  rtattr attribute{static_cast<unsigned short>(RTA_LENGTH(size)), type};
+  size_t offset = bytes_.size();
+  bytes_.resize(offset + RTA_SPACE(size));
+  memcpy(bytes_.data() + offset, &attribute, sizeof(attribute));
+  if (size) memcpy(bytes_.data() + offset + RTA_LENGTH(0), value, size);
+  return *this;
+}
+
+Attributes::Attributes(const nlmsghdr* message, size_t header_size)
+    : first_(reinterpret_cast<const rtattr*>(static_cast<const char*>(NLMSG_DATA(message)) + NLMSG_ALIGN(header_size))),
+      bytes_(message->nlmsg_len - NLMSG_SPACE(header_size)) {
+  if (message->nlmsg_len < NLMSG_SPACE(header_size)) bytes_ = 0;
+}
+
+Attributes::Attributes(const rtattr* nested)
+    : first_(nested ? static_cast<const rtattr*>(RTA_DATA(nested)) : nullptr),
+      bytes_(nested ? RTA_PAYLOAD(nested) : 0) {}
+
+const rtattr* Attributes::Find(uint16_t type) const {
+  size_t left = bytes_;
+  const rtattr* attribute = first_;
+  while (left >= sizeof(rtattr) && attribute->rta_len >= sizeof(rtattr) && attribute->rta_len <= left) {
+    if ((attribute->rta_type & NLA_TYPE_MASK) == type) return attribute;
+    size_t step = RTA_ALIGN(attribute->rta_len);
+    if (step > left) return nullptr;
+    left -= step;
+    attribute = reinterpret_cast<const rtattr*>(reinterpret_cast<const char*>(attribute) + step);
+  }
+  return nullptr;
+}
+
+std::string_view Attributes::Text(uint16_t type) const {
+  const rtattr* attribute = Find(type);
+  if (!attribute) return {};
+  const char* text = static_cast<const char*>(RTA_DATA(attribute));
+  return {text, strnlen(text, static_cast<size_t>(End(attribute) - text))};
+}
+
+Result<Netlink> Netlink::Open() {
+  Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!fd.valid()) return Failed("open netlink", "NETLINK_ROUTE", errno);
+  timeval patience{5, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  return Netlink(std::move(fd));
+}
+
+int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& visit) {
+  nlmsghdr* message = request.Message();
+  message->nlmsg_len = static_cast<uint32_t>(request.bytes().size());
+  message->nlmsg_seq = ++sequence_;
+  bool dump = (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+  bool acknowledged = message->nlmsg_flags & NLM_F_ACK;
+  if (send(socket_.get(), request.bytes().data(), request.bytes().size(), 0) < 0) return errno;
+  std::vector<char> buffer(kReceiveBytes);
+  for (;;) {
+    ssize_t received = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (received < 0) return errno;
+    int left = static_cast<int>(received);
+    for (auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(answer, left);
+         answer = NLMSG_NEXT(answer, left)) {
+      if (answer->nlmsg_seq != sequence_) continue;
+      if (answer->nlmsg_type == NLMSG_DONE) return 0;
+      if (answer->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(NLMSG_DATA(answer))->error;
+      if (visit) visit(answer);
+      if (!dump && !acknowledged) return 0;
+    }
+  }
+}
+
+}  // namespace podweir

@@ -1,0 +1,212 @@
+// The probe's interfaces: attach, find the pod's end, read its counters, detach.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <vector>
+
+#include "flow.skel.h"
+#include "probe.h"
+
+namespace podweir {
+namespace {
+
+constexpr int kBaselineTries = 50;
+
+int64_t NowMs() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {
+  return a.tx_packets == b.tx_packets && a.rx_packets == b.rx_packets;
+}
+
+uint64_t Above(uint64_t value, uint64_t base) { return value > base ? value - base : 0; }
+
+// The counter is in skbs where the sender's stack leaves segmenting to the device and nothing merges before it counts.
+CounterKind KindOf(const Offloads& sender, bool merged) {
+  if (!sender.known) return CounterKind::kUnknown;
+  return sender.segments_late && !merged ? CounterKind::kSkb : CounterKind::kWire;
+}
+
+}  // namespace
+
+uint32_t Probe::TakeInterfaceSlot() {
+  for (uint32_t tries = 1; tries < INTERFACE_SLOTS; tries++) {
+    uint32_t slot = 1 + (last_interface_slot_ + tries - 1) % (INTERFACE_SLOTS - 1);
+    if (interfaces_.count(slot)) continue;
+    last_interface_slot_ = slot;
+    return slot;
+  }
+  return 0;
+}
+
+Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
+  uint32_t slot;
+  {
+    std::lock_guard lock(mutex_);
+    slot = TakeInterfaceSlot();
+    if (!slot) return Failed("attach", request.device, ENOSPC, "all interface slots are taken");
+    // Holds the slot; a drain passes over an interface without attachment.
+    interfaces_[slot].slot = slot;
+  }
+  auto give_up = [&](Status status) {
+    std::lock_guard lock(mutex_);
+    interfaces_.erase(slot);
+    return status;
+  };
+  DispatcherMaps maps{bpf_map__fd(skeleton_->maps.scratch), bpf_map__fd(skeleton_->maps.programs)};
+  int64_t attached_at_ms = NowMs();
+  Result<std::unique_ptr<Attachment>> attachment = Attachment::Create(request, slot, maps, namespaces_);
+  if (!attachment.ok()) return give_up(attachment.status);
+  Interface interface;
+  interface.slot = slot;
+  interface.attachment = std::move(*attachment);
+  interface.attached_at_ms = attached_at_ms;
+  Result<Netlink> netlink = Netlink::Open();
+  Status status = netlink.ok() ? FindPodEnd(interface, *netlink) : netlink.status;
+  if (!status.ok()) {
+    interface.attachment.reset();
+    return give_up(status);
+  }
+  TakeBaseline(interface, *netlink);
+  const Attachment& made = *interface.attachment;
+  AttachmentInfo info{slot, made.link().name, request.place, made.hook(), attached_at_ms, interface.kind[FROM_POD],
+                      interface.kind[TO_POD], interface.baseline.exact, made.replaced_stale()};
+  std::lock_guard lock(mutex_);
+  interfaces_[slot] = std::move(interface);
+  return info;
+}
+
+// The pod's end is read from our own namespace by the number that its namespace has here: CAP_NET_ADMIN is enough.
+Status Probe::FindPodEnd(Interface& interface, Netlink& netlink) {
+  const Attachment& attachment = *interface.attachment;
+  const Link& link = attachment.link();
+  if (attachment.request().place == Place::kHost) {
+    interface.pod_namespace_id = link.peer_namespace_id;
+    interface.pod_index = link.peer_index;
+    Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
+    if (!pod.ok()) return Failed("find pod's end", link.name, pod.status.error);
+    interface.pod_address = pod->link.address;
+    ReadCounterKinds(interface, link);
+    return Status{};
+  }
+  interface.pod_index = link.index;
+  interface.pod_address = link.address;
+  if (!attachment.request().netns.empty()) {
+    interface.pod_namespace_id = NamespaceId(netlink, attachment.request().netns, true);
+    if (interface.pod_namespace_id < 0) return Failed("number namespace", attachment.request().netns, ENOENT);
+  }
+  Link host_end;
+  if (link.kind == "veth" && link.peer_index) {
+    Result<std::vector<Link>> links = ListLinks(netlink);
+    if (links.ok())
+      for (const Link& candidate : *links)
+        if (candidate.index == link.peer_index && candidate.peer_index == link.index &&
+            candidate.peer_namespace_id == interface.pod_namespace_id)
+          host_end = candidate;
+  }
+  ReadCounterKinds(interface, host_end);
+  return Status{};
+}
+
+void Probe::ReadCounterKinds(Interface& interface, const Link& host_end) {
+  const Attachment& attachment = *interface.attachment;
+  if (attachment.link().kind != "veth") return;
+  Offloads pod, host;
+  if (attachment.request().place == Place::kPod) {
+    namespaces_.In(attachment.request().netns, [&] {
+      pod = ReadOffloads(attachment.link().name);
+      return Status{};
+    });
+  }
+  if (host_end.index) host = ReadOffloads(host_end.name);
+  // At the host's end the pod's features are out of reach; a veth counts by what its peer's stack hands over.
+  interface.kind[FROM_POD] = KindOf(pod, host.known && host.merges_early);
+  interface.kind[TO_POD] = KindOf(host, pod.known && pod.merges_early);
+}
+
+// Exact when nothing moves while both sides are read: what the device counted more than we did came before us.
+void Probe::TakeBaseline(Interface& interface, Netlink& netlink) {
+  Baseline& baseline = interface.baseline;
+  ReadDevice(interface, netlink);
+  baseline.pod = interface.last;
+  for (int i = 0; i < kBaselineTries && !baseline.exact; i++) {
+    DeviceCounters before = interface.last;
+    interface_totals totals = Totals(interface.slot);
+    ReadDevice(interface, netlink);
+    baseline.exact = interface.present && SameCounts(before, interface.last);
+    if (!baseline.exact) continue;
+    for (flow_direction direction : {FROM_POD, TO_POD}) {
+      const direction_totals& ours = totals.direction[direction];
+      uint64_t seen = interface.kind[direction] == CounterKind::kWire ? ours.seen_packets : ours.skbs;
+      uint64_t device = direction == FROM_POD ? before.tx_packets : before.rx_packets;
+      baseline.unobserved[direction] = Above(device, seen);
+    }
+  }
+  if (!baseline.exact) {
+    baseline.unobserved[FROM_POD] = baseline.pod.tx_packets;
+    baseline.unobserved[TO_POD] = baseline.pod.rx_packets;
+  }
+  baseline.pod = interface.last;
+  baseline.taken = true;
+  for (uint64_t& count : interface.overseen) count = 0;
+  for (uint64_t& count : interface.bypassed) count = 0;
+}
+
+void Probe::ReadDevice(Interface& interface, Netlink& netlink) {
+  Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
+  // A namespace's number may be given to another namespace; the address tells.
+  interface.present = pod.ok() && pod->link.address == interface.pod_address;
+  if (!interface.present) return;
+  const Attachment& attachment = *interface.attachment;
+  DeviceCounters now = pod->counters;
+  if (attachment.request().place == Place::kPod && !pod->link.qdisc.empty() && pod->link.qdisc != "noqueue" &&
+      pod->link.qdisc != "noop") {
+    namespaces_.In(attachment.request().netns, [&] {
+      Result<Netlink> inside = Netlink::Open();
+      if (inside.ok()) now.qdisc_drops = QdiscDrops(*inside, interface.pod_index);
+      return Status{};
+    });
+  }
+  interface.last = now;
+  const DeviceCounters& base = interface.baseline.pod;
+  if (attachment.request().place == Place::kPod) {
+    uint64_t overseen = Above(now.tx_dropped, base.tx_dropped) + Above(now.qdisc_drops, base.qdisc_drops);
+    interface.overseen[FROM_POD] = std::max(interface.overseen[FROM_POD], overseen);
+    return;
+  }
+  Result<LinkReading> host = ReadLink(netlink, -1, attachment.link().index);
+  if (!host.ok()) return;
+  DeviceCounters ours = host->counters;
+  ours.qdisc_drops = QdiscDrops(netlink, attachment.link().index);
+  DeviceCounters& first = interface.baseline.host;
+  if (!interface.baseline.taken) first = ours;
+  uint64_t overseen = Above(ours.tx_dropped, first.tx_dropped) + Above(ours.qdisc_drops, first.qdisc_drops);
+  interface.overseen[TO_POD] = std::max(interface.overseen[TO_POD], overseen);
+  // The pod received more than its host end sent: delivered past it (bpf_redirect_peer).
+  uint64_t bypassed = Above(now.rx_packets - base.rx_packets, ours.tx_packets - first.tx_packets);
+  interface.bypassed[TO_POD] = std::max(interface.bypassed[TO_POD], bypassed);
+}
+
+// The next drain unhooks, takes the interface's last counts and ends its row.
+Status Probe::Detach(uint32_t interface_slot) {
+  std::lock_guard lock(mutex_);
+  auto found = interfaces_.find(interface_slot);
+  if (found == interfaces_.end() || !found->second.attachment || found->second.state == InterfaceState::kEnding)
+    return Failed("detach", std::to_string(interface_slot), ENOENT);
+  found->second.state = InterfaceState::kEnding;
+  return Status{};
+}
+
+void Probe::GiveBack(uint32_t interface_slot) {
+  std::vector<interface_totals> zeros(possible_cpus_);
+  bpf_map_update_elem(bpf_map__fd(skeleton_->maps.interface_totals), &interface_slot, zeros.data(), BPF_ANY);
+  std::lock_guard lock(mutex_);
+  interfaces_.erase(interface_slot);
+}
+
+}  // namespace podweir

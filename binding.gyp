@@ -1,0 +1,46 @@
+{
+  'variables': {
+    'ebpf_headers': ['ebpf/flow.h', 'ebpf/maps.bpf.h', 'ebpf/parse.bpf.h', 'ebpf/count.bpf.h'],
+    'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
+  },
+  'target_defaults': {
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fno-omit-frame-pointer'],
+    'cflags_cc': ['-std=c++20', '<@(warnings)'],
+    'defines': ['NAPI_VERSION=9', 'NAPI_DISABLE_CPP_EXCEPTIONS'],
+    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")', 'ebpf', '<(SHARED_INTERMEDIATE_DIR)'],
+  },
+  'targets': [
+    {
+      'target_name': 'ebpf',
+      'type': 'none',
+      'actions': [
+        {
+          'action_name': 'compile',
+          'inputs': ['ebpf/flow.bpf.c', '<@(ebpf_headers)'],
+          'outputs': ['<(SHARED_INTERMEDIATE_DIR)/flow.bpf.o'],
+          'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
+                     '-target', 'bpf', '-mcpu=v3', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
+                     '-c', 'ebpf/flow.bpf.c', '-o', '<@(_outputs)'],
+        },
+        {
+          'action_name': 'skeleton',
+          'inputs': ['<(SHARED_INTERMEDIATE_DIR)/flow.bpf.o'],
+          'outputs': ['<(SHARED_INTERMEDIATE_DIR)/flow.skel.h'],
+          'action': ['sh', '-c', 'PATH=$PATH:/usr/sbin bpftool gen skeleton <(_inputs) name flow_bpf > <(_outputs)'],
+        },
+      ],
+    },
+    {
+      'target_name': 'podweir',
+      'dependencies': ['ebpf'],
+      'sources': ['addon/binding.cc', 'addon/flow_batch.cc', 'addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/dispatcher.cc', 'addon/attach.cc',
+                  'addon/interfaces.cc', 'addon/netlink.cc', 'addon/namespace.cc', 'addon/drain.cc', 'addon/worker.cc'],
+      'libraries': ['-lbpf', '-lelf', '-lz'],
+    },
+    {
+      'target_name': 'podweir-traffic',
+      'type': 'executable',
+      'sources': ['<!@(ls traffic/*.cc 2>/dev/null || true)'],
+    },
+  ],
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Every map: its size, who writes it, who reads it. Sizes marked "set at load" come from the flow limit. */
+#ifndef PODWEIR_MAPS_BPF_H
+#define PODWEIR_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flow.h"
+
+/* The dispatchers tail-call into it. Filled once, after loading. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SHARED_PROGRAMS);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_scratch);
+} scratch SEC(".maps");
+
+/* Written by the kernel, read by each drain, zeroed by user space when an interface slot is given back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, INTERFACE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct interface_totals);
+} interface_totals SEC(".maps");
+
+/* Flow key to slot. The kernel adds, user space deletes (retires). Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key4);
+	__type(value, __u32);
+} index4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key6);
+	__type(value, __u32);
+} index6 SEC(".maps");
+
+/* The flows. User space reads them through a mapping of this memory. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_slot);
+} slots SEC(".maps");
+
+/* Slots that hold no flow. The kernel pops; user space pushes at load and when it retires. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* Updating it from user space waits for an RCU grace period (maybe_wait_bpf_programs, kernel/bpf/syscall.c):
+ * the barrier of retiring. No program reads it. */
+struct barrier_inner {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+struct barrier_inner barrier_target SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct barrier_inner);
+} barrier SEC(".maps");
+
+/* Lossy and direct-mapped: a 32-bit tag of the key above a 32-bit slot. The slot's own key decides, so that a
+ * stale, torn or foreign entry costs a hash look-up and nothing else. Kernel only. */
+__u64 front_cache[FRONT_CACHE_ENTRIES];
+
+#endif

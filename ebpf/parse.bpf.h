@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Packet bytes to flow key and wire size. Touches no map and no clock, changes nothing in the packet. */
+#ifndef PODWEIR_PARSE_BPF_H
+#define PODWEIR_PARSE_BPF_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flow.h"
+
+#define VLAN_TAG_BYTES 4
+#define IPV6_EXTENSIONS 4
+#define IP_FRAGMENT_OFFSET 0x1fff
+#define GSO_BY_FRAGS 0xffff /* include/linux/skbuff.h: SCTP gives no segment size */
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+#define ICMP_ECHO_REQUEST 8 /* RFC 792 */
+#define ICMP_ECHO_REPLY 0
+#define ICMP6_ECHO_REQUEST 128 /* RFC 4443 */
+#define ICMP6_ECHO_REPLY 129
+
+struct vlan_header {
+	__be16 tag;
+	__be16 type;
+};
+
+struct ports {
+	__be16 source, destination;
+};
+
+struct tcp_header {
+	__be16 source, destination;
+	__be32 sequence, acknowledgment;
+	__u8 offset; /* high nibble: header length in words */
+	__u8 flags;
+	__be16 window;
+};
+
+struct udp_header {
+	__be16 source, destination;
+	__be16 length, checksum;
+};
+
+struct icmp_header {
+	__u8 type, code;
+	__be16 checksum;
+	__be16 identifier, sequence;
+};
+
+struct ipv6_extension {
+	__u8 next;
+	__u8 length; /* in 8 bytes, without the first 8; a fragment header has none */
+	__be16 fragment_offset;
+	__be32 rest;
+};
+
+struct packet {
+	__u64 packets, bytes; /* on the wire */
+	__u32 tag_bytes;      /* a VLAN tag in skb metadata, which skb->len leaves out */
+	__u32 sequence;       /* TCP, host order */
+	__u16 source_port, destination_port; /* network order */
+	__u8 family;          /* 4, 6, or 0 for what is not IP or malformed */
+	__u8 protocol;
+	__u8 flags;           /* enum flow_flags */
+	__u8 tcp_flags;
+	__u8 echo_request;
+};
+
+union flow_key {
+	struct flow_key4 v4;
+	struct flow_key6 v6;
+};
+
+/* The bytes where they are if they are in the linear part, else a copy: never a pull, which would change the skb. */
+static __always_inline const void *header(struct __sk_buff *skb, __u32 offset, void *copy, __u32 size)
+{
+	const void *data = (const void *)(long)skb->data;
+	const void *data_end = (const void *)(long)skb->data_end;
+
+	if (data + offset + size <= data_end)
+		return data + offset;
+	return bpf_skb_load_bytes(skb, offset, copy, size) ? NULL : copy;
+}
+
+/* A GSO or GRO skb stands for several packets, each with its own copy of the headers and of the tag in metadata. */
+static __always_inline void expand_segments(struct __sk_buff *skb, struct packet *packet, __u32 header_bytes)
+{
+	__u32 payload_bytes = skb->len - header_bytes;
+	__u32 gso_size = skb->gso_size;
+	__u64 packets;
+
+	if (!gso_size || skb->len <= header_bytes)
+		return;
+	packets = gso_size == GSO_BY_FRAGS ? skb->gso_segs : (payload_bytes + gso_size - 1) / gso_size;
+	if (packets <= 1)
+		return;
+	packet->packets = packets;
+	packet->bytes += (packets - 1) * (header_bytes + packet->tag_bytes);
+}
+
+/* Returns the transport header's length, 0 for a protocol without ports, -1 when it is cut short. */
+static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, struct packet *packet)
+{
+	union {
+		struct tcp_header tcp;
+		struct udp_header udp;
+		struct icmp_header icmp;
+	} copy;
+
+	if (packet->flags & FLOW_FRAGMENT)
+		return 0;
+	if (packet->protocol == IPPROTO_TCP) {
+		const struct tcp_header *tcp = header(skb, offset, &copy, sizeof(copy.tcp));
+
+		if (!tcp || (tcp->offset >> 4) < 5)
+			return -1;
+		packet->source_port = tcp->source;
+		packet->destination_port = tcp->destination;
+		packet->tcp_flags = tcp->flags;
+		packet->sequence = bpf_ntohl(tcp->sequence);
+		return (tcp->offset >> 4) * 4;
+	}
+	if (packet->protocol == IPPROTO_UDP) {
+		const struct udp_header *udp = header(skb, offset, &copy, sizeof(copy.udp));
+
+		if (!udp)
+			return -1;
+		packet->source_port = udp->source;
+		packet->destination_port = udp->destination;
+		return sizeof(*udp);
+	}
+	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
+		const struct icmp_header *icmp = header(skb, offset, &copy, sizeof(copy.icmp));
+		__u8 request = packet->family == 4 ? ICMP_ECHO_REQUEST : ICMP6_ECHO_REQUEST;
+		__u8 reply = packet->family == 4 ? ICMP_ECHO_REPLY : ICMP6_ECHO_REPLY;
+
+		/* MLD and some errors are shorter than an echo; they are complete all the same. */
+		if (!icmp)
+			return 0;
+		if (icmp->type == request || icmp->type == reply)
+			packet->source_port = packet->destination_port = icmp->identifier;
+		packet->echo_request = icmp->type == request;
+		return 0;
+	}
+	return 0;
+}
+
+static __always_inline void parse_ipv4(struct __sk_buff *skb, __u32 offset, enum flow_direction direction,
+				       struct packet *packet, struct flow_key4 *key)
+{
+	struct iphdr copy;
+	const struct iphdr *ip = header(skb, offset, &copy, sizeof(copy));
+	__u32 header_bytes;
+	int transport_bytes;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return;
+	header_bytes = ip->ihl * 4;
+	packet->family = 4;
+	packet->protocol = ip->protocol;
+	if (ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET))
+		packet->flags |= FLOW_FRAGMENT;
+	key->local = direction == FROM_POD ? ip->saddr : ip->daddr;
+	key->remote = direction == FROM_POD ? ip->daddr : ip->saddr;
+	transport_bytes = parse_transport(skb, offset + header_bytes, packet);
+	if (transport_bytes < 0) {
+		packet->family = 0;
+		return;
+	}
+	expand_segments(skb, packet, offset + header_bytes + transport_bytes);
+}
+
+/* The length of an extension header (RFC 8200, section 4; AH: RFC 4302), 0 when `protocol` is none. */
+static __always_inline __u32 extension_bytes(__u8 protocol, const struct ipv6_extension *extension)
+{
+	switch (protocol) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+		return (extension->length + 1) * 8;
+	case IPPROTO_FRAGMENT:
+		return 8;
+	case IPPROTO_AH:
+		return (extension->length + 2) * 4;
+	default:
+		return 0;
+	}
+}
+
+static __always_inline int is_extension(__u8 protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_DSTOPTS ||
+	       protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_AH;
+}
+
+static __always_inline void parse_ipv6(struct __sk_buff *skb, __u32 offset, enum flow_direction direction,
+				       struct packet *packet, struct flow_key6 *key)
+{
+	struct ipv6hdr copy;
+	const struct ipv6hdr *ip = header(skb, offset, &copy, sizeof(copy));
+	int transport_bytes;
+
+	if (!ip || ip->version != 6)
+		return;
+	packet->family = 6;
+	packet->protocol = ip->nexthdr;
+	__builtin_memcpy(key->local, direction == FROM_POD ? &ip->saddr : &ip->daddr, sizeof(key->local));
+	__builtin_memcpy(key->remote, direction == FROM_POD ? &ip->daddr : &ip->saddr, sizeof(key->remote));
+	offset += sizeof(*ip);
+#pragma unroll
+	for (int i = 0; i < IPV6_EXTENSIONS; i++) {
+		struct ipv6_extension extension;
+
+		if (!is_extension(packet->protocol) || packet->flags & FLOW_FRAGMENT)
+			break;
+		if (bpf_skb_load_bytes(skb, offset, &extension, sizeof(extension))) {
+			packet->family = 0;
+			return;
+		}
+		/* the upper 13 bits are the offset in 8 bytes */
+		if (packet->protocol == IPPROTO_FRAGMENT && extension.fragment_offset & bpf_htons(0xfff8))
+			packet->flags |= FLOW_FRAGMENT;
+		offset += extension_bytes(packet->protocol, &extension);
+		packet->protocol = extension.next;
+	}
+	transport_bytes = parse_transport(skb, offset, packet);
+	if (transport_bytes < 0) {
+		packet->family = 0;
+		return;
+	}
+	expand_segments(skb, packet, offset + transport_bytes);
+}
+
+/* Fills `packet` for every skb, and `key`'s addresses, ports and protocol when packet->family is not 0. */
+static __always_inline void parse(struct __sk_buff *skb, enum flow_direction direction, struct packet *packet,
+				  union flow_key *key)
+{
+	union {
+		struct ethhdr ethernet;
+		struct vlan_header vlan;
+	} copy;
+	const struct ethhdr *ethernet = header(skb, 0, &copy, sizeof(copy.ethernet));
+	__u32 offset = sizeof(*ethernet);
+	__be16 type;
+
+	packet->packets = 1;
+	/* Volatile: the verifier takes a context access at a constant offset only, and clang would hoist the sum. */
+	packet->tag_bytes = ((volatile struct __sk_buff *)skb)->vlan_present ? VLAN_TAG_BYTES : 0;
+	packet->bytes = skb->len + packet->tag_bytes;
+	if (!ethernet)
+		return;
+	type = ethernet->h_proto;
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		const struct vlan_header *vlan;
+
+		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
+			break;
+		vlan = header(skb, offset, &copy, sizeof(copy.vlan));
+		if (!vlan)
+			return;
+		type = vlan->type;
+		offset += sizeof(*vlan);
+	}
+	if (type == bpf_htons(ETH_P_IP))
+		parse_ipv4(skb, offset, direction, packet, &key->v4);
+	else if (type == bpf_htons(ETH_P_IPV6))
+		parse_ipv6(skb, offset, direction, packet, &key->v6);
+}
+
+#endif

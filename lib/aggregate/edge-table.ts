@@ -1,0 +1,179 @@
+// Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them.
+import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import type { Identity } from './identity.ts'
+
+export type Observer = 'client' | 'server'
+
+export interface Edge {
+  readonly client: EdgeEnd
+  readonly server: EdgeEnd
+  /** The port that the client dialled, as this observer sees it; 0 when there is none. */
+  readonly serverPort: number
+  readonly transport: string
+  readonly networkType: 'ipv4' | 'ipv6'
+  readonly observer: Observer
+  /** The edge of everything that found no place: both directions are in its request counts. */
+  readonly overflow: boolean
+}
+
+/** Offsets of an edge's counts in `EdgeTable.values`; packets follow the bytes of their direction. */
+export const EdgeCount = {
+  requestBytes: 0,
+  requestPackets: 1,
+  responseBytes: 2,
+  responsePackets: 3,
+  opened: 4,
+} as const
+export const COUNTS_PER_EDGE = 5
+
+/** A count that began again from 0, because its next value would not have been exact. */
+export interface Restart {
+  /** Index in `EdgeTable.values`. */
+  readonly index: number
+  readonly startMs: number
+  /** Its last value stands for all time up to here; the new count starts here. */
+  readonly endMs: number
+  readonly value: number
+}
+
+export interface EdgeQuestion {
+  readonly client: Identity
+  readonly server: Identity
+  readonly serverPort: number
+  readonly transport: string
+  readonly family: number
+  readonly observer: Observer
+}
+
+const INITIAL_EDGES = 64
+const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
+
+export class EdgeTable {
+  /** Cumulative counts, `COUNTS_PER_EDGE` an edge. Whole numbers up to 2^53 - 1, see `restarts`. */
+  values = new Float64Array(INITIAL_EDGES * COUNTS_PER_EDGE)
+  /** Wall clock in ms of each count's start: nothing of it was counted before. */
+  starts = new Float64Array(INITIAL_EDGES * COUNTS_PER_EDGE)
+  readonly edges: Edge[] = []
+  /** In the order in which they happened. One for each 9 PB of an edge. */
+  readonly restarts: Restart[] = []
+
+  readonly #edgeLimit: number
+  readonly #index = new Map<string, number>()
+  readonly #endIds = new Map<string, number>()
+  readonly #clients = new EdgeEnds('client')
+  readonly #servers = new EdgeEnds('server')
+  #overflowIndex = -1
+  #sinceMs = 0
+
+  /** `seriesLimit` counts series; the overflow edge comes on top of it. */
+  constructor(seriesLimit = 10_000) {
+    this.#edgeLimit = Math.max(0, Math.floor(seriesLimit / COUNTS_PER_EDGE))
+  }
+
+  /** From now on counts that begin, begin at this time. */
+  startsAt(sinceMs: number): void {
+    this.#sinceMs = sinceMs
+  }
+
+  /** The index of the edge of a flow. */
+  edgeFor(question: EdgeQuestion): number {
+    const client = this.#clients.of(question.client)
+    const server = this.#servers.of(question.server)
+    const { serverPort, transport, family, observer } = question
+    const key = `${this.#endIds.get(client.key)}|${this.#endIds.get(server.key)}|${serverPort}|${transport}|${family}|${observer}`
+    const known = this.#index.get(key)
+    if (known !== undefined) return known
+    if (this.#index.size >= this.#edgeLimit) return this.#overflow()
+    const newKey = `${this.#idOf(client.key)}|${this.#idOf(server.key)}|${serverPort}|${transport}|${family}|${observer}`
+    const networkType = family === 6 ? 'ipv6' : 'ipv4'
+    const index = this.#create({ client, server, serverPort, transport, networkType, observer, overflow: false })
+    this.#index.set(newKey, index)
+    return index
+  }
+
+  /** Adds one flow's increase. */
+  add(
+    edge: number,
+    requestPackets: number,
+    requestBytes: number,
+    responsePackets: number,
+    responseBytes: number,
+  ): void {
+    const base = edge * COUNTS_PER_EDGE
+    const response = edge === this.#overflowIndex ? EdgeCount.requestBytes : EdgeCount.responseBytes
+    this.#increase(base + EdgeCount.requestBytes, requestBytes)
+    this.#increase(base + EdgeCount.requestPackets, requestPackets)
+    this.#increase(base + response, responseBytes)
+    this.#increase(base + response + 1, responsePackets)
+  }
+
+  addOpened(edge: number, connections: number): void {
+    this.#increase(edge * COUNTS_PER_EDGE + EdgeCount.opened, connections)
+  }
+
+  /** Everything that was ever added, counted from the edges themselves. */
+  totals(): { packets: number; bytes: number } {
+    let packets = 0
+    let bytes = 0
+    for (let base = 0; base < this.edges.length * COUNTS_PER_EDGE; base += COUNTS_PER_EDGE) {
+      packets += this.values[base + EdgeCount.requestPackets]! + this.values[base + EdgeCount.responsePackets]!
+      bytes += this.values[base + EdgeCount.requestBytes]! + this.values[base + EdgeCount.responseBytes]!
+    }
+    for (const { index, value } of this.restarts) {
+      const count = index % COUNTS_PER_EDGE
+      if (count === EdgeCount.requestPackets || count === EdgeCount.responsePackets) packets += value
+      if (count === EdgeCount.requestBytes || count === EdgeCount.responseBytes) bytes += value
+    }
+    return { packets, bytes }
+  }
+
+  #increase(index: number, increase: number): void {
+    const value = this.values[index]! + increase
+    if (value <= Number.MAX_SAFE_INTEGER) this.values[index] = value
+    else this.#restart(index, increase)
+  }
+
+  #restart(index: number, value: number): void {
+    this.restarts.push({ index, startMs: this.starts[index]!, endMs: this.#sinceMs, value: this.values[index]! })
+    this.values[index] = value
+    this.starts[index] = this.#sinceMs
+  }
+
+  #overflow(): number {
+    if (this.#overflowIndex === -1)
+      this.#overflowIndex = this.#create({
+        client: UNKNOWN_END,
+        server: UNKNOWN_END,
+        serverPort: 0,
+        transport: '',
+        networkType: 'ipv4',
+        observer: 'client',
+        overflow: true,
+      })
+    return this.#overflowIndex
+  }
+
+  #create(edge: Edge): number {
+    const index = this.edges.length
+    this.edges.push(edge)
+    const needed = this.edges.length * COUNTS_PER_EDGE
+    if (needed > this.values.length) {
+      this.values = grown(this.values)
+      this.starts = grown(this.starts)
+    }
+    this.starts.fill(this.#sinceMs, index * COUNTS_PER_EDGE, needed)
+    return index
+  }
+
+  #idOf(key: string): number {
+    const id = this.#endIds.get(key) ?? this.#endIds.size
+    this.#endIds.set(key, id)
+    return id
+  }
+}
+
+function grown(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(values.length * 2)
+  larger.set(values)
+  return larger
+}

@@ -1,0 +1,234 @@
+// Flows by slot: a drained row of a known flow costs an index and a few additions.
+import { Confidence, type FlowBatch, type FlowColumns, Opener, type StartedColumns } from '../capture/flow-batch.ts'
+import { ADDRESS_BYTES } from './address-order.ts'
+import type { EdgeTable } from './edge-table.ts'
+import { FlowResolver } from './flow-resolver.ts'
+import { FlowSlots, OTHER_END, SlotState } from './flow-slots.ts'
+import { type FlowView, viewFlow } from './flow-view.ts'
+import type { InterfaceOwner, Names } from './identity.ts'
+import type { InterfaceLedger } from './interface-ledger.ts'
+import { PendingRows } from './pending-rows.ts'
+import { Protocol } from './transport.ts'
+
+export interface FlowTableParts {
+  readonly flowLimit: number
+  readonly names: Names
+  /** May change its answer for a slot when the slot is attached and whenever `names.version` changes. */
+  readonly owner: (interfaceSlot: number) => InterfaceOwner | undefined
+  readonly edges: EdgeTable
+  readonly ledger: InterfaceLedger
+  /** Wall clock: nothing was counted before. */
+  readonly startedAtMs: number
+}
+
+export class FlowTable {
+  readonly flowLimit: number
+  readonly #slots: FlowSlots
+  readonly #edges: EdgeTable
+  readonly #ledger: InterfaceLedger
+  readonly #names: Names
+  readonly #resolver: FlowResolver
+  readonly #startedAtMs: number
+  readonly #pendingRows = new PendingRows()
+  #endedSlots: number[] = []
+  #namesVersion: number
+  #sequence = 0
+  #readAtMs: number | undefined
+  #liveFlows = 0
+  #unattributedRows = 0
+  #startedFlows = 0
+  #namedFlows = 0
+  #firstNamedAtMs: number | undefined
+
+  constructor(parts: FlowTableParts) {
+    this.flowLimit = parts.flowLimit
+    this.#slots = new FlowSlots(parts.flowLimit + 1)
+    this.#edges = parts.edges
+    this.#ledger = parts.ledger
+    this.#names = parts.names
+    this.#namesVersion = parts.names.version
+    this.#resolver = new FlowResolver(parts.names, parts.owner, parts.edges)
+    this.#startedAtMs = parts.startedAtMs
+  }
+
+  apply(batch: FlowBatch): void {
+    this.#freeEnded()
+    this.#edges.startsAt(this.#readAtMs ?? Math.max(this.#startedAtMs, this.#ledger.earliestAttachMs ?? 0))
+    this.#sequence = batch.sequence
+    this.#readAtMs = batch.readAtMs
+    if (this.#names.version !== this.#namesVersion) this.#resolveAgain()
+    this.#resolver.learnServers(batch.started)
+    this.#countKnown(batch.flows)
+    this.#countStarted(batch.started, batch.flows)
+    this.#countUnattributed(batch.flows)
+    this.#ledger.apply(batch.interfaces, batch.readAtMs, interfaceSlot => this.#interfaceEnded(interfaceSlot))
+    this.#liveFlows = batch.liveFlows
+  }
+
+  /** Rows of a flow that never started: a fault of the capture. What they count is the ledger's loss `unattributed`. */
+  get unattributedRows(): number {
+    return this.#unattributedRows
+  }
+
+  /** Slots in use after the last drain. */
+  get liveFlows(): number {
+    return this.#liveFlows
+  }
+
+  /** Flows that started so far, and those of them whose two ends have a name. */
+  get flows(): { count: number; named: number } {
+    return { count: this.#startedFlows, named: this.#namedFlows }
+  }
+
+  /** Time of the drain that brought the first flow with two named ends. */
+  get firstNamedAtMs(): number | undefined {
+    return this.#firstNamedAtMs
+  }
+
+  /** Live flows and those that ended in the last batch; or only those that moved in the last batch. */
+  *views(changedOnly: boolean): Generator<FlowView> {
+    for (let slot = 0; slot < this.#slots.length; slot++) {
+      if (this.#slots.state[slot] === SlotState.free) continue
+      if (changedOnly && this.#slots.changedIn[slot] !== this.#sequence) continue
+      yield viewFlow(this.#slots, slot)
+    }
+  }
+
+  #countKnown(flows: FlowColumns): void {
+    this.#pendingRows.clear()
+    const slots = this.#slots
+    for (let i = 0; i < flows.length; i++) {
+      const slot = flows.slot[i]!
+      if (slots.isLive(slot, flows.generation[i]!)) this.#count(flows, i, slot)
+      else this.#pendingRows.add(flows, i)
+    }
+  }
+
+  /** Each with its own row right away: a slot may be used by several flows between two drains. */
+  #countStarted(started: StartedColumns, flows: FlowColumns): void {
+    for (let i = 0; i < started.length; i++) {
+      const slot = started.slot[i]!
+      if (slot >= this.#slots.length) continue
+      this.#start(started, i, slot)
+      const row = this.#pendingRows.take(flows, slot, started.generation[i]!)
+      if (row === -1) continue
+      this.#countRequestFlow(slot)
+      this.#count(flows, row, slot)
+    }
+  }
+
+  #start(started: StartedColumns, i: number, slot: number): void {
+    const slots = this.#slots
+    const interfaceSlot = started.interfaceSlot[i]!
+    slots.state[slot] = SlotState.live
+    slots.generation[slot] = started.generation[i]!
+    slots.opener[slot] = started.opener[i]!
+    slots.confidence[slot] = started.confidence[i]!
+    slots.family[slot] = started.family[i]!
+    slots.protocol[slot] = started.protocol[i]!
+    slots.localPort[slot] = started.localPort[i]!
+    slots.remotePort[slot] = started.remotePort[i]!
+    copyAddress(started.localAddress, i, slots.localAddress, slot)
+    copyAddress(started.remoteAddress, i, slots.remoteAddress, slot)
+    slots.startMs[slot] = started.startMs[i]!
+    slots.fromPodPackets[slot] = 0
+    slots.fromPodBytes[slot] = 0
+    slots.toPodPackets[slot] = 0
+    slots.toPodBytes[slot] = 0
+    slots.opened[slot] = 0
+    slots.account[slot] = this.#ledger.account(interfaceSlot)
+    slots.local[slot] = undefined
+    this.#resolver.resolve(slots, slot, interfaceSlot)
+    this.#startedFlows++
+    if (slots.named[slot] === 1) this.#countNamed()
+  }
+
+  /** UDP has no handshake: its first packet opens it, when we saw that one and the client had sent it. */
+  #countRequestFlow(slot: number): void {
+    const slots = this.#slots
+    if (slots.protocol[slot] !== Protocol.udp || slots.confidence[slot] === Confidence.resumed) return
+    if (slots.opener[slot] !== (slots.clientIsLocal[slot] === 1 ? Opener.local : Opener.remote)) return
+    this.#open(slot, 1)
+  }
+
+  #count(flows: FlowColumns, i: number, slot: number): void {
+    const slots = this.#slots
+    const fromPodPackets = flows.fromPodPackets[i]!
+    const fromPodBytes = flows.fromPodBytes[i]!
+    const toPodPackets = flows.toPodPackets[i]!
+    const toPodBytes = flows.toPodBytes[i]!
+    slots.fromPodPackets[slot]! += fromPodPackets
+    slots.fromPodBytes[slot]! += fromPodBytes
+    slots.toPodPackets[slot]! += toPodPackets
+    slots.toPodBytes[slot]! += toPodBytes
+    slots.lastMs[slot] = this.#readAtMs!
+    slots.changedIn[slot] = this.#sequence
+    const edge = slots.edge[slot]!
+    this.#ledger.drained(slots.account[slot]!, edge === OTHER_END, flows, i)
+    if (edge !== OTHER_END && slots.clientIsLocal[slot] === 1)
+      this.#edges.add(edge, fromPodPackets, fromPodBytes, toPodPackets, toPodBytes)
+    else if (edge !== OTHER_END) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
+    const opened = flows.opened[i]!
+    if (opened > 0) this.#open(slot, opened)
+    if (flows.ended[i] === 1) this.#end(slot)
+  }
+
+  #open(slot: number, connections: number): void {
+    this.#slots.opened[slot]! += connections
+    const edge = this.#slots.edge[slot]!
+    if (edge !== OTHER_END) this.#edges.addOpened(edge, connections)
+  }
+
+  /** Its last figures can be read until the next batch. */
+  #end(slot: number): void {
+    this.#slots.state[slot] = SlotState.ended
+    this.#endedSlots.push(slot)
+  }
+
+  #freeEnded(): void {
+    for (const slot of this.#endedSlots) if (this.#slots.state[slot] === SlotState.ended) this.#slots.free(slot)
+    this.#endedSlots = []
+  }
+
+  #countUnattributed(flows: FlowColumns): void {
+    const totals = this.#ledger.totals
+    for (const row of this.#pendingRows.rows()) {
+      const packets = flows.fromPodPackets[row]! + flows.toPodPackets[row]!
+      const bytes = flows.fromPodBytes[row]! + flows.toPodBytes[row]!
+      this.#unattributedRows++
+      totals.drainedPackets += packets
+      totals.drainedBytes += bytes
+      totals.unattributedPackets += packets
+      totals.unattributedBytes += bytes
+    }
+  }
+
+  /** What was counted before stays with the edge that had it. */
+  #resolveAgain(): void {
+    this.#namesVersion = this.#names.version
+    const slots = this.#slots
+    for (let slot = 0; slot < slots.length; slot++) {
+      if (slots.state[slot] !== SlotState.live || slots.account[slot] === this.#ledger.late) continue
+      const wasNamed = slots.named[slot] === 1
+      this.#resolver.resolve(slots, slot, slots.account[slot]!.interfaceSlot)
+      if (!wasNamed && slots.named[slot] === 1) this.#countNamed()
+    }
+  }
+
+  #countNamed(): void {
+    this.#namedFlows++
+    this.#firstNamedAtMs ??= this.#readAtMs
+  }
+
+  #interfaceEnded(interfaceSlot: number): void {
+    this.#resolver.forgetInterface(interfaceSlot)
+    const slots = this.#slots
+    for (let slot = 0; slot < slots.length; slot++)
+      if (slots.state[slot] === SlotState.live && slots.account[slot]?.interfaceSlot === interfaceSlot)
+        slots.account[slot] = this.#ledger.late
+  }
+}
+
+function copyAddress(from: Uint8Array, row: number, to: Uint8Array, slot: number): void {
+  for (let i = 0; i < ADDRESS_BYTES; i++) to[slot * ADDRESS_BYTES + i] = from[row * ADDRESS_BYTES + i]!
+}

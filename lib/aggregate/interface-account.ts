@@ -1,0 +1,97 @@
+// What one attached interface counted, direction by direction, from attaching until its last row.
+import type { DirectionColumns } from '../capture/flow-batch.ts'
+import type { Attachment, CounterKind } from '../capture/flow-source.ts'
+import { type DeviceFigures, type DirectionFigures, seenAs, unexplainedOf, type WireFigures } from './figures.ts'
+import type { InterfaceOwner } from './identity.ts'
+
+/** As the pod sees it. */
+export type Direction = 'transmit' | 'receive'
+export const directions: readonly Direction[] = ['transmit', 'receive']
+
+export class DirectionAccount {
+  /** Rows of flows; added to by the flow table. */
+  flowPackets = 0
+  flowBytes = 0
+  otherEndPackets = 0
+  otherEndBytes = 0
+  kind: CounterKind = 'unknown'
+  #packets = { seen: 0, other: 0, overflow: 0, filtered: 0 }
+  #bytes = { seen: 0, other: 0, overflow: 0, filtered: 0 }
+  #reading = { device: 0, skbs: 0, packets: 0, unobserved: 0, overseen: 0 }
+  #unobservedHigh = 0
+
+  /** Without the device nothing new can be compared with it: equation (a) stays at the last snapshot that had it. */
+  update(columns: DirectionColumns, i: number, devicePresent: boolean): void {
+    this.#packets.seen = columns.seenPackets[i]!
+    this.#packets.other = columns.otherPackets[i]!
+    this.#packets.overflow = columns.overflowPackets[i]!
+    this.#packets.filtered = columns.filteredPackets[i]!
+    this.#bytes.seen = columns.seenBytes[i]!
+    this.#bytes.other = columns.otherBytes[i]!
+    this.#bytes.overflow = columns.overflowBytes[i]!
+    this.#bytes.filtered = columns.filteredBytes[i]!
+    if (!devicePresent) return
+    this.#reading.device = columns.devicePackets[i]!
+    this.#reading.skbs = columns.skbs[i]!
+    this.#reading.packets = columns.seenPackets[i]!
+    this.#reading.unobserved = columns.unobservedSkbs[i]!
+    this.#reading.overseen = columns.overseenSkbs[i]!
+    const { unobserved, unexplained } = this.deviceFigures()
+    this.#unobservedHigh = Math.max(this.#unobservedHigh, unobserved + Math.max(0, unexplained))
+  }
+
+  get seenPackets(): number {
+    return this.#packets.seen
+  }
+
+  get seenBytes(): number {
+    return this.#bytes.seen
+  }
+
+  /** Unobserved skbs and those that nothing explains. Never falls, also when a late reading explains some of them. */
+  get unobservedSkbs(): number {
+    return this.#unobservedHigh
+  }
+
+  deviceFigures(): DeviceFigures {
+    const { device, skbs, packets, unobserved, overseen } = this.#reading
+    const seen = seenAs(this.kind, skbs, packets)
+    const unexplained = unexplainedOf(this.kind, device + overseen - unobserved, skbs, packets)
+    return { device, seen, unobserved, overseen, unexplained }
+  }
+
+  figures(): DirectionFigures {
+    return {
+      skbs: this.deviceFigures(),
+      packets: wireFigures(this.#packets, this.flowPackets),
+      bytes: wireFigures(this.#bytes, this.flowBytes),
+    }
+  }
+}
+
+export class InterfaceAccount {
+  readonly transmit = new DirectionAccount()
+  readonly receive = new DirectionAccount()
+  readonly interfaceSlot: number
+  attachment: Attachment | undefined
+  owner: InterfaceOwner | undefined
+  /** Set by the last row. */
+  endedAtMs: number | undefined
+
+  constructor(interfaceSlot: number) {
+    this.interfaceSlot = interfaceSlot
+  }
+
+  /** The capture's answer to an attach; a batch with the interface's first row may come before it. */
+  announce(attachment: Attachment, owner: InterfaceOwner | undefined): void {
+    this.attachment = attachment
+    this.owner = owner
+    this.transmit.kind = attachment.transmitCounter
+    this.receive.kind = attachment.receiveCounter
+  }
+}
+
+function wireFigures(totals: Omit<WireFigures, 'flow' | 'collapsed'>, flow: number): WireFigures {
+  const { seen, other, overflow, filtered } = totals
+  return { seen, flow, collapsed: 0, other, overflow, filtered }
+}

@@ -1,0 +1,160 @@
+// The node's books: accounts of the attached interfaces, and what the ones that are gone had counted.
+import type { FlowColumns, InterfaceColumns } from '../capture/flow-batch.ts'
+import type { Attachment, CounterKind } from '../capture/flow-source.ts'
+import { addFigures, addTerms, type DeviceFigures, type DirectionFigures, deviceHolds, zeroFigures } from './figures.ts'
+import type { InterfaceOwner } from './identity.ts'
+import { type Direction, directions, InterfaceAccount } from './interface-account.ts'
+
+export const counterKinds: readonly CounterKind[] = ['skb', 'wire', 'unknown']
+
+/** New accounts for one reader, each once. */
+export interface AccountQueue {
+  take(): InterfaceAccount[]
+}
+
+/** Packets and bytes of all flow rows. */
+export class DrainedTotals {
+  drainedPackets = 0
+  drainedBytes = 0
+  otherEndPackets = 0
+  otherEndBytes = 0
+  /** Rows of a flow that never started: it must not happen, but what they count must not vanish. */
+  unattributedPackets = 0
+  unattributedBytes = 0
+}
+
+export class InterfaceLedger {
+  readonly totals = new DrainedTotals()
+  /** For flows whose interface is gone: their last rows may come after its own. */
+  readonly late = new InterfaceAccount(0)
+  readonly #owner: (interfaceSlot: number) => InterfaceOwner | undefined
+  readonly #open = new Map<number, InterfaceAccount>()
+  readonly #closed = { transmit: zeroFigures(), receive: zeroFigures() }
+  readonly #closedByKind = new Map<string, DeviceFigures>()
+  readonly #queues: InterfaceAccount[][] = []
+  readonly #kinds = new Set<CounterKind>()
+  #closedWithGaps = 0
+  #earliestAttachMs: number | undefined
+
+  /** `owner` may change its answer for a slot when the slot is attached and whenever `Names.version` changes. */
+  constructor(owner: (interfaceSlot: number) => InterfaceOwner | undefined) {
+    this.#owner = owner
+    for (const kind of counterKinds)
+      for (const direction of directions) this.#closedByKind.set(`${kind} ${direction}`, zeroFigures().skbs)
+  }
+
+  /** To be called with each attachment, when `owner` already knows its slot. */
+  attached(attachment: Attachment): void {
+    const account = this.account(attachment.interfaceSlot)
+    account.announce(attachment, this.#owner(attachment.interfaceSlot))
+    this.#kinds.add(attachment.transmitCounter).add(attachment.receiveCounter)
+    this.#earliestAttachMs = Math.min(this.#earliestAttachMs ?? Number.POSITIVE_INFINITY, attachment.attachedAtMs)
+    for (const queue of this.#queues) queue.push(account)
+  }
+
+  /** The account of the interface that has this slot now. */
+  account(interfaceSlot: number): InterfaceAccount {
+    const open = this.#open.get(interfaceSlot)
+    if (open) return open
+    const account = new InterfaceAccount(interfaceSlot)
+    this.#open.set(interfaceSlot, account)
+    return account
+  }
+
+  /** Reads an interface snapshot; `ended` is told of each slot that may now be given to another interface. */
+  apply(columns: InterfaceColumns, readAtMs: number, ended: (interfaceSlot: number) => void): void {
+    for (let i = 0; i < columns.length; i++) {
+      const interfaceSlot = columns.interfaceSlot[i]!
+      const account = this.account(interfaceSlot)
+      const devicePresent = columns.devicePresent[i] === 1
+      account.transmit.update(columns.fromPod, i, devicePresent)
+      account.receive.update(columns.toPod, i, devicePresent)
+      if (columns.ended[i] !== 1) continue
+      this.#close(account, readAtMs)
+      ended(interfaceSlot)
+    }
+  }
+
+  /** One row of a flow; `otherEnd`: the remote pod's own interface reports it. */
+  drained(account: InterfaceAccount, otherEnd: boolean, flows: FlowColumns, i: number): void {
+    const { transmit, receive } = account
+    const { totals } = this
+    const packets = flows.fromPodPackets[i]! + flows.toPodPackets[i]!
+    const bytes = flows.fromPodBytes[i]! + flows.toPodBytes[i]!
+    transmit.flowPackets += flows.fromPodPackets[i]!
+    transmit.flowBytes += flows.fromPodBytes[i]!
+    receive.flowPackets += flows.toPodPackets[i]!
+    receive.flowBytes += flows.toPodBytes[i]!
+    totals.drainedPackets += packets
+    totals.drainedBytes += bytes
+    if (!otherEnd) return
+    transmit.otherEndPackets += flows.fromPodPackets[i]!
+    transmit.otherEndBytes += flows.fromPodBytes[i]!
+    receive.otherEndPackets += flows.toPodPackets[i]!
+    receive.otherEndBytes += flows.toPodBytes[i]!
+    totals.otherEndPackets += packets
+    totals.otherEndBytes += bytes
+  }
+
+  openAccounts(): Iterable<InterfaceAccount> {
+    return this.#open.values()
+  }
+
+  /** Starts with the accounts that are open. */
+  accountQueue(): AccountQueue {
+    let queue = [...this.#open.values()].filter(account => account.attachment !== undefined)
+    this.#queues.push(queue)
+    const index = this.#queues.length - 1
+    return {
+      take: () => {
+        const taken = queue
+        this.#queues[index] = queue = []
+        return taken
+      },
+    }
+  }
+
+  /** Sum over all interfaces, also those that are gone. */
+  figures(direction: Direction): DirectionFigures {
+    const sum = zeroFigures()
+    addFigures(sum, this.#closed[direction])
+    addFigures(sum, this.late[direction].figures())
+    for (const account of this.#open.values()) addFigures(sum, account[direction].figures())
+    return sum
+  }
+
+  /** Equation (a) summed over the interfaces whose device counts this kind. */
+  deviceFigures(kind: CounterKind, direction: Direction): DeviceFigures {
+    const sum = zeroFigures().skbs
+    addTerms(sum, this.#closedByKind.get(`${kind} ${direction}`)!)
+    for (const account of this.#open.values())
+      if (account[direction].kind === kind) addTerms(sum, account[direction].deviceFigures())
+    return sum
+  }
+
+  /** Interface directions that are gone and had something unobserved, overseen or unexplained: sums could cancel out. */
+  get closedWithGaps(): number {
+    return this.#closedWithGaps
+  }
+
+  /** Counter kinds that an interface had so far. */
+  get kinds(): ReadonlySet<CounterKind> {
+    return this.#kinds
+  }
+
+  /** Nothing was counted before. */
+  get earliestAttachMs(): number | undefined {
+    return this.#earliestAttachMs
+  }
+
+  #close(account: InterfaceAccount, readAtMs: number): void {
+    account.endedAtMs = readAtMs
+    this.#open.delete(account.interfaceSlot)
+    for (const direction of directions) {
+      const figures = account[direction].figures()
+      addFigures(this.#closed[direction], figures)
+      addTerms(this.#closedByKind.get(`${account[direction].kind} ${direction}`)!, figures.skbs)
+      if (!deviceHolds(figures.skbs)) this.#closedWithGaps++
+    }
+  }
+}

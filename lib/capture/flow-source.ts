@@ -1,0 +1,74 @@
+// What the rest of the program needs of a capture: attach to interfaces, drain what was counted.
+import type { FlowBatch } from './flow-batch.ts'
+
+export type Place = 'pod' | 'host'
+export type Hook = 'tcx' | 'clsact'
+
+/** What a device's packet counter counts: skbs, packets on the wire, or either (kernel side can't tell). */
+export type CounterKind = 'skb' | 'wire' | 'unknown'
+
+export interface AttachRequest {
+  /** Path of the pod's network namespace; absent: the agent's own. */
+  readonly netns?: string
+  /** The device's name inside that namespace. */
+  readonly device: string
+  /** Which end of the pair `device` is: the pod's own (`pod`) or the host's (`host`). */
+  readonly place: Place
+  readonly hook: Hook | 'auto'
+}
+
+export interface Attachment {
+  /** 1 to 1023; names the interface in batches until its row says `ended`. */
+  readonly interfaceSlot: number
+  readonly device: string
+  readonly place: Place
+  readonly hook: Hook
+  /** Wall clock, ms since 1970: nothing was counted before. */
+  readonly attachedAtMs: number
+  readonly transmitCounter: CounterKind
+  readonly receiveCounter: CounterKind
+  /** false when the device counted while we attached, so that `unobserved` may be off by those packets. */
+  readonly baselineExact: boolean
+  /** A filter of ours that a killed agent had left here was replaced. */
+  readonly replacedStale: boolean
+}
+
+/** A network device as a link dump shows it. */
+export interface Link {
+  readonly index: number
+  readonly name: string
+  /** rtnetlink kind (`veth`, `bridge`, …), empty for physical devices. */
+  readonly kind: string
+  readonly ethernet: boolean
+  readonly loopback: boolean
+  readonly up: boolean
+  /** Index of the other end of a pair, 0 when there is none. */
+  readonly peerIndex: number
+  /** Namespace id of the other end as this namespace numbers it, -1 when it is here or unknown. */
+  readonly peerNamespaceId: number
+  readonly address: string
+}
+
+/** A network namespace that has a name or a process. */
+export interface Namespace {
+  readonly path: string
+  readonly inode: number
+  /** As the agent's own namespace numbers it, -1 when it has no number. */
+  readonly id: number
+}
+
+export interface ProgramTime {
+  /** Runs of our programs and nanoseconds spent in them since statistics were turned on. */
+  readonly runs: number
+  readonly nanoseconds: number
+}
+
+export interface FlowSource {
+  attach(request: AttachRequest): Promise<Attachment>
+  /** Ends with a row whose `ended` is 1 in the next batch. */
+  detach(interfaceSlot: number): Promise<void>
+  drain(): Promise<FlowBatch>
+  links(netns?: string): Promise<Link[]>
+  namespaces(): Promise<Namespace[]>
+  close(): Promise<void>
+}

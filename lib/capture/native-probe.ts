@@ -1,0 +1,164 @@
+// The live FlowSource, and the only file that loads the addon.
+import { createRequire } from 'node:module'
+import { Failure } from '../host/failure.ts'
+import type { FlowBatch } from './flow-batch.ts'
+import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
+
+export interface ProbeOptions {
+  /** Flows that the kernel keeps apart at a time, 16 to 1,048,576. */
+  readonly flowLimit: number
+  /** A flow without packets for this long is retired, ms. */
+  readonly idleMs: number
+}
+
+/** A program or map of ours as the kernel describes it. */
+export interface ProgramInfo {
+  readonly name: string
+  readonly tag: string
+  readonly id: number
+  readonly nanoseconds: number
+  readonly runs: number
+  readonly verifiedInstructions: number
+}
+
+export interface MapInfo {
+  readonly name: string
+  readonly id: number
+  /** What the kernel charges for it (`memlock` of the map's fdinfo), bytes. */
+  readonly memoryBytes: number
+}
+
+export interface Inspection {
+  readonly programs: readonly ProgramInfo[]
+  readonly maps: readonly MapInfo[]
+}
+
+interface NativeError {
+  readonly step: string
+  readonly subject: string
+  readonly errno: number
+  readonly reason: string
+  readonly detail: string
+}
+
+interface NativeProbe {
+  load(): Promise<void>
+  attach(request: AttachRequest): Promise<Attachment>
+  detach(interfaceSlot: number): Promise<void>
+  drain(): Promise<FlowBatch>
+  links(netns?: string): Promise<Link[]>
+  namespaces(): Promise<Namespace[]>
+  inspect(): Promise<Inspection>
+  enableStatistics(): Promise<void>
+  close(): Promise<void>
+}
+
+interface Addon {
+  readonly Probe: new (options: ProbeOptions) => NativeProbe
+  /** FLOW_ABI of ebpf/flow.h as the addon was compiled. */
+  readonly flowAbi: number
+}
+
+const ADDON = '../../build/Release/podweir.node'
+
+// errno(3), as numbers because the addon hands over the kernel's.
+const EPERM = 1
+const ENOENT = 2
+const EEXIST = 17
+const ENODEV = 19
+const EOPNOTSUPP = 95
+
+function remedyFor({ errno, detail }: NativeError): string {
+  if (errno === EPERM) return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN'
+  if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
+  if (errno === EEXIST) return 'another agent may hold this interface: stop it first'
+  if (errno === EOPNOTSUPP) return 'use attach: pod, a kernel of 6.6 or newer, or ask for it with hook: clsact'
+  return detail ? 'the kernel said why above' : 'run with telemetry.logs.level: debug for more'
+}
+
+function failureOf(error: unknown): Failure {
+  const native = error as NativeError
+  const cause = native.detail ? `${native.reason}\n${native.detail}` : native.reason
+  return new Failure({ step: native.step, subject: native.subject, cause, remedy: remedyFor(native) })
+}
+
+function loadAddon(): Addon {
+  try {
+    return createRequire(import.meta.url)(ADDON) as Addon
+  } catch (error) {
+    throw new Failure({
+      step: 'load',
+      subject: 'the native addon',
+      cause: (error as Error).message.split('\n')[0] ?? '',
+      remedy: 'build it: ./podweir builds when it starts, or run npm run build',
+    })
+  }
+}
+
+export class NativeProbeSource implements FlowSource {
+  readonly #probe: NativeProbe
+
+  private constructor(probe: NativeProbe) {
+    this.#probe = probe
+  }
+
+  /** Loads the programs and maps; needs CAP_BPF and CAP_NET_ADMIN. */
+  static async open(options: ProbeOptions): Promise<NativeProbeSource> {
+    const probe = new (loadAddon().Probe)(options)
+    await told(probe.load())
+    return new NativeProbeSource(probe)
+  }
+
+  attach(request: AttachRequest): Promise<Attachment> {
+    return told(this.#probe.attach(request))
+  }
+
+  detach(interfaceSlot: number): Promise<void> {
+    return told(this.#probe.detach(interfaceSlot))
+  }
+
+  drain(): Promise<FlowBatch> {
+    return told(this.#probe.drain())
+  }
+
+  links(netns?: string): Promise<Link[]> {
+    return told(this.#probe.links(netns))
+  }
+
+  namespaces(): Promise<Namespace[]> {
+    return told(this.#probe.namespaces())
+  }
+
+  inspect(): Promise<Inspection> {
+    return told(this.#probe.inspect())
+  }
+
+  /** Kernel run-time statistics of all programs of this machine, until close; needs CAP_SYS_ADMIN. */
+  enableStatistics(): Promise<void> {
+    return told(this.#probe.enableStatistics())
+  }
+
+  /** Time in our dispatchers and what they call, since statistics were turned on. */
+  async programTime(): Promise<ProgramTime> {
+    const { programs } = await this.inspect()
+    let runs = 0
+    let nanoseconds = 0
+    for (const program of programs) {
+      runs += program.runs
+      nanoseconds += program.nanoseconds
+    }
+    return { runs, nanoseconds }
+  }
+
+  close(): Promise<void> {
+    return told(this.#probe.close())
+  }
+}
+
+async function told<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw failureOf(error)
+  }
+}

@@ -1,0 +1,113 @@
+// The verb `flows`: asks the agent's socket for flows and prints one line each.
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import type { Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { socketPath } from '../export/api-socket.ts'
+import { flowRow, headerRow, rowLayout } from '../export/flow-row.ts'
+import { printableJson } from '../export/printable.ts'
+import { Failure } from '../host/failure.ts'
+import type { FlowRecord } from '../signals/flow-record.ts'
+
+export interface FlowsOptions {
+  readonly output: 'table' | 'json' | 'jsonl'
+  readonly follow: boolean
+  /** Path or `unix:///PATH`. */
+  readonly socket?: string | undefined
+  /** Width of the table; absent: the terminal's, and no limit where there is none. */
+  readonly columns?: number | undefined
+  readonly out?: Writable & { columns?: number }
+}
+
+type Lines = AsyncIterable<string>
+
+const defaultSocket = '/run/podweir/podweir.sock'
+const step = 'ask for flows at'
+
+/** The exit code. Throws a Failure where there is no agent. */
+export async function run(options: FlowsOptions): Promise<number> {
+  const { output, follow } = options
+  if (output === 'json' && follow) {
+    const cause = 'one JSON array has an end, and following has none'
+    throw new Failure({ step: 'print flows as', subject: 'json', cause, remedy: 'use --output jsonl', exitCode: 2 })
+  }
+  const out = options.out ?? process.stdout
+  const socket = socketPath(options.socket ?? defaultSocket)
+  const response = await ask(socket, follow)
+  try {
+    await pipeline(response, source => print(linesOf(source), options, out), out, { end: false })
+  } catch (error) {
+    // Who reads us has enough: podweir flows | head.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 0
+    throw interrupted(socket, error)
+  }
+  return 0
+}
+
+async function ask(socket: string, follow: boolean): Promise<IncomingMessage> {
+  const asked = request({ socketPath: socket, path: `/v1/flows?follow=${follow}`, agent: false })
+  asked.end()
+  let response: IncomingMessage
+  try {
+    ;[response] = (await once(asked, 'response')) as [IncomingMessage]
+  } catch (error) {
+    throw unreachable(socket, error)
+  }
+  if (response.statusCode === 200) return response
+  response.destroy()
+  const cause = `the answer is HTTP ${response.statusCode}`
+  throw new Failure({ step, subject: socket, cause, remedy: 'use the podweir that the agent is from' })
+}
+
+async function* linesOf(source: Readable): Lines {
+  source.setEncoding('utf8')
+  let rest = ''
+  for await (const chunk of source) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
+function print(lines: Lines, options: FlowsOptions, out: Writable & { columns?: number }): Lines {
+  if (options.output === 'json') return printArray(lines)
+  if (options.output === 'jsonl') return printLines(lines)
+  return printTable(lines, options.columns ?? out.columns, out)
+}
+
+async function* printLines(lines: Lines): Lines {
+  for await (const line of lines) yield `${printableJson(line)}\n`
+}
+
+async function* printArray(lines: Lines): Lines {
+  let separator = '[\n'
+  for await (const line of lines) {
+    yield separator + printableJson(line)
+    separator = ',\n'
+  }
+  yield separator === '[\n' ? '[]\n' : '\n]\n'
+}
+
+async function* printTable(lines: Lines, columns: number | undefined, out: Writable): Lines {
+  const layout = rowLayout(columns)
+  yield `${headerRow(layout)}\n`
+  for await (const line of lines) yield `${flowRow(JSON.parse(line) as FlowRecord, layout, out)}\n`
+}
+
+function unreachable(socket: string, error: unknown): Failure {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new Failure({ step, subject: socket, cause: 'only the user who runs the agent may', remedy: 'use sudo' })
+  }
+  const nobody = code === 'ENOENT' || code === 'ECONNREFUSED'
+  const cause = nobody ? 'no agent runs here' : message
+  const remedy = 'start one with: sudo ./podweir agent (or name its socket with --socket)'
+  return new Failure({ step, subject: socket, cause, remedy })
+}
+
+function interrupted(socket: string, error: unknown): Failure {
+  const gone = ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException).code ?? '')
+  const cause = gone ? 'the agent ended the connection' : String(error)
+  const remedy = 'it was stopped, or dropped us for reading too slowly: its log says which'
+  return new Failure({ step, subject: socket, cause, remedy })
+}

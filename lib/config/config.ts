@@ -1,0 +1,115 @@
+// What the agent does: settings file, then `OTEL_*` variables, then defaults. The only reader of the environment.
+import { readFileSync } from 'node:fs'
+import type { LogLevel } from '../host/log.ts'
+import { formatDuration } from './duration.ts'
+import { defaultExporter, durationBetween, type ExporterConfig, readExporters } from './exporters.ts'
+import { usedExporters } from './pipelines.ts'
+import { environmentResource } from './resource.ts'
+import { type ReceiverSettings, readSettings, type Settings } from './schema.ts'
+import type { Environment } from './substitution.ts'
+import { unreadable } from './unreadable.ts'
+import { YamlDocument } from './yaml-document.ts'
+
+export interface Config {
+  /** Which end of a pod's pair of devices to attach to. */
+  readonly attach: 'auto' | 'host' | 'pod'
+  readonly hook: 'auto' | 'tcx' | 'clsact'
+  /** Flows in kernel memory at the same time. */
+  readonly flowLimit: number
+  /** Edges with series of their own; the rest shares one. */
+  readonly seriesLimit: number
+  readonly drainIntervalMs: number
+  readonly exportIntervalMs: number
+  /** Absent: every named network namespace is a pod of that name. */
+  readonly inventoryFile?: string
+  /** At least one. */
+  readonly exporters: readonly ExporterConfig[]
+  /** `unix:///PATH`; absent: no API. */
+  readonly apiEndpoint?: string
+  readonly logLevel: LogLevel
+  /** What the user sets of the agent's resource; it beats what the agent finds out. */
+  readonly resourceAttributes: Readonly<Record<string, string>>
+  /** For the log: what is allowed but hardly meant. */
+  readonly warnings: readonly string[]
+}
+
+const defaultExportIntervalMs = 10_000
+
+/** Throws `WrongSettings` (exit code 2) for what is in the file, `Failure` (1) when it can't be read. */
+export function loadConfig(file: string | undefined): Config {
+  if (file === undefined) return parseConfig('', 'defaults', process.env)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw unreadable('read configuration', file, error)
+  }
+  return parseConfig(text, file, process.env)
+}
+
+export function parseConfig(text: string, file: string, environment: Environment): Config {
+  const document = new YamlDocument(text, file, environment)
+  const warnings: string[] = []
+  const settings = readSettings(document)
+  const exporters = exportersOf(document, settings, environment, warnings)
+  document.problems.throwIfAny('check configuration')
+  const { receivers, extensions, service } = settings
+  const receiver = receivers!.podweir
+  return {
+    attach: receiver.attach,
+    hook: receiver.hook,
+    flowLimit: receiver.flow_limit,
+    seriesLimit: receiver.series_limit,
+    drainIntervalMs: receiver.drain_interval,
+    exportIntervalMs: exportIntervalOf(receiver, environment, warnings),
+    ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
+    exporters,
+    ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),
+    logLevel: service!.telemetry.logs.level,
+    resourceAttributes: { ...environmentResource(environment, warnings), ...service!.telemetry.resource },
+    warnings,
+  }
+}
+
+function exportersOf(
+  document: YamlDocument,
+  settings: Settings,
+  environment: Environment,
+  warnings: string[],
+): ExporterConfig[] {
+  const defined = settings.exporters ?? {}
+  const pipelines = settings.service?.pipelines ?? {}
+  const exporters = readExporters(document, defined, environment, warnings)
+  const used = usedExporters(document, pipelines, defined, exporters, warnings)
+  const result = Object.keys(defined).length === 0 ? [defaultExporter(environment)] : used
+  if (result.some(exporter => exporter.type === 'otlp_grpc')) warnOfProtocol(environment, warnings)
+  return result
+}
+
+function exportIntervalOf(receiver: ReceiverSettings, environment: Environment, warnings: string[]): number {
+  const exportMs =
+    receiver.collection_interval ?? environmentIntervalMs(environment, warnings) ?? defaultExportIntervalMs
+  if (exportMs < receiver.drain_interval) {
+    const drained = formatDuration(receiver.drain_interval)
+    warnings.push(
+      `collection_interval ${formatDuration(exportMs)} is shorter than drain_interval ${drained}: some exports repeat the last figures`,
+    )
+  }
+  return exportMs
+}
+
+function environmentIntervalMs(environment: Environment, warnings: string[]): number | undefined {
+  const text = environment.OTEL_METRIC_EXPORT_INTERVAL?.trim()
+  if (!text) return undefined
+  const ms = durationBetween(`${text}ms`, 100, 3_600_000)
+  if (ms === undefined)
+    warnings.push(`OTEL_METRIC_EXPORT_INTERVAL: ignored, because '${text}' is not 100 to 3600000 (ms)`)
+  return ms
+}
+
+function warnOfProtocol(environment: Environment, warnings: string[]): void {
+  for (const name of ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+    const protocol = environment[name]?.trim()
+    if (protocol && protocol !== 'grpc') warnings.push(`${name}: '${protocol}' is ignored, only grpc is spoken`)
+  }
+}

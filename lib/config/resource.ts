@@ -1,0 +1,41 @@
+// Attributes of the agent's own resource that come from the environment.
+import type { Environment } from './substitution.ts'
+
+/** `OTEL_SERVICE_NAME` beats `OTEL_RESOURCE_ATTRIBUTES`, which beats the node's name from the pod's environment. */
+export function environmentResource(environment: Environment, warnings: string[]): Record<string, string> {
+  const nodeName = environment.K8S_NODE_NAME || environment.NODE_NAME
+  const attributes = parseAttributes(environment.OTEL_RESOURCE_ATTRIBUTES ?? '')
+  if (!attributes) {
+    warnings.push(
+      'OTEL_RESOURCE_ATTRIBUTES: ignored, because it is not key=value,key=value with percent-encoded values',
+    )
+  }
+  const serviceName = environment.OTEL_SERVICE_NAME
+  return {
+    ...(nodeName && { 'k8s.node.name': nodeName }),
+    ...attributes,
+    ...(serviceName && { 'service.name': serviceName }),
+  }
+}
+
+/** All or nothing, as OpenTelemetry's specification asks for. */
+function parseAttributes(text: string): Record<string, string> | undefined {
+  const attributes: Record<string, string> = {}
+  for (const pair of text.split(',')) {
+    if (pair.trim() === '') continue
+    const equals = pair.indexOf('=')
+    const key = decoded(pair.slice(0, Math.max(0, equals)))
+    const value = decoded(pair.slice(equals + 1))
+    if (!key || value === undefined) return undefined
+    attributes[key] = value
+  }
+  return attributes
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.trim())
+  } catch {
+    return undefined
+  }
+}

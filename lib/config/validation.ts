@@ -1,0 +1,116 @@
+// Checks a document's data against a zod schema and says what is wrong where. A schema's error text is what is allowed.
+import { z } from 'zod'
+import { didYouMean } from './did-you-mean.ts'
+import type { Path } from './problems.ts'
+import type { YamlDocument } from './yaml-document.ts'
+
+/** The checked value, or undefined when there were problems; they are in `document.problems`. */
+export function validate<T>(
+  document: YamlDocument,
+  schema: z.ZodType<T>,
+  value: unknown,
+  at: Path = [],
+): T | undefined {
+  const holder = { value }
+  let result = schema.safeParse(holder.value)
+  if (!result.success && restoreText(document, holder, result.error.issues, at)) result = schema.safeParse(holder.value)
+  if (result.success) return result.data
+  for (const issue of result.error.issues) report(document, issue, holder.value, at)
+  return undefined
+}
+
+/** `${env:CLUSTER}` that became the number 7 is the text `7` where text is wanted. */
+function restoreText(
+  document: YamlDocument,
+  holder: { value: unknown },
+  issues: z.core.$ZodIssue[],
+  at: Path,
+): boolean {
+  let restored = false
+  for (const issue of issues) {
+    if (issue.code !== 'invalid_type' || issue.expected !== 'string') continue
+    const text = document.substitutedText([...at, ...issue.path])
+    if (text === undefined) continue
+    const parent = issue.path.length > 0 ? valueAt(holder.value, issue.path.slice(0, -1)) : holder
+    ;(parent as Record<PropertyKey, unknown>)[issue.path.at(-1) ?? 'value'] = text
+    restored = true
+  }
+  return restored
+}
+
+function report(document: YamlDocument, issue: z.core.$ZodIssue, value: unknown, at: Path): void {
+  const path = [...at, ...issue.path]
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys) {
+      const what = `unknown key${didYouMean(key, issue.message.split(', '))}`
+      document.problems.add(document.placeOfKey([...path, key]), [...path, key], what, issue.message)
+    }
+    return
+  }
+  if (issue.code === 'invalid_key') {
+    const key = String(issue.path.at(-1))
+    document.problems.add(document.placeOfKey(path), path, `'${key}' is no name for it`, issue.issues[0]?.message)
+    return
+  }
+  const wrong = valueAt(value, issue.path)
+  const what = wrong === undefined ? 'is missing' : `${shown(document, path, wrong)} is not allowed`
+  const suggestion = issue.code === 'invalid_value' ? didYouMean(String(wrong), issue.values.map(String)) : ''
+  const place = wrong === undefined ? document.placeOfKey(path) : document.placeOf(path)
+  document.problems.add(place, path, what + suggestion, issue.message)
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((each, key) => (each as Record<PropertyKey, unknown> | undefined)?.[key], value)
+}
+
+/** Without what may be a secret: headers, and what came from the environment. */
+function shown(document: YamlDocument, path: Path, value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  if (value === null) return 'nothing'
+  if (typeof value === 'object') return Object.keys(value).length > 0 ? 'a mapping' : 'an empty mapping'
+  if (path.includes('headers')) return 'this value'
+  const substituted = document.substitutedText(path)
+  if (substituted !== undefined) return substituted === '' ? 'an empty value' : 'the value from the environment'
+  return typeof value === 'string' ? `'${value}'` : String(value)
+}
+
+/** A mapping with these keys only; absent or empty it has every default. */
+export function section<S extends z.ZodRawShape>(shape: S) {
+  return required(shape).prefault({} as never)
+}
+
+/** A mapping with these keys only. */
+export function required<S extends z.ZodRawShape>(shape: S) {
+  return z.strictObject(shape, { error: Object.keys(shape).join(', ') })
+}
+
+export function choice<const T extends readonly [string, ...string[]]>(...values: T) {
+  return z.enum(values, { error: values.join(', ') })
+}
+
+export function wholeNumber(least: number, most: number) {
+  const error = `a whole number from ${least} to ${most}`
+  return z.int({ error }).min(least, { error }).max(most, { error })
+}
+
+export function flag() {
+  return z.boolean({ error: 'true, false' })
+}
+
+export function text(error: string, holds: (value: string) => boolean = value => value !== '') {
+  return z.string({ error }).refine(holds, { error })
+}
+
+export function list<T extends z.ZodType>(item: T, error: string) {
+  return z.array(item, { error })
+}
+
+/** Text that `parse` understands; undefined from it means that it doesn't. */
+export function parsed<T>(error: string, parse: (value: string) => T | undefined) {
+  return z.string({ error }).transform((value, context) => {
+    const result = parse(value)
+    if (result !== undefined) return result
+    context.issues.push({ code: 'custom', input: value, message: error })
+    return z.NEVER
+  })
+}

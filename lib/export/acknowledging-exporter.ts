@@ -1,0 +1,122 @@
+// Tells who made a request whether it was delivered, which a MetricProducer alone never learns.
+import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
+import {
+  type AggregationOption,
+  AggregationTemporality,
+  AggregationType,
+  type InstrumentType,
+  type PushMetricExporter,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+
+export interface DeliveryListener {
+  /**
+   * The receiver has the whole request. Its DataPoint objects are the producer's own: the reader cuts requests to size
+   * by slicing arrays of points, so that metrics are copies and points are not.
+   */
+  acknowledged(metrics: ResourceMetrics): void
+  /** Not delivered as far as we know. A part of a collection that comes after a timed-out one is not sent, and not reported. */
+  failed(metrics: ResourceMetrics, error: Error): void
+}
+
+export interface AcknowledgingParts {
+  readonly id: string
+  readonly exporter: PushMetricExporter
+  readonly listener: DeliveryListener
+  readonly log: Log
+  readonly clock: Clock
+}
+
+interface Outage {
+  readonly sinceMs: number
+  failures: number
+  logged: boolean
+}
+
+const failureLinesApartMs = 60_000
+
+export class AcknowledgingExporter implements PushMetricExporter {
+  readonly #parts: AcknowledgingParts
+  #outage: Outage | undefined
+  #lastFailureLineMs = Number.NEGATIVE_INFINITY
+  #failures = 0
+  #acknowledgedAtMs: number | undefined
+
+  constructor(parts: AcknowledgingParts) {
+    this.#parts = parts
+  }
+
+  /** Requests that failed since the start. */
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Wall clock, ms since 1970; undefined before the first acknowledgment. */
+  get acknowledgedAtMs(): number | undefined {
+    return this.#acknowledgedAtMs
+  }
+
+  export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
+    let settled = false
+    const settle = (result: ExportResult) => {
+      if (settled) return
+      settled = true
+      try {
+        if (result.code === ExportResultCode.SUCCESS) this.#acknowledged(metrics)
+        else this.#failed(metrics, result.error ?? new Error('the request failed'))
+      } finally {
+        done(result)
+      }
+    }
+    try {
+      this.#parts.exporter.export(metrics, settle)
+    } catch (error) {
+      if (settled) throw error
+      settle({ code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) })
+    }
+  }
+
+  #acknowledged(metrics: ResourceMetrics): void {
+    const { id, listener, log, clock } = this.#parts
+    this.#acknowledgedAtMs = clock.nowMs()
+    const outage = this.#outage
+    this.#outage = undefined
+    if (outage?.logged) {
+      const seconds = Math.round((clock.monotonicMs() - outage.sinceMs) / 1000)
+      log.info({ exporter: id, failures: outage.failures }, `exporter ${id}: delivers again after ${seconds} s`)
+    }
+    listener.acknowledged(metrics)
+  }
+
+  #failed(metrics: ResourceMetrics, error: Error): void {
+    const { id, listener, log, clock } = this.#parts
+    this.#failures++
+    const nowMs = clock.monotonicMs()
+    this.#outage ??= { sinceMs: nowMs, failures: 0, logged: false }
+    this.#outage.failures++
+    if (!this.#outage.logged && nowMs - this.#lastFailureLineMs >= failureLinesApartMs) {
+      this.#outage.logged = true
+      this.#lastFailureLineMs = nowMs
+      log.warn({ exporter: id }, `exporter ${id}: ${error.message}; the counts stay and go with the next request`)
+    }
+    listener.failed(metrics, error)
+  }
+
+  forceFlush(): Promise<void> {
+    return this.#parts.exporter.forceFlush()
+  }
+
+  shutdown(): Promise<void> {
+    return this.#parts.exporter.shutdown()
+  }
+
+  selectAggregationTemporality(instrumentType: InstrumentType): AggregationTemporality {
+    return this.#parts.exporter.selectAggregationTemporality?.(instrumentType) ?? AggregationTemporality.CUMULATIVE
+  }
+
+  selectAggregation(instrumentType: InstrumentType): AggregationOption {
+    return this.#parts.exporter.selectAggregation?.(instrumentType) ?? { type: AggregationType.DEFAULT }
+  }
+}

@@ -1,0 +1,88 @@
+// Sends serialized requests to an OTLP/gRPC receiver. A connection that failed is dropped, and the next request dials
+// anew: gRPC's own reconnecting waits up to 120 s between attempts, keeps the address and certificates it started with,
+// and the SDK's transport passes no option that would change that.
+import { type ChannelCredentials, type ChannelOptions, Client, type Metadata, status } from '@grpc/grpc-js'
+import type { ExportResponse, IExporterTransport } from '@opentelemetry/otlp-exporter-base'
+import type { Clock } from '../host/clock.ts'
+
+export interface OtlpConnectionOptions {
+  /** `host:port`. */
+  readonly address: string
+  /** Called for each new connection, so that renewed certificates are read. */
+  readonly credentials: () => ChannelCredentials
+  readonly metadata: () => Metadata
+  readonly compression: 'gzip' | 'none'
+  readonly clock: Clock
+}
+
+const exportPath = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
+const grpcGzip = 2
+
+const channelOptions: ChannelOptions = {
+  // Without it a new client would get the pooled connection with its backoff.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_channelz': 0,
+  'grpc.primary_user_agent': 'podweir',
+}
+
+const bytesAsTheyAre = (bytes: Buffer): Buffer => bytes
+
+export class OtlpConnection implements IExporterTransport {
+  readonly #options: OtlpConnectionOptions
+  readonly #underWay = new Set<{ cancel(): void }>()
+  #client: Client | undefined
+
+  constructor(options: OtlpConnectionOptions) {
+    this.#options = options
+  }
+
+  async send(data: Uint8Array, timeoutMillis: number): Promise<ExportResponse> {
+    try {
+      return {
+        status: 'success',
+        data: await this.#call(Buffer.from(data.buffer, data.byteOffset, data.length), timeoutMillis),
+      }
+    } catch (error) {
+      return { status: 'failure', error: error instanceof Error ? error : new Error(String(error)) }
+    }
+  }
+
+  #call(request: Buffer, timeoutMillis: number): Promise<Buffer> {
+    this.#client ??= this.#connect()
+    const client = this.#client
+    return new Promise((resolve, reject) => {
+      const call = client.makeUnaryRequest(
+        exportPath,
+        bytesAsTheyAre,
+        bytesAsTheyAre,
+        request,
+        this.#options.metadata(),
+        { deadline: this.#options.clock.nowMs() + timeoutMillis },
+        (error, response) => {
+          this.#underWay.delete(call)
+          if (!error) return resolve(response ?? Buffer.alloc(0))
+          if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED) this.#drop(client)
+          reject(error)
+        },
+      )
+      this.#underWay.add(call)
+    })
+  }
+
+  #connect(): Client {
+    const { address, credentials, compression } = this.#options
+    const compressed: ChannelOptions = compression === 'gzip' ? { 'grpc.default_compression_algorithm': grpcGzip } : {}
+    return new Client(address, credentials(), { ...channelOptions, ...compressed })
+  }
+
+  #drop(client: Client): void {
+    client.close()
+    if (this.#client === client) this.#client = undefined
+  }
+
+  /** Gives up what is still under way. */
+  shutdown(): void {
+    for (const call of this.#underWay) call.cancel()
+    if (this.#client) this.#drop(this.#client)
+  }
+}

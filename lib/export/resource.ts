@@ -1,0 +1,20 @@
+// Who sends: the attributes that all metrics of this agent share.
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+
+const bootIdFile = '/proc/sys/kernel/random/boot_id'
+
+/** `attributes` are the configured ones and win. */
+export function agentResource(version: string, attributes: Readonly<Record<string, string>> = {}): Resource {
+  const host = hostname()
+  return resourceFromAttributes({
+    'service.name': 'podweir',
+    'service.version': version,
+    // The same after a restart of the agent, another after a restart of the machine.
+    'service.instance.id': `${host}/${readFileSync(bootIdFile, 'utf8').trim()}`,
+    'host.name': host,
+    'os.type': 'linux',
+    ...attributes,
+  })
+}

