@@ -113,7 +113,8 @@ class Probe {
   Status FillFreeSlots();
   uint32_t TakeInterfaceSlot();
   Status FindPodEnd(Interface& interface, Netlink& netlink);
-  void ReadCounterKinds(Interface& interface, const Link& host_end);
+  Offloads HostOffloads(const Link& pod_end, const std::string& pod_netns);
+  void ReadCounterKinds(Interface& interface, const Offloads& host);
   void TakeBaseline(Interface& interface, Netlink& netlink);
 
   ProbeOptions options_;

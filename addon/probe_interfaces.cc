@@ -91,7 +91,7 @@ Status Probe::FindPodEnd(Interface& interface, Netlink& netlink) {
     Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
     if (!pod.ok()) return Failed("find pod's end", link.name, pod.status.error);
     interface.pod_address = pod->link.address;
-    ReadCounterKinds(interface, link);
+    ReadCounterKinds(interface, ReadOffloads(link.name));
     return Status{};
   }
   interface.pod_index = link.index;
@@ -100,30 +100,44 @@ Status Probe::FindPodEnd(Interface& interface, Netlink& netlink) {
     interface.pod_namespace_id = NamespaceId(netlink, attachment.request().netns, true);
     if (interface.pod_namespace_id < 0) return Failed("number namespace", attachment.request().netns, ENOENT);
   }
-  Link host_end;
-  if (link.kind == "veth" && link.peer_index) {
-    Result<std::vector<Link>> links = ListLinks(netlink);
-    if (links.ok())
-      for (const Link& candidate : *links)
-        if (candidate.index == link.peer_index && candidate.peer_index == link.index &&
-            candidate.peer_namespace_id == interface.pod_namespace_id)
-          host_end = candidate;
-  }
-  ReadCounterKinds(interface, host_end);
+  Offloads host;
+  if (link.kind == "veth") host = HostOffloads(link, attachment.request().netns);
+  ReadCounterKinds(interface, host);
   return Status{};
 }
 
-void Probe::ReadCounterKinds(Interface& interface, const Link& host_end) {
+// The other end is in our own namespace nearly always; else it is looked for in those that have a name or a process.
+Offloads Probe::HostOffloads(const Link& pod_end, const std::string& pod_netns) {
+  Offloads offloads;
+  auto look = [&] {
+    Result<Netlink> netlink = Netlink::Open();
+    if (!netlink.ok()) return netlink.status;
+    Result<LinkReading> found = ReadLink(*netlink, -1, pod_end.peer_index);
+    if (!found.ok() || found->link.kind != "veth" || found->link.peer_index != pod_end.index) return Status{};
+    // Indexes repeat in other namespaces: the candidate's own number for its peer's namespace must be the pod's.
+    int pod_id = pod_netns.empty() ? -1 : NamespaceId(*netlink, pod_netns, false);
+    if (found->link.peer_namespace_id == pod_id) offloads = ReadOffloads(found->link.name);
+    return Status{};
+  };
+  look();
+  if (offloads.known) return offloads;
+  for (const NamespaceEntry& entry : ListNamespaces()) {
+    namespaces_.In(entry.path, look);
+    if (offloads.known) break;
+  }
+  return offloads;
+}
+
+void Probe::ReadCounterKinds(Interface& interface, const Offloads& host) {
   const Attachment& attachment = *interface.attachment;
   if (attachment.link().kind != "veth") return;
-  Offloads pod, host;
+  Offloads pod;
   if (attachment.request().place == Place::kPod) {
     namespaces_.In(attachment.request().netns, [&] {
       pod = ReadOffloads(attachment.link().name);
       return Status{};
     });
   }
-  if (host_end.index) host = ReadOffloads(host_end.name);
   // At the host's end the pod's features are out of reach; a veth counts by what its peer's stack hands over.
   interface.kind[FROM_POD] = KindOf(pod, host.known && host.merges_early);
   interface.kind[TO_POD] = KindOf(host, pod.known && pod.merges_early);

@@ -60,7 +60,7 @@ class Watch implements InventoryWatch {
   #watchDirectories(): void {
     const wanted = new Set([dirname(this.#file)])
     try {
-      void 0
+      wanted.add(dirname(realpathSync(this.#file)))
     } catch {
       // It is gone for now: its directory tells when it comes back.
     }

@@ -17,6 +17,8 @@ import { runTrafficCommand } from './traffic-program.ts'
 
 export const POD_DEVICE = 'eth0'
 
+const NODE_INDEX_BASE = 100
+
 /** Set before links are made, so that each is born with it: usable at once, and no link-local address beside the known ones. */
 const SETTINGS_V4 = ['net/ipv4/conf/all/rp_filter=0', 'net/ipv4/conf/default/rp_filter=0']
 const SETTINGS_V6 = [
@@ -79,7 +81,10 @@ export class Topology {
   }
 
   #pairCommand(netns: string, mac: string, name: string): string {
-    return `link add ${POD_DEVICE} netns ${netns} address ${mac} type veth peer name pw-${name} netns ${NODE_NETNS}`
+    // The kernel brings up a pair's carrier at once, and not up to a second later, when its ends differ in index
+    // (linkwatch_urgent_event). The pods' end is 2, as in most pods.
+    const index = NODE_INDEX_BASE + this.#nodeDevices().indexOf(`pw-${name}`)
+    return `link add pw-${name} index ${index} netns ${NODE_NETNS} type veth peer name ${POD_DEVICE} netns ${netns} address ${mac}`
   }
 
   #nodeDevices(): string[] {

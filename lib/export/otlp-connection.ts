@@ -19,7 +19,7 @@ const exportPath = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Exp
 const grpcGzip = 2
 
 const channelOptions: ChannelOptions = {
-  // Without it a new client would get the pooled connection with its backoff.
+  // Otherwise exporters of one endpoint share a connection, and none can drop it while another has it.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_channelz': 0,
   'grpc.primary_user_agent': 'podweir',
@@ -37,11 +37,9 @@ export class OtlpConnection implements IExporterTransport {
   }
 
   async send(data: Uint8Array, timeoutMillis: number): Promise<ExportResponse> {
+    const request = Buffer.from(data.buffer, data.byteOffset, data.length)
     try {
-      return {
-        status: 'success',
-        data: await this.#call(Buffer.from(data.buffer, data.byteOffset, data.length), timeoutMillis),
-      }
+      return { status: 'success', data: await this.#call(request, timeoutMillis) }
     } catch (error) {
       return { status: 'failure', error: error instanceof Error ? error : new Error(String(error)) }
     }

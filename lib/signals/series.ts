@@ -27,9 +27,7 @@ export class Series {
   }
 
   isDelivered(value: number): boolean {
-    return (
-      this.zeroAcknowledged && this.acknowledgedAtMs !== Number.NEGATIVE_INFINITY && this.acknowledgedValue === value
-    )
+    return this.acknowledgedAtMs !== Number.NEGATIVE_INFINITY && this.acknowledgedValue === value
   }
 }
 
@@ -72,10 +70,9 @@ export class SeriesWriter {
 
   /** Requests may be acknowledged in another order than they were sent: the highest value stays. */
   #acknowledgePoint(series: Series, point: DataPoint<number>): void {
-    if (point === series.zero) {
-      series.zeroAcknowledged = true
-      return
-    }
+    // Also by a later point alone: a zero after it would be out of order, for which some receivers refuse the request.
+    series.zeroAcknowledged = true
+    if (point === series.zero) return
     series.acknowledgedAtMs = Math.max(series.acknowledgedAtMs, toMs(point.endTime))
     const increase = point.value - series.acknowledgedValue
     if (increase <= 0) return

@@ -248,6 +248,12 @@ service:
     it(`include ${what}`, () => assert.equal(problems(text)[0], line))
   }
 
+  it('leave out what follows from a broken place', () => {
+    assert.deepEqual(problems('receivers: { podweir: a{b} }\nservice: {}\n'), [
+      'a.yaml:1:24: Unexpected flow-map-start at node end',
+    ])
+  })
+
   it('stay few when aliases multiply', () => {
     const lines = ['a: &a0 [x, x]', ...Array.from({ length: 30 }, (_, i) => `b${i}: &a${i + 1} [*a${i}, *a${i}]`)]
     assert.match(problems(lines.join('\n')).join('\n'), /is one alias too many/)

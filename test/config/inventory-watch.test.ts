@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { loadInventory } from '../../lib/config/inventory.ts'
@@ -28,18 +28,20 @@ describe('watchInventory', () => {
     rmSync(directory, { recursive: true })
   })
 
-  const start = (loaded = loadInventory(file)) => {
+  /** Waits until the first look is over, so that what follows is noticed as a change. */
+  const start = async (loaded = loadInventory(file)) => {
     watch = watchInventory(
       file,
       inventory => told.push(inventory.pods[0]!.name),
       failure => told.push(failure.message),
       loaded,
     )
+    await sleep(200)
   }
 
   it('tells of a file that is rewritten in place, also at the same length', async () => {
     writeFileSync(file, one)
-    start()
+    await start()
     writeFileSync(file, two)
     await until(() => told.length > 0)
     assert.deepEqual(told, ['two'])
@@ -47,7 +49,7 @@ describe('watchInventory', () => {
 
   it('tells of a file that is renamed over it', async () => {
     writeFileSync(file, one)
-    start()
+    await start()
     writeFileSync(`${file}.new`, two)
     renameSync(`${file}.new`, file)
     await until(() => told.length > 0)
@@ -65,7 +67,7 @@ describe('watchInventory', () => {
     }
     symlinkSync('1', join(directory, '..data'))
     symlinkSync('..data/inventory.yaml', file)
-    start()
+    await start()
     for (const [swaps, version] of [
       [1, '2'],
       [2, '3'],
@@ -78,20 +80,27 @@ describe('watchInventory', () => {
     assert.deepEqual(told, ['two', 'one'])
   })
 
-  it('tells of a change behind a link to another directory', async () => {
-    mkdirSync(join(directory, 'elsewhere'))
-    const target = join(directory, 'elsewhere', 'target.yaml')
-    writeFileSync(target, one)
-    symlinkSync(target, file)
-    start()
-    writeFileSync(target, two)
+  it('tells of changes behind a link, also behind one that was turned elsewhere', async () => {
+    const targets = ['left', 'right'].map(name => join(directory, name, 'target.yaml'))
+    for (const target of targets) {
+      mkdirSync(dirname(target))
+      writeFileSync(target, one)
+    }
+    symlinkSync(targets[0]!, file)
+    await start()
+    writeFileSync(targets[0]!, two)
     await until(() => told.length > 0)
-    assert.deepEqual(told, ['two'])
+    rmSync(file)
+    symlinkSync(targets[1]!, file)
+    await until(() => told.length > 1)
+    writeFileSync(targets[1]!, two)
+    await until(() => told.length > 2)
+    assert.deepEqual(told, ['two', 'one', 'two'])
   })
 
   it('tells of a bad file once and keeps the old inventory until there is a good one', async () => {
     writeFileSync(file, one)
-    start()
+    await start()
     writeFileSync(file, 'pods: [{ name: x }]\n')
     await until(() => told.length > 0)
     rmSync(file)
@@ -110,14 +119,14 @@ describe('watchInventory', () => {
     writeFileSync(file, one)
     const loaded = loadInventory(file)
     writeFileSync(file, two)
-    start(loaded)
+    await start(loaded)
     await until(() => told.length > 0)
     assert.deepEqual(told, ['two'])
   })
 
   it('says nothing of other files, a new time, or after it is closed', async () => {
     writeFileSync(file, one)
-    start()
+    await start()
     writeFileSync(join(directory, 'other'), 'x')
     utimesSync(file, 1, 1)
     await sleep(300)

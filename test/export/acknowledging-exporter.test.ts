@@ -103,7 +103,11 @@ describe('AcknowledgingExporter', () => {
     const points = Array.from({ length: 20_000 }, (_, i) => point(i, { i }))
     const resourceMetrics = request([sum('a', points.slice(0, 9_000)), sum('b', points.slice(9_000))])
     const producer = { collect: async () => ({ resourceMetrics, errors: [] }) }
-    const reader = new PeriodicExportingMetricReader({ exporter, maxExportBatchSize: 8_000, metricProducers: [producer] })
+    const reader = new PeriodicExportingMetricReader({
+      exporter,
+      maxExportBatchSize: 8_000,
+      metricProducers: [producer],
+    })
     const provider = new MeterProvider({ resource: resourceFromAttributes({}), readers: [reader] })
     await provider.shutdown()
     const seen = acknowledged.map(pointsOf)

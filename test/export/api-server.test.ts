@@ -91,7 +91,10 @@ describe('API', () => {
     feed.drained([])
     feed.drained([flowRecord({ requestBytes: 2 }), flowRecord({ requestBytes: 3 })])
     await until(() => lines() === 3)
-    const bytes = got.trimEnd().split('\n').map(line => (JSON.parse(line) as FlowRecord).requestBytes)
+    const bytes = got
+      .trimEnd()
+      .split('\n')
+      .map(line => (JSON.parse(line) as FlowRecord).requestBytes)
     assert.deepEqual(bytes, [1, 2, 3])
     response.destroy()
     await until(() => feed.followers === 0)
@@ -159,7 +162,13 @@ describe('API', () => {
     assert.deepEqual([notFound, message.error], [404, 'no such path; there are /v1/status and /v1/flows'])
     assert.equal((await json('/v1/flows', 'POST'))[0], 405)
     assert.equal((await get('/v1/status', 'DELETE')).headers.allow, 'GET')
-    for (const target of ['/v1/flows?follow=maybe', '/v1/flows?follow', '/v1/flows?limit=3', '/v1/status?follow=true', '//'])
+    for (const target of [
+      '/v1/flows?follow=maybe',
+      '/v1/flows?follow',
+      '/v1/flows?limit=3',
+      '/v1/status?follow=true',
+      '//',
+    ])
       assert.equal((await json(target))[0], 400, target)
   })
 
@@ -187,7 +196,11 @@ describe('the API’s socket', () => {
   it('is not taken from an agent that runs', async () => {
     await serve()
     const second = startApiServer({ endpoint: `unix://${path}`, feed: new TestFeed(), log: captured.log })
-    await assert.rejects(second, { name: 'Failure', subject: path, message: /endpoint in use.*extensions\.api\.endpoint/ })
+    await assert.rejects(second, {
+      name: 'Failure',
+      subject: path,
+      message: /endpoint in use.*extensions\.api\.endpoint/,
+    })
     assert.equal((await json('/v1/status'))[0], 200)
   })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { ExportResultCode } from '@opentelemetry/core'
 import { describe, it } from 'mocha'
 import { DebugExporter } from '../../lib/export/debug-exporter.ts'
@@ -12,7 +13,7 @@ async function written(verbosity: 'basic' | 'normal' | 'detailed', metrics = flo
   const exporter = new DebugExporter(verbosity, out)
   const { code } = await new Promise<{ code: number }>(done => exporter.export(metrics, done))
   assert.equal(code, ExportResultCode.SUCCESS)
-  return String(out.read()).trimEnd().split('\n')
+  return (await text(out.end())).trimEnd().split('\n')
 }
 
 describe('debug exporter', () => {

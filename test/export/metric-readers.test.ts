@@ -103,12 +103,15 @@ describe('MetricReaders', () => {
     const attributes = new Map<string, { stringValue: string }>(
       resource.attributes.map(({ key, value }: { key: string; value: { stringValue: string } }) => [key, value]),
     )
-    const valueOf = (key: string) => attributes.get(key)?.stringValue
-    assert.deepEqual(
-      ['service.name', 'service.version', 'host.name', 'os.type', 'k8s.node.name'].map(valueOf),
-      ['podweir', '1.2.3', 'mine', 'linux', 'node-1'],
-    )
+    const textOf = (key: string) => attributes.get(key)?.stringValue
+    assert.deepEqual(['service.name', 'service.version', 'host.name', 'os.type', 'k8s.node.name'].map(textOf), [
+      'podweir',
+      '1.2.3',
+      'mine',
+      'linux',
+      'node-1',
+    ])
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    assert.equal(valueOf('service.instance.id'), `${hostname()}/${bootId}`)
+    assert.equal(textOf('service.instance.id'), `${hostname()}/${bootId}`)
   })
 })

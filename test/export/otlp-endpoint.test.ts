@@ -24,7 +24,14 @@ describe('an OTLP endpoint', () => {
     assert.equal(parseEndpoint('collector', false).address, 'collector:4317')
   })
 
-  for (const text of ['', 'http://', 'ftp://collector:4317', 'collector:0', 'collector:70000', 'http://a:1/v1/metrics']) {
+  for (const text of [
+    '',
+    'http://',
+    'ftp://collector:4317',
+    'collector:0',
+    'collector:70000',
+    'http://a:1/v1/metrics',
+  ]) {
     it(`is not ${JSON.stringify(text)}`, () => {
       assert.throws(() => parseEndpoint(text, false), { name: 'Failure', exitCode: 2, subject: text })
     })

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
-import { createServer, type Server as TcpServer } from 'node:net'
+import { connect, createServer, type Socket, type Server as TcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
@@ -139,6 +139,33 @@ describe('otlp_grpc exporter', () => {
     assert.equal(message, `127.0.0.1:${port} did not answer in time`)
   })
 
+  it('dials anew when a connection goes dead without a word, although another exporter has the same endpoint', async () => {
+    const { port } = await receiver(nothing)
+    const pairs: [Socket, Socket][] = []
+    const wire = createServer(near => {
+      const far = connect(port, '127.0.0.1')
+      pairs.push([near, far])
+      for (const socket of [near, far]) socket.on('error', () => {})
+      near.pipe(far).pipe(near)
+    })
+    wire.listen(0, '127.0.0.1')
+    await once(wire, 'listening')
+    endings.push(() => {
+      for (const socket of pairs.flat()) socket.destroy()
+      wire.close()
+    })
+    const endpoint = `http://127.0.0.1:${(wire.address() as { port: number }).port}`
+    const [exporter, other] = [exporterFor({ endpoint, timeoutMs: 300 }), exporterFor({ endpoint })]
+    assert.equal((await send(exporter)).code, ExportResultCode.SUCCESS)
+    assert.equal((await send(other)).code, ExportResultCode.SUCCESS)
+    const [near, far] = pairs[0]!
+    near.unpipe(far)
+    far.unpipe(near)
+    assert.match(await failureOf(exporter), /did not answer in time/)
+    assert.equal((await send(exporter)).code, ExportResultCode.SUCCESS)
+    assert.equal(pairs.length, 3)
+  })
+
   it('ends at once while a receiver keeps it waiting', async () => {
     const port = await silentServer()
     const exporter = exporterFor({ endpoint: `http://127.0.0.1:${port}`, timeoutMs: 60_000 })
@@ -165,7 +192,9 @@ describe('otlp_grpc exporter', () => {
     const [keyFile, caFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
-    execFileSync('openssl', ['req', '-x509', '-nodes', ...curve, ...subject, '-keyout', keyFile, '-out', caFile], { stdio: 'pipe' })
+    execFileSync('openssl', ['req', '-x509', '-nodes', ...curve, ...subject, '-keyout', keyFile, '-out', caFile], {
+      stdio: 'pipe',
+    })
     const pair = { private_key: readFileSync(keyFile), cert_chain: readFileSync(caFile) }
     const { port } = await receiver(nothing, ServerCredentials.createSsl(null, [pair]))
     const endpoint = `https://localhost:${port}`

@@ -1,17 +1,20 @@
 // A receiver of metrics as the protocol sees one: it keeps the last value of each stream of what it has taken.
 import type { Attributes } from '@opentelemetry/api'
 import type { DataPoint, MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { toMs } from '../../lib/signals/metric-data.ts'
 
 export class Receiver {
-  /** Last value by metric, attributes and start time. */
-  readonly #streams = new Map<string, { metric: string; value: number }>()
+  /** Latest value by metric, attributes and start time. */
+  readonly #streams = new Map<string, { metric: string; value: number; endMs: number }>()
 
   take(metrics: ResourceMetrics): void {
     for (const metric of metricsOf(metrics))
       for (const point of pointsOf(metric)) {
         const attributes = JSON.stringify(Object.entries(point.attributes).sort())
         const key = `${metric.descriptor.name} ${attributes} ${point.startTime}`
-        this.#streams.set(key, { metric: metric.descriptor.name, value: point.value })
+        const endMs = toMs(point.endTime)
+        if (endMs < (this.#streams.get(key)?.endMs ?? 0)) continue
+        this.#streams.set(key, { metric: metric.descriptor.name, value: point.value, endMs })
       }
   }
 

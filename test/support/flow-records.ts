@@ -5,7 +5,14 @@ export function flowRecord(parts: Partial<FlowRecord> = {}): FlowRecord {
   return {
     time: '2026-11-21T12:03:09.125Z',
     start: '2026-11-21T12:03:08.000Z',
-    source: { namespace: 'shop', workload: 'frontend', kind: 'Deployment', pod: 'frontend-7d', address: '10.0.0.1', port: 40000 },
+    source: {
+      namespace: 'shop',
+      workload: 'frontend',
+      kind: 'Deployment',
+      pod: 'frontend-7d',
+      address: '10.0.0.1',
+      port: 40000,
+    },
     destination: { namespace: 'shop', workload: 'cart', kind: 'Deployment', address: '10.0.0.2', port: 7070 },
     transport: 'tcp',
     type: 'ipv4',
@@ -29,7 +36,16 @@ const delivery = { drained: 0, exported: 0, otherEnd: 0, excluded: 0, queued: 0,
 export const status: StatusRecord = {
   version: '0.1.0',
   startedAt: '2026-11-21T12:00:00.000Z',
-  interfaces: [{ pod: 'shop/cart', device: 'eth0', state: 'attached', place: 'pod', hook: 'tcx', since: '2026-11-21T12:00:00.000Z' }],
+  interfaces: [
+    {
+      pod: 'shop/cart',
+      device: 'eth0',
+      state: 'attached',
+      place: 'pod',
+      hook: 'tcx',
+      since: '2026-11-21T12:00:00.000Z',
+    },
+  ],
   flows: { live: 2, limit: 32_768 },
   exporters: [{ id: 'otlp_grpc', failures: 0 }],
   ledger: {

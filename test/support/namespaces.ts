@@ -7,6 +7,7 @@ import { type DeviceCounters, readDeviceCounters, readProtocolCounters } from '.
 
 const TRAFFIC_LIMIT_SECONDS = 60
 const REMEDY = 'run the test as root'
+const FAR_INDEX = 100
 
 /** Set before links are made, so that each of them is born with it. addr_gen_mode 1 makes no link-local address. */
 const QUIET = [
@@ -124,7 +125,8 @@ export class Namespaces {
   async createPair(options: PairOptions = {}): Promise<{ a: TestNamespace; b: TestNamespace }> {
     const [a, b] = await this.#create([1, 2], options.ipv6 ?? false)
     await ipBatch([
-      `link add eth0 netns ${a!.name} address ${a!.addresses.mac} type veth peer name eth0 netns ${b!.name} address ${b!.addresses.mac}`,
+      // Ends that differ in index have their carrier at once, others up to a second later (linkwatch_urgent_event).
+      `link add eth0 index ${FAR_INDEX} netns ${b!.name} address ${b!.addresses.mac} type veth peer name eth0 netns ${a!.name} address ${a!.addresses.mac}`,
     ])
     await this.#address([a!, b!], options.ipv6 ?? false)
     return { a: a!, b: b! }
@@ -135,8 +137,8 @@ export class Namespaces {
     const [a, b] = await this.#create([1, 2], ipv6)
     const [middle] = await this.#create([3], false)
     await ipBatch([
-      `link add eth0 netns ${a!.name} address ${a!.addresses.mac} type veth peer name port netns ${middle!.name}`,
-      `link add eth0 netns ${b!.name} address ${b!.addresses.mac} type veth peer name hop netns ${middle!.name}`,
+      `link add port index ${FAR_INDEX} netns ${middle!.name} type veth peer name eth0 netns ${a!.name} address ${a!.addresses.mac}`,
+      `link add hop index ${FAR_INDEX + 1} netns ${middle!.name} type veth peer name eth0 netns ${b!.name} address ${b!.addresses.mac}`,
     ])
     await middle!.ip(
       'link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0',

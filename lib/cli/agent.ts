@@ -1,0 +1,127 @@
+// podweir agent: from a configuration file to a running pipeline, until a signal ends it.
+import { statSync } from 'node:fs'
+import { release } from 'node:os'
+import { NativeProbeSource } from '../capture/native-probe.ts'
+import { type Config, loadConfig } from '../config/config.ts'
+import { loadInventory } from '../config/inventory.ts'
+import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
+import { InventoryNames } from '../enrich/inventory-names.ts'
+import { type ApiServer, startApiServer } from '../export/api-server.ts'
+import { systemClock } from '../host/clock.ts'
+import { createLog, type Log } from '../host/log.ts'
+import { nodeAddresses } from '../host/node-addresses.ts'
+import { podweirVersion } from '../host/version.ts'
+import { Pipeline } from '../pipeline.ts'
+import { Story } from './story.ts'
+
+export interface AgentOptions {
+  readonly config?: string | undefined
+}
+
+/** A flow without packets for this long is retired. */
+const IDLE_MS = 60_000
+/** Together with the last drain it stays below the 10 s in which a stopped agent must be gone. */
+const LAST_EXPORT_MS = 7_000
+
+export async function run(options: AgentOptions): Promise<number> {
+  const config = loadConfig(options.config)
+  const log = createLog(config.logLevel)
+  for (const warning of config.warnings) log.warn(warning)
+  const story = new Story(process.stderr, log, systemClock)
+  const version = podweirVersion()
+  story.begin(`podweir ${version} · kernel ${release()}`)
+  const agent = await startAgent(config, version, log, story)
+  const signal = await endSignal()
+  log.info({ signal }, `${signal}: last drain and last export`)
+  await agent.stop()
+  return 0
+}
+
+interface RunningAgent {
+  stop(): Promise<void>
+}
+
+async function startAgent(config: Config, version: string, log: Log, story: Story): Promise<RunningAgent> {
+  const inventory = config.inventoryFile === undefined ? undefined : loadInventory(config.inventoryFile)
+  const names = new InventoryNames(inventory, nodeAddresses())
+  const { flowLimit } = config
+  const source = await NativeProbeSource.open({ flowLimit, idleMs: IDLE_MS })
+  const { programs, maps } = await source.inspect()
+  const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
+  story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
+  const ownNamespaceInode = statSync('/proc/self/ns/net').ino
+  const pipeline = new Pipeline(
+    { source, config, names, ownNamespaceInode, version, log, clock: systemClock },
+    inventory,
+  )
+  const api = await openApi(config, pipeline, log, story)
+  await pipeline.start()
+  tellOfInterfaces(pipeline, config, story)
+  story.step(`exporting ${config.exporters.map(describeExporter).join(' · ')}`)
+  tellOfFirstFlow(pipeline, story)
+  const watch = watchForNames(config, inventory, pipeline, log)
+  return {
+    stop: async () => {
+      watch?.close()
+      await pipeline.stop(LAST_EXPORT_MS)
+      await api?.close()
+    },
+  }
+}
+
+async function openApi(config: Config, pipeline: Pipeline, log: Log, story: Story): Promise<ApiServer | undefined> {
+  if (config.apiEndpoint === undefined) return undefined
+  const api = await startApiServer({ endpoint: config.apiEndpoint, feed: pipeline.feed, log })
+  story.step(`answering on ${api.path} (podweir flows)`)
+  return api
+}
+
+function tellOfInterfaces(pipeline: Pipeline, config: Config, story: Story): void {
+  const interfaces = [...pipeline.attachments.interfaces()]
+  const attached = interfaces.filter(each => each.state === 'attached')
+  const hooks = [...new Set(attached.map(each => `${each.attachment!.place} end, ${each.attachment!.hook}`))]
+  const where = hooks.length > 0 ? ` (${hooks.join('; ')})` : ''
+  story.step(`attached to ${attached.length} of ${interfaces.length} pod interfaces${where}`)
+  if (interfaces.length > 0) return
+  const from = config.inventoryFile ?? 'ip netns'
+  story.note(`no pod interface is known (${from}): they will be attached as they appear`)
+}
+
+function tellOfFirstFlow(pipeline: Pipeline, story: Story): void {
+  let told = false
+  pipeline.onBatch(() => {
+    if (told || pipeline.table.firstNamedAtMs === undefined) return
+    told = true
+    story.note('first flow with two names')
+  })
+}
+
+function watchForNames(
+  config: Config,
+  inventory: ReturnType<typeof loadInventory> | undefined,
+  pipeline: Pipeline,
+  log: Log,
+): InventoryWatch | undefined {
+  const file = config.inventoryFile
+  if (file === undefined || inventory === undefined) return undefined
+  return watchInventory(
+    file,
+    changed => {
+      log.info(`inventory ${file}: read again`)
+      pipeline.replaceInventory(changed)
+    },
+    failure => log.error(`${failure.message}; the inventory from before stays in use`),
+    inventory,
+  )
+}
+
+function describeExporter(exporter: Config['exporters'][number]): string {
+  if (exporter.type === 'otlp_grpc') return `${exporter.id} → ${exporter.target}`
+  return exporter.type === 'file' ? `${exporter.id} → ${exporter.path}` : exporter.id
+}
+
+function endSignal(): Promise<string> {
+  return new Promise(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal))
+  })
+}

@@ -1,0 +1,238 @@
+// One interval after the other: drain, count, name; export on its own clock. Read this first.
+import { EdgeTable } from './aggregate/edge-table.ts'
+import { FlowTable } from './aggregate/flow-table.ts'
+import { InterfaceLedger } from './aggregate/interface-ledger.ts'
+import type { FlowBatch } from './capture/flow-batch.ts'
+import type { FlowSource } from './capture/flow-source.ts'
+import type { Config } from './config/config.ts'
+import type { Inventory } from './config/inventory.ts'
+import { Attachments } from './enrich/attachments.ts'
+import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
+import type { InventoryNames } from './enrich/inventory-names.ts'
+import { AgentFeed } from './export/agent-feed.ts'
+import { MetricReaders } from './export/metric-readers.ts'
+import { agentResource } from './export/resource.ts'
+import type { Clock } from './host/clock.ts'
+import type { Log } from './host/log.ts'
+import type { InterfaceState } from './signals/agent-series.ts'
+import { Delivery } from './signals/delivery.ts'
+import { type Books, nodeTotals } from './signals/ledger-totals.ts'
+import { FlowMetricProducer } from './signals/metric-producer.ts'
+
+export interface PipelineParts {
+  readonly source: FlowSource
+  readonly config: Config
+  readonly names: InventoryNames
+  /** The namespace that the agent itself is in: it is no pod. */
+  readonly ownNamespaceInode: number
+  readonly version: string
+  readonly log: Log
+  readonly clock: Clock
+}
+
+const RECONCILE_MS = 5_000
+const QUIET_READINGS = 3
+const QUIET_APART_MS = 50
+const FLUSH_TRIES = 3
+
+export class Pipeline {
+  readonly feed: AgentFeed
+  readonly table: FlowTable
+  readonly books: Books
+  readonly attachments: Attachments
+  readonly startedAtMs: number
+  readonly #parts: PipelineParts
+  readonly #readers: MetricReaders
+  readonly #onBatch = new Set<(batch: FlowBatch) => void>()
+  #inventory: Inventory | undefined
+  #timer: NodeJS.Timeout | undefined
+  #draining: Promise<FlowBatch | undefined> = Promise.resolve(undefined)
+  #lastReconcileMs = Number.NEGATIVE_INFINITY
+  #stopped = false
+
+  constructor(parts: PipelineParts, inventory: Inventory | undefined) {
+    const { source, config, names, log, clock, version } = parts
+    this.#parts = parts
+    this.#inventory = inventory
+    this.startedAtMs = clock.nowMs()
+    const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
+    const ledger = new InterfaceLedger(owner)
+    this.attachments = new Attachments({
+      source,
+      attach: config.attach,
+      hook: config.hook,
+      log,
+      clock,
+      onAttached: attachment => ledger.attached(attachment),
+    })
+    const edges = new EdgeTable(config.seriesLimit)
+    const delivery = new Delivery()
+    this.books = { edges, ledger, delivery }
+    const { flowLimit } = config
+    this.table = new FlowTable({ flowLimit, names, owner, edges, ledger, startedAtMs: this.startedAtMs })
+    this.#readers = this.#export()
+    this.feed = new AgentFeed({
+      ...this.books,
+      table: this.table,
+      attachments: this.attachments,
+      exporters: () => this.#readers.status(),
+      version,
+      startedAtMs: this.startedAtMs,
+    })
+  }
+
+  /** Attaches to what is there now, then drains until `stop`. */
+  async start(): Promise<void> {
+    await this.reconcile()
+    this.#schedule()
+  }
+
+  /** Called after each batch has been counted. */
+  onBatch(listener: (batch: FlowBatch) => void): void {
+    this.#onBatch.add(listener)
+  }
+
+  replaceInventory(inventory: Inventory): void {
+    this.#inventory = inventory
+    this.#parts.names.replace(inventory)
+    void this.reconcile()
+  }
+
+  async reconcile(): Promise<void> {
+    this.#lastReconcileMs = this.#parts.clock.monotonicMs()
+    await this.attachments.reconcile(await this.#wanted())
+  }
+
+  /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
+  drain(): Promise<FlowBatch | undefined> {
+    this.#draining = this.#draining.then(() => this.#drain())
+    return this.#draining
+  }
+
+  /** Drains until neither devices nor we count anything new in three readings. */
+  async quiesce(timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#parts
+    const endMs = clock.monotonicMs() + timeoutMs
+    let before = ''
+    for (let same = 0; same < QUIET_READINGS; ) {
+      if (clock.monotonicMs() > endMs) return false
+      const batch = await this.drain()
+      const now = batch ? counterText(batch) : ''
+      same = now === before ? same + 1 : 0
+      before = now
+      await new Promise(resolve => setTimeout(resolve, QUIET_APART_MS))
+    }
+    return true
+  }
+
+  /** Sends what there is. false: something still waits for its acknowledgment. */
+  async flush(timeoutMs: number): Promise<boolean> {
+    const { clock } = this.#parts
+    const endMs = clock.monotonicMs() + timeoutMs
+    for (let i = 0; i < FLUSH_TRIES && this.#queued() > 0; i++) {
+      const leftMs = endMs - clock.monotonicMs()
+      if (leftMs <= 0) break
+      await this.#readers.forceFlush(leftMs)
+    }
+    return this.#queued() === 0
+  }
+
+  /** Last drain, last export, then everything is closed; `timeoutMs` bounds the export. */
+  async stop(timeoutMs: number): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    await this.drain()
+    await this.#readers.shutdown(timeoutMs)
+    const queued = this.#queued()
+    if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
+    await this.#parts.source.close()
+  }
+
+  #export(): MetricReaders {
+    const { config, log, clock, version } = this.#parts
+    return new MetricReaders({
+      exporters: config.exporters,
+      resource: agentResource(version, config.resourceAttributes),
+      exportIntervalMs: config.exportIntervalMs,
+      log,
+      clock,
+      streamFor: () => {
+        const producer = new FlowMetricProducer({
+          ...this.books,
+          table: this.table,
+          interfaces: () => this.#interfaceStates(),
+          clock,
+          startedAtMs: this.startedAtMs,
+          version,
+        })
+        return { producer, acknowledged: m => producer.acknowledged(m), failed: () => producer.failed() }
+      },
+    })
+  }
+
+  *#interfaceStates(): Generator<InterfaceState> {
+    for (const { state, reason, attachment } of this.attachments.interfaces())
+      yield {
+        state,
+        ...(reason !== undefined && { reason }),
+        ...(attachment && { mode: attachment.hook, place: attachment.place }),
+      }
+  }
+
+  async #wanted(): Promise<WantedInterface[]> {
+    const { source, names, config, ownNamespaceInode } = this.#parts
+    const nodeName = config.resourceAttributes['k8s.node.name']
+    const namespaces = this.#inventory ? [] : await source.namespaces()
+    return planInterfaces(this.#inventory, names, {
+      ...(nodeName !== undefined && { nodeName }),
+      namespaces,
+      ownNamespaceInode,
+    })
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return
+    const { config, clock } = this.#parts
+    this.#timer = setTimeout(async () => {
+      await this.drain()
+      if (clock.monotonicMs() - this.#lastReconcileMs >= RECONCILE_MS) await this.#reconcileQuietly()
+      this.#schedule()
+    }, config.drainIntervalMs)
+  }
+
+  async #reconcileQuietly(): Promise<void> {
+    try {
+      await this.reconcile()
+    } catch (error) {
+      this.#parts.log.error((error as Error).message)
+    }
+  }
+
+  async #drain(): Promise<FlowBatch | undefined> {
+    try {
+      const batch = await this.#parts.source.drain()
+      this.table.apply(batch)
+      this.#forgetEnded(batch)
+      this.feed.batchApplied()
+      for (const listener of this.#onBatch) listener(batch)
+      return batch
+    } catch (error) {
+      this.#parts.log.error((error as Error).message)
+      return undefined
+    }
+  }
+
+  #forgetEnded({ interfaces }: FlowBatch): void {
+    for (let i = 0; i < interfaces.length; i++)
+      if (interfaces.ended[i] === 1) this.attachments.forget(interfaces.interfaceSlot[i]!)
+  }
+
+  #queued(): number {
+    return nodeTotals(this.books).delivery.packets.queued
+  }
+}
+
+function counterText({ interfaces }: FlowBatch): string {
+  return [interfaces.fromPod, interfaces.toPod].map(({ devicePackets, skbs }) => `${devicePackets}/${skbs}`).join(' ')
+}

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import { attachment, podIdentity } from '../aggregate/small-cluster.ts'
+import { flowBatch } from '../support/flow-batch.ts'
+import { observedCluster } from './observed-cluster.ts'
+import { pointsNamed, valuesNamed } from './receiver.ts'
+
+describe('pod series', () => {
+  const io = 'podweir.pod.network.io'
+  const transmit = { 'network.io.direction': 'transmit' }
+
+  it('tells what each interface carried, as the pod sees it', async () => {
+    const { table, collect } = observedCluster()
+    const fromPod = { seenPackets: 5, seenBytes: 500, skbs: 3, devicePackets: 7, unobservedSkbs: 4 }
+    const toPod = { seenPackets: 9, seenBytes: 900 }
+    table.apply(flowBatch({ interfaces: [{ fromPod, toPod }] }))
+    const metrics = await collect()
+    const pod = { 'k8s.pod.name': 'web-1', ...transmit }
+    assert.deepEqual(valuesNamed(metrics, io, pod), [0, 500])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.pod.network.packets', pod), [0, 5])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.pod.network.unobserved', pod), [0, 4])
+    assert.deepEqual(valuesNamed(metrics, io, { 'k8s.pod.name': 'web-1', 'network.io.direction': 'receive' }), [0, 900])
+    const [zero] = pointsNamed(metrics, io, pod)
+    assert.deepEqual(zero!.startTime, [1000, 0])
+    assert.deepEqual(zero!.attributes, {
+      'k8s.namespace.name': 'shop',
+      'k8s.pod.name': 'web-1',
+      'k8s.pod.uid': 'uid-web-1',
+      'k8s.deployment.name': 'web',
+      'network.io.direction': 'transmit',
+      'network.interface.name': 'eth0',
+      'podweir.attach.place': 'pod',
+    })
+  })
+
+  it('names an interface that belongs to no Kubernetes pod by its own name, else by its slot', async () => {
+    const { owners, ledger, collect } = observedCluster()
+    owners.set(3, { identity: { class: 'unknown', name: 'build-box', ports: new Set() }, device: 'eth1' })
+    ledger.attached(attachment(3))
+    ledger.attached(attachment(4, { place: 'host', device: 'veth4' }))
+    const points = pointsNamed(await collect(), io, transmit).filter(point => 'podweir.pod.name' in point.attributes)
+    assert.deepEqual(
+      points.filter(point => point.endTime[0] > 1000).map(point => point.attributes),
+      [
+        {
+          'podweir.pod.name': 'build-box',
+          ...transmit,
+          'network.interface.name': 'eth1',
+          'podweir.attach.place': 'pod',
+        },
+        {
+          'podweir.pod.name': 'interface-4',
+          ...transmit,
+          'network.interface.name': 'veth4',
+          'podweir.attach.place': 'host',
+        },
+      ],
+    )
+  })
+
+  it('sends the last values of an interface that is gone until they are taken, then never again', async () => {
+    const { table, collect, producer, clock } = observedCluster()
+    producer.acknowledged(await collect())
+    table.apply(flowBatch({ readAtMs: 1_004_000, interfaces: [{ ended: true, fromPod: { seenBytes: 60 } }] }))
+    clock.ms = 1_009_000
+    await collect()
+    const last = await collect()
+    const [point, ...others] = pointsNamed(last, io, { 'k8s.pod.name': 'web-1' })
+    assert.deepEqual([point!.value, point!.endTime, others.length], [60, [1004, 0], 0])
+    producer.acknowledged(last)
+    clock.ms += 120_000
+    assert.deepEqual(valuesNamed(await collect(), io, { 'k8s.pod.name': 'web-1' }), [])
+  })
+
+  it('tells of an interface that came and went between two collections, beside the next one of that name', async () => {
+    const { table, ledger, collect, owners } = observedCluster()
+    await collect()
+    owners.set(3, { identity: podIdentity('shop', 'job-1', 'job'), device: 'eth0' })
+    ledger.attached(attachment(3, { attachedAtMs: 1_003_000 }))
+    table.apply(
+      flowBatch({ readAtMs: 1_004_000, interfaces: [{ interfaceSlot: 3, ended: true, fromPod: { seenBytes: 60 } }] }),
+    )
+    ledger.attached(attachment(3, { attachedAtMs: 1_005_000 }))
+    table.apply(flowBatch({ sequence: 2, interfaces: [{ interfaceSlot: 3, fromPod: { seenBytes: 7 } }] }))
+    const points = pointsNamed(await collect(), io, { 'k8s.pod.name': 'job-1', ...transmit })
+    assert.deepEqual(
+      points.map(point => [point.startTime[0], point.value]),
+      [
+        [1003, 0],
+        [1003, 60],
+        [1005, 0],
+        [1005, 7],
+      ],
+    )
+  })
+})
