@@ -13,7 +13,7 @@ import { Protocol } from './transport.ts'
 export interface FlowTableParts {
   readonly flowLimit: number
   readonly names: Names
-  /** May change its answer for a slot when the slot is attached and whenever `names.version` changes. */
+  /** May change its answer between two batches. */
   readonly owner: (interfaceSlot: number) => InterfaceOwner | undefined
   readonly edges: EdgeTable
   readonly ledger: InterfaceLedger
@@ -56,7 +56,8 @@ export class FlowTable {
     this.#edges.startsAt(this.#readAtMs ?? Math.max(this.#startedAtMs, this.#ledger.earliestAttachMs ?? 0))
     this.#sequence = batch.sequence
     this.#readAtMs = batch.readAtMs
-    if (this.#names.version !== this.#namesVersion) this.#resolveAgain()
+    const ownersChanged = this.#ledger.ownersChanged()
+    if (ownersChanged || this.#names.version !== this.#namesVersion) this.#resolveAgain()
     this.#resolver.learnServers(batch.started)
     this.#countKnown(batch.flows)
     this.#countStarted(batch.started, batch.flows)

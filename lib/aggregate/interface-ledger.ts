@@ -36,7 +36,6 @@ export class InterfaceLedger {
   #closedWithGaps = 0
   #earliestAttachMs: number | undefined
 
-  /** `owner` may change its answer for a slot when the slot is attached and whenever `Names.version` changes. */
   constructor(owner: (interfaceSlot: number) => InterfaceOwner | undefined) {
     this.#owner = owner
     for (const kind of counterKinds)
@@ -73,6 +72,18 @@ export class InterfaceLedger {
       this.#close(account, readAtMs)
       ended(interfaceSlot)
     }
+  }
+
+  /** Asks again whose the interfaces are; true when an answer is another than before. */
+  ownersChanged(): boolean {
+    let changed = false
+    for (const account of this.#open.values()) {
+      const owner = this.#owner(account.interfaceSlot)
+      if (owner?.identity === account.owner?.identity) continue
+      account.owner = owner
+      changed = true
+    }
+    return changed
   }
 
   /** One row of a flow; `otherEnd`: the remote pod's own interface reports it. */

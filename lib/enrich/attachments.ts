@@ -60,11 +60,18 @@ export class Attachments {
 
   async #reconcile(wanted: readonly WantedInterface[]): Promise<void> {
     const present = new Set<string>()
+    const claimed = new Set<string>()
     for (const each of wanted) {
       const links = await this.#links(each)
       const found = links ? matchDevices(each, links) : []
       if (found.length === 0) present.add(this.#noteAbsent(each))
-      for (const device of found) present.add(await this.#ensure(each, device))
+      for (const device of found) {
+        // Who comes first in the inventory has the device: twice attached would be twice counted.
+        const place = `${each.netns ?? ''} ${device.link.index}`
+        if (claimed.has(place)) continue
+        claimed.add(place)
+        present.add(await this.#ensure(each, device))
+      }
     }
     for (const [key, { attachment }] of this.#tracked) {
       if (present.has(key)) continue

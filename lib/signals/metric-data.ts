@@ -18,7 +18,7 @@ export function metricData(metric: Metric, dataPoints: Points): MetricData {
 
 export function toHrTime(ms: number): HrTime {
   const seconds = Math.floor(ms / 1000)
-  return [seconds, Math.round((ms - seconds * 1000) * 1e6)]
+  return [seconds, Math.floor((ms - seconds * 1000) * 1e6)]
 }
 
 export function toMs(time: HrTime): number {

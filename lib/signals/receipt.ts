@@ -49,7 +49,7 @@ export function buildReceipt(parts: ReceiptParts): Receipt {
     delivery: delivery.packets,
     deliveryBytes: delivery.bytes,
     flows: table.flows,
-    firstNamedFlowSeconds: named === undefined ? null : Math.max(0, named - parts.startedAtMs) / 1000,
+    firstNamedFlowSeconds: named === undefined ? null : Math.max(0, Math.round(named - parts.startedAtMs)) / 1000,
     program: { nanosecondsPerPacket: perRun(program), runs: program.runs },
   }
 }

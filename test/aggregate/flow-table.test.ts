@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { COUNTS_PER_EDGE, type EdgeTable } from '../../lib/aggregate/edge-table.ts'
+import { COUNTS_PER_EDGE } from '../../lib/aggregate/edge-table.ts'
 import { Confidence, Opener } from '../../lib/capture/flow-batch.ts'
 import { flowBatch } from '../support/flow-batch.ts'
-import { api, attachment, db, podIdentity, smallCluster, web } from './small-cluster.ts'
-
-/** `web>api:8080/tcp client` and its five counts. */
-function edgesOf(edges: EdgeTable): Record<string, number[]> {
-  const entries = edges.edges.map((edge, index): [string, number[]] => {
-    const ends = [edge.client, edge.server].map(end => end.ownerName ?? end.name).join('>')
-    const counts = edges.values.subarray(index * COUNTS_PER_EDGE, (index + 1) * COUNTS_PER_EDGE)
-    return [`${ends}:${edge.serverPort}/${edge.transport} ${edge.observer}`, [...counts]]
-  })
-  return Object.fromEntries(entries)
-}
+import { api, attachment, edgesOf, podIdentity, smallCluster, web } from './small-cluster.ts'
 
 describe('flow table', () => {
   it('adds up the same flow seen in two batches', () => {
@@ -73,6 +63,16 @@ describe('flow table', () => {
     )
     assert.deepEqual(edgesOf(edges), { 'web>api:8080/tcp client': [500, 5, 0, 0, 0] })
     assert.equal(ledger.totals.otherEndPackets, 5)
+  })
+
+  it('knows a port that has accepted a SYN when it meets a later flow in the middle', () => {
+    const { table, edges } = smallCluster()
+    const served = { remote: '8.8.8.8', localPort: 40_000 }
+    const middle = { ...served, slot: 1, remotePort: 9000, confidence: Confidence.firstPacket }
+    const accepted = { ...served, slot: 2, remotePort: 50_000, opener: Opener.remote }
+    const flows = [{ slot: 1, toPodPackets: 1 }, { slot: 2 }]
+    table.apply(flowBatch({ started: [middle, accepted], flows }))
+    assert.deepEqual(edgesOf(edges), { 'external>web:40000/tcp server': [0, 1, 0, 0, 0] })
   })
 
   it('exports under the node what a source-NATed or host-network client opened', () => {
@@ -171,38 +171,6 @@ describe('flow table', () => {
     assert.equal(ledger.totals.unattributedPackets, 7)
     assert.equal(ledger.totals.unattributedBytes, 200)
     assert.equal(edges.totals().packets, 0)
-  })
-
-  it('moves live flows to other edges when names change, and past counts stay', () => {
-    const { table, edges, names } = smallCluster()
-    const row = { fromPodPackets: 1, fromPodBytes: 60 }
-    table.apply(flowBatch({ started: [{ remote: '10.0.9.9' }], flows: [row] }))
-    names.addresses.set('10.0.9.9', db)
-    table.apply(flowBatch({ sequence: 2, flows: [row] }))
-    names.version++
-    table.apply(flowBatch({ sequence: 3, flows: [row] }))
-    assert.deepEqual(edgesOf(edges), {
-      'web>external:8080/tcp client': [120, 2, 0, 0, 0],
-      'web>db:8080/tcp client': [60, 1, 0, 0, 0],
-    })
-  })
-
-  it('counts a flow as named as soon as both ends are', () => {
-    const { table, names } = smallCluster()
-    table.apply(flowBatch({ started: [{ remote: '10.0.9.9' }], flows: [{ fromPodPackets: 1 }] }))
-    assert.deepEqual(table.flows, { count: 1, named: 0 })
-    names.addresses.set('10.0.9.9', db)
-    names.version++
-    table.apply(flowBatch({ sequence: 2, readAtMs: 1_234_000 }))
-    assert.deepEqual(table.flows, { count: 1, named: 1 })
-    assert.equal(table.firstNamedAtMs, 1_234_000)
-  })
-
-  it('puts an interface without owner under unknown', () => {
-    const { table, edges, ledger } = smallCluster()
-    ledger.attached(attachment(3))
-    table.apply(flowBatch({ started: [{ interfaceSlot: 3 }], flows: [{ fromPodPackets: 1 }] }))
-    assert.deepEqual(Object.keys(edgesOf(edges)), ['unknown>api:8080/tcp client'])
   })
 
   it('starts an edge at the drain before its first packets, the first ones at the first attach', () => {

@@ -1,5 +1,5 @@
 // Two pods on this node, one of another node, a Service and the world outside: enough names for a flow table.
-import { EdgeTable } from '../../lib/aggregate/edge-table.ts'
+import { COUNTS_PER_EDGE, EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import type { Identity, InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
@@ -75,4 +75,14 @@ export function smallCluster(parts: { seriesLimit?: number; flowLimit?: number }
   ledger.attached(attachment(1))
   ledger.attached(attachment(2))
   return { names, owners, edges, ledger, table }
+}
+
+/** `web>api:8080/tcp client` and its five counts. */
+export function edgesOf(edges: EdgeTable): Record<string, number[]> {
+  const entries = edges.edges.map((edge, index): [string, number[]] => {
+    const ends = [edge.client, edge.server].map(end => end.ownerName ?? end.name).join('>')
+    const counts = edges.values.subarray(index * COUNTS_PER_EDGE, (index + 1) * COUNTS_PER_EDGE)
+    return [`${ends}:${edge.serverPort}/${edge.transport} ${edge.observer}`, [...counts]]
+  })
+  return Object.fromEntries(entries)
 }

@@ -212,6 +212,21 @@ describe('otlp_grpc exporter', () => {
     assert.throws(() => exporterFor(config), { name: 'Failure', subject: '/nonexistent/ca.pem' })
   })
 
+  it('takes from the standard environment variables what the configuration leaves open', async () => {
+    const { port, got } = await receiver(nothing)
+    const target = `http://127.0.0.1:${port}`
+    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = target
+    process.env.OTEL_EXPORTER_OTLP_HEADERS = 'authorization=Bearer%20y'
+    endings.push(() => {
+      delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT
+      delete process.env.OTEL_EXPORTER_OTLP_HEADERS
+    })
+    const exporter = createOtlpGrpcExporter({ type: 'otlp_grpc', id: 'otlp_grpc', target }, systemClock)
+    endings.push(() => exporter.shutdown())
+    assert.equal((await send(exporter)).code, ExportResultCode.SUCCESS)
+    assert.deepEqual(got[0]?.metadata.get('authorization'), ['Bearer y'])
+  })
+
   it('wants cumulative sums', () => {
     const exporter = exporterFor({ endpoint: 'http://127.0.0.1:4317' })
     const temporality = exporter.selectAggregationTemporality?.(InstrumentType.COUNTER)

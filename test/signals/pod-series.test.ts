@@ -93,4 +93,22 @@ describe('pod series', () => {
       ],
     )
   })
+
+  it('keeps a bounded number of interfaces that are gone for a receiver that does not answer', async () => {
+    const { ledger, table, collect, producer } = observedCluster()
+    producer.acknowledged(await collect())
+    const comeAndGo = async (count: number, acknowledge: boolean) => {
+      for (let i = 0; i < count; i++) {
+        ledger.attached(attachment(3))
+        table.apply(flowBatch({ sequence: i, interfaces: [{ interfaceSlot: 3, ended: true }] }))
+        if (i % 1000 > 0) continue
+        const metrics = await collect()
+        if (acknowledge) producer.acknowledged(metrics)
+      }
+      return pointsNamed(await collect(), io, { 'podweir.pod.name': 'interface-3', ...transmit }).length / 2
+    }
+    producer.acknowledged(await collect())
+    assert.equal(await comeAndGo(10, true), 9)
+    assert.equal(await comeAndGo(5000, false), 4096)
+  })
 })

@@ -162,6 +162,16 @@ describe('receipt', () => {
     assert.equal(receipt.balanced, true)
   })
 
+  it('does not balance when gaps of interfaces that are gone cancel out', async () => {
+    const traffic = balancedTraffic()
+    traffic.interfaces![0]!.toPod!.devicePackets = 1
+    traffic.interfaces![1]!.toPod = { devicePackets: 1 }
+    for (const row of traffic.interfaces!) row.ended = true
+    const receipt = await receiptOf(traffic)
+    assert.equal(receipt.total.skbs.unexplained, 0)
+    assert.equal(receipt.balanced, false)
+  })
+
   it('says null when no flow had two names', async () => {
     const traffic = balancedTraffic()
     traffic.started![0]!.remote = '8.8.8.8'
