@@ -83,6 +83,8 @@ Status Probe::Open() {
     bpf_map__set_max_entries(map, options_.flow_limit);
   int error = flow_bpf::load(skeleton_);
   if (error) return Failed("load", "flow.bpf.o", error, LastLines(load_log, 8));
+  if (skeleton_->rodata->flow_abi != FLOW_ABI)
+    return Failed("load", "flow.bpf.o", EPROTO, "it was compiled for another FLOW_ABI than the addon");
   // The skeleton maps the programs' globals, and libbpf has read them: a MiB of the front cache that only the kernel uses.
   madvise(skeleton_->bss, sizeof(*skeleton_->bss), MADV_DONTNEED);
   possible_cpus_ = libbpf_num_possible_cpus();

@@ -12,6 +12,7 @@
 #include "attach.h"
 #include "flow.h"
 #include "handle.h"
+#include "layout.h"
 #include "namespace.h"
 #include "status.h"
 

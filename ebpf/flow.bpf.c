@@ -6,6 +6,9 @@
 
 #include "count.bpf.h"
 
+/* What these programs were compiled for; whoever opens or adopts their maps compares it with its own. */
+const volatile __u32 flow_abi = FLOW_ABI;
+
 /* Per-CPU totals need no atomics: TC runs with bottom halves disabled, so that nothing interrupts the addition. */
 static __always_inline void count_totals(struct direction_totals *totals, const struct packet *packet)
 {

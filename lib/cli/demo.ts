@@ -81,15 +81,17 @@ async function observe(options: DemoOptions, stage: Stage): Promise<Receipt> {
   const pipeline = new Pipeline({ source, config, names, ownNamespaceInode, version, log, clock }, inventory)
   const api = await startApiServer({ endpoint: config.apiEndpoint!, feed: pipeline.feed, log })
   const scenario = new Scenario(topology.ipv6)
+  let unfollow = () => {}
   try {
     await pipeline.start()
     story.step(`attached to ${topology.interfaces.length} interfaces before the first packet`)
-    if (!options.headless) new LiveFlows(process.stdout).follow(pipeline.feed)
     const startedAtMs = clock.nowMs()
     await topology.up()
     await scenario.start(options.forMs === undefined ? undefined : Math.ceil(options.forMs / 1000))
-    story.step(`traffic runs; the same flows in another terminal: sudo ./podweir flows`)
+    story.step('traffic runs; the same flows in another terminal: sudo ./podweir flows')
+    if (!options.headless) unfollow = new LiveFlows(process.stdout).follow(pipeline.feed)
     await Promise.race([scenario.finished(), stage.ended])
+    unfollow()
     return await settle(pipeline, source, scenario, startedAtMs)
   } finally {
     await scenario.stop()

@@ -1,35 +1,52 @@
-// Flows as they come, one line each, for a person who watches.
+// Flows as they come, a few lines per drain, for a person who watches.
 import { flowRow, headerRow, rowLayout } from '../export/flow-row.ts'
 import type { FlowFeed, FlowRecord } from '../signals/flow-record.ts'
 
-const MAX_LINES_PER_BATCH = 12
+const LINES_PER_BATCH = 6
+/** A conversation that goes on is shown again after this time. */
+const AGAIN_MS = 8_000
 
 export class LiveFlows {
   readonly #out: NodeJS.WriteStream
-  readonly #known = new Set<string>()
+  readonly #shownMs = new Map<string, number>()
+  #begun = false
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out
   }
 
-  follow(feed: FlowFeed): void {
-    this.#out.write(`${headerRow(rowLayout(this.#out.columns))}\n`)
-    feed.subscribe(records => this.#show(records))
+  /** The result ends it. */
+  follow(feed: FlowFeed): () => void {
+    return feed.subscribe(records => this.#show(records))
   }
 
-  /** Each flow once, when its conversation is first counted from the side that reports it. */
+  /** Each conversation from the side that reports it; those that were not shown for longest come first. */
   #show(records: readonly FlowRecord[]): void {
+    const due = records
+      .filter(record => record.counted && isConversation(record))
+      .map(record => ({ record, key: keyOf(record), atMs: Date.parse(record.time) }))
+      .map(each => ({ ...each, shownMs: this.#shownMs.get(each.key) ?? 0 }))
+      .filter(each => each.atMs - each.shownMs >= AGAIN_MS)
+      .toSorted((a, b) => a.shownMs - b.shownMs)
+    const seen = new Set<string>()
     const layout = rowLayout(this.#out.columns)
-    const fresh = records.filter(record => record.counted && this.#isNew(record))
-    for (const record of fresh.slice(0, MAX_LINES_PER_BATCH)) this.#out.write(`${flowRow(record, layout, this.#out)}\n`)
-    const hidden = fresh.length - MAX_LINES_PER_BATCH
-    if (hidden > 0) this.#out.write(`          … and ${hidden} more\n`)
+    for (const { record, key, atMs } of due) {
+      if (seen.has(key) || seen.size >= LINES_PER_BATCH) continue
+      seen.add(key)
+      this.#shownMs.set(key, atMs)
+      if (!this.#begun) this.#out.write(`\n${headerRow(layout)}\n`)
+      this.#begun = true
+      this.#out.write(`${flowRow(record, layout, this.#out)}\n`)
+    }
   }
+}
 
-  #isNew({ source, destination, transport }: FlowRecord): boolean {
-    const key = `${source.address} ${destination.address} ${destination.port} ${transport}`
-    if (this.#known.has(key)) return false
-    this.#known.add(key)
-    return true
-  }
+/** Neighbour discovery and multicast reports are counted like everything else, and tell a reader nothing. */
+function isConversation({ transport, confidence, destination }: FlowRecord): boolean {
+  if (destination.name === 'multicast') return false
+  return transport !== 'icmp' || confidence === 'handshake'
+}
+
+function keyOf({ source, destination, transport }: FlowRecord): string {
+  return `${source.address} ${destination.address} ${destination.port} ${transport}`
 }
