@@ -17,6 +17,7 @@ import type { Log } from './host/log.ts'
 import type { InterfaceState } from './signals/agent-series.ts'
 import { Delivery } from './signals/delivery.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
+import { attribute } from './signals/metric-names.ts'
 import { FlowMetricProducer } from './signals/metric-producer.ts'
 
 export interface PipelineParts {
@@ -165,6 +166,7 @@ export class Pipeline {
           clock,
           startedAtMs: this.startedAtMs,
           version,
+          everyPoint: clusterName(config),
         })
         return { producer, acknowledged: m => producer.acknowledged(m), failed: () => producer.failed() }
       },
@@ -231,6 +233,12 @@ export class Pipeline {
   #queued(): number {
     return nodeTotals(this.books).delivery.packets.queued
   }
+}
+
+/** A backend that keeps no resource attributes on series must still tell clusters apart. */
+function clusterName({ resourceAttributes }: Config): Record<string, string> {
+  const name = resourceAttributes[attribute.clusterName]
+  return name === undefined ? {} : { [attribute.clusterName]: name }
 }
 
 function counterText({ interfaces }: FlowBatch): string {

@@ -109,7 +109,8 @@ async function settle(
 ): Promise<Receipt> {
   await scenario.stop()
   const quiet = await pipeline.quiesce(QUIESCE_MS)
-  if (!quiet) process.stderr.write('podweir: the traffic did not come to rest: the receipt may be off by what is in flight\n')
+  if (!quiet)
+    process.stderr.write('podweir: the traffic did not come to rest: the receipt may be off by what is in flight\n')
   await pipeline.flush(FLUSH_MS)
   const program = await source.programTime()
   return buildReceipt({ ...pipeline.books, table: pipeline.table, startedAtMs, program })

@@ -51,6 +51,6 @@ export class AgentSeries {
   }
 }
 
-function point({ start, now }: Moment, attributes: Attributes, value: number) {
-  return { startTime: start, endTime: now, attributes, value }
+function point({ start, now, everyPoint }: Moment, attributes: Attributes, value: number) {
+  return { startTime: start, endTime: now, attributes: { ...attributes, ...everyPoint }, value }
 }

@@ -4,7 +4,7 @@ import { COUNTS_PER_EDGE, type Edge, EdgeCount, type EdgeTable } from '../aggreg
 import { attributesOf, type EdgeAttributes } from './edge-attributes.ts'
 import { metricData, type Points, toHrTime } from './metric-data.ts'
 import { edgeMetric } from './metric-names.ts'
-import { type Moment, Series, type SeriesWriter } from './series.ts'
+import type { Moment, Series, SeriesWriter } from './series.ts'
 
 /** A series that began again: its last value is sent until the receiver has it. */
 interface LastValue {
@@ -72,11 +72,11 @@ export class EdgeSeries {
     const edge = (index - count) / COUNTS_PER_EDGE
     this.#attributes[edge] ??= attributesOf(this.#edges.edges[edge]!)
     const { request, response, connection } = this.#attributes[edge]
-    if (count === EdgeCount.requestBytes) return new Series(request, startMs, 'bytes')
-    if (count === EdgeCount.requestPackets) return new Series(request, startMs, 'packets')
-    if (count === EdgeCount.responseBytes) return new Series(response, startMs, 'bytes')
-    if (count === EdgeCount.responsePackets) return new Series(response, startMs, 'packets')
-    return new Series(connection, startMs)
+    if (count === EdgeCount.requestBytes) return this.#writer.begin(request, startMs, 'bytes')
+    if (count === EdgeCount.requestPackets) return this.#writer.begin(request, startMs, 'packets')
+    if (count === EdgeCount.responseBytes) return this.#writer.begin(response, startMs, 'bytes')
+    if (count === EdgeCount.responsePackets) return this.#writer.begin(response, startMs, 'packets')
+    return this.#writer.begin(connection, startMs)
   }
 }
 

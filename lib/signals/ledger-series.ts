@@ -8,7 +8,7 @@ import type { DeliveryFigures } from './delivery.ts'
 import { type Books, nodeTotals } from './ledger-totals.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { attribute, ledgerMetric, type Metric } from './metric-names.ts'
-import { type Moment, Series, type SeriesWriter } from './series.ts'
+import type { Moment, Series, SeriesWriter } from './series.ts'
 
 export class LedgerSeries {
   readonly #books: Books
@@ -48,7 +48,7 @@ export class LedgerSeries {
     const points: Points = directions.map(direction => ({
       startTime: moment.start,
       endTime: moment.now,
-      attributes: { [attribute.ioDirection]: direction },
+      attributes: { [attribute.ioDirection]: direction, ...moment.everyPoint },
       value: this.#books.ledger.figures(direction).skbs.unexplained,
     }))
     return metricData(ledgerMetric.unexplained, points)
@@ -79,7 +79,7 @@ export class LedgerSeries {
     const key = [metric.name, ...Object.values(attributes)].join(' ')
     const known = this.#series.get(key)
     if (known) return known
-    const series = new Series(attributes, this.#startMs)
+    const series = this.#writer.begin(attributes, this.#startMs)
     this.#series.set(key, series)
     return series
   }

@@ -12,6 +12,7 @@ export interface Metric {
 }
 
 export const attribute = {
+  clusterName: 'k8s.cluster.name',
   observer: 'podweir.observer',
   flowDirection: 'podweir.flow.direction',
   overflow: 'otel.metric.overflow',

@@ -1,5 +1,5 @@
 // Everything that is counted as OpenTelemetry metrics, for one receiver: plug it into any MetricReader.
-import type { HrTime } from '@opentelemetry/api'
+import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import type { CollectionResult, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { FlowTable } from '../aggregate/flow-table.ts'
@@ -19,6 +19,8 @@ export interface MetricProducerParts extends Books {
   /** Wall clock: nothing was counted before. */
   readonly startedAtMs: number
   readonly version: string
+  /** For each point, beside its own: the cluster's name. */
+  readonly everyPoint?: Attributes
   /** How long a series without change is not sent again. */
   readonly resendUnchangedMs?: number
 }
@@ -27,6 +29,7 @@ export class FlowMetricProducer implements MetricProducer {
   readonly #clock: Clock
   readonly #start: HrTime
   readonly #version: string
+  readonly #everyPoint: Attributes
   readonly #writer: SeriesWriter
   readonly #edges: EdgeSeries
   readonly #pods: PodSeries
@@ -37,7 +40,8 @@ export class FlowMetricProducer implements MetricProducer {
     this.#clock = parts.clock
     this.#version = parts.version
     this.#start = toHrTime(parts.startedAtMs)
-    this.#writer = new SeriesWriter(parts.resendUnchangedMs ?? 60_000)
+    this.#everyPoint = parts.everyPoint ?? {}
+    this.#writer = new SeriesWriter(parts.resendUnchangedMs ?? 60_000, this.#everyPoint)
     this.#edges = new EdgeSeries(parts.edges, this.#writer)
     this.#pods = new PodSeries(parts.ledger, this.#writer)
     this.#ledger = new LedgerSeries(parts, this.#writer, parts.startedAtMs)
@@ -48,7 +52,7 @@ export class FlowMetricProducer implements MetricProducer {
   /** Reads everything without a pause: no batch is applied half-way through. */
   async collect(): Promise<CollectionResult> {
     const nowMs = this.#clock.nowMs()
-    const moment = { nowMs, now: toHrTime(nowMs), start: this.#start }
+    const moment = { nowMs, now: toHrTime(nowMs), start: this.#start, everyPoint: this.#everyPoint }
     const metrics = [this.#pods, this.#edges, this.#ledger, this.#agent].flatMap(part => part.collect(moment))
     const scope = { name: 'podweir', version: this.#version }
     const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)

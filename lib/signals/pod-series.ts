@@ -6,7 +6,7 @@ import { type Direction, directions, type InterfaceAccount } from '../aggregate/
 import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
 import { metricData, type Points, toHrTime } from './metric-data.ts'
 import { attribute, ownerAttribute, podMetric } from './metric-names.ts'
-import { type Moment, Series, type SeriesWriter } from './series.ts'
+import type { Moment, Series, SeriesWriter } from './series.ts'
 
 /** Interfaces that are gone and whose last values no receiver has: when there are more, the oldest are given up. */
 const ENDED_LIMIT = 4096
@@ -40,7 +40,7 @@ export class PodSeries {
   }
 
   collect(moment: Moment): MetricData[] {
-    for (const account of this.#arrivals.take()) this.#interfaces.push({ account, series: seriesOf(account) })
+    for (const account of this.#arrivals.take()) this.#interfaces.push({ account, series: this.#seriesOf(account) })
     this.#dropEnded()
     const io: Points = []
     const packets: Points = []
@@ -59,6 +59,15 @@ export class PodSeries {
       metricData(podMetric.packets, packets),
       metricData(podMetric.unobserved, unobserved),
     ]
+  }
+
+  #seriesOf(account: InterfaceAccount): DirectionSeries[] {
+    const startMs = account.attachment!.attachedAtMs
+    return directions.map(direction => {
+      const attributes = attributesOf(account, direction)
+      const begin = () => this.#writer.begin(attributes, startMs)
+      return { direction, io: begin(), packets: begin(), unobserved: begin() }
+    })
   }
 
   #dropEnded(): void {
@@ -83,15 +92,6 @@ function isDelivered({ account, series }: PodInterface): boolean {
       packets.isDelivered(account[direction].seenPackets) &&
       unobserved.isDelivered(account[direction].unobservedSkbs),
   )
-}
-
-function seriesOf(account: InterfaceAccount): DirectionSeries[] {
-  const startMs = account.attachment!.attachedAtMs
-  return directions.map(direction => {
-    const attributes = attributesOf(account, direction)
-    const [io, packets, unobserved] = [0, 0, 0].map(() => new Series(attributes, startMs))
-    return { direction, io: io!, packets: packets!, unobserved: unobserved! }
-  })
 }
 
 function attributesOf(account: InterfaceAccount, direction: Direction): Attributes {

@@ -37,16 +37,25 @@ export interface Moment {
   readonly now: HrTime
   /** The agent's start, from which on it counts. */
   readonly start: HrTime
+  /** Attributes that each point carries. */
+  readonly everyPoint: Attributes
 }
 
 export class SeriesWriter {
   /** What the receiver has acknowledged of `podweir.network.flow.*`. */
   readonly delivered = { packets: 0, bytes: 0 }
   readonly #resendUnchangedMs: number
+  readonly #everyPoint: Attributes
   readonly #seriesOf = new WeakMap<DataPoint<number>, Series>()
 
-  constructor(resendUnchangedMs: number) {
+  /** `everyPoint`: attributes that each point of each series carries. */
+  constructor(resendUnchangedMs: number, everyPoint: Attributes = {}) {
     this.#resendUnchangedMs = resendUnchangedMs
+    this.#everyPoint = everyPoint
+  }
+
+  begin(attributes: Attributes, startMs: number, delivers?: Delivers): Series {
+    return new Series({ ...attributes, ...this.#everyPoint }, startMs, delivers)
   }
 
   /** Adds the series' points to a request, if the receiver does not have this value or has not heard of it for long. */

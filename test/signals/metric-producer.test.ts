@@ -12,6 +12,18 @@ const request = { 'podweir.flow.direction': 'request' }
 const firstRow = { fromPodPackets: 2, fromPodBytes: 140, toPodPackets: 1, toPodBytes: 1514, opened: 1 }
 
 describe('metric producer', () => {
+  it('puts what every point is to carry on every point', async () => {
+    const { table, collect, interfaces } = observedCluster({ everyPoint: { 'k8s.cluster.name': 'blue' } })
+    interfaces.push({ state: 'attached' })
+    table.apply(flowBatch({ started: [{ slot: 1 }], flows: [{ slot: 1, ...firstRow }], interfaces: [{}] }))
+    const points = (await collect()).scopeMetrics.flatMap(scope => scope.metrics.flatMap(metric => metric.dataPoints))
+    assert.ok(points.length > 20)
+    assert.deepEqual(
+      points.filter(point => point.attributes['k8s.cluster.name'] !== 'blue'),
+      [],
+    )
+  })
+
   it('sends the terms of the three equations', async () => {
     const { table, collect, producer } = observedCluster()
     const fromPod = { skbs: 3, devicePackets: 9, unobservedSkbs: 4, overseenSkbs: 1, seenPackets: 8, seenBytes: 800 }

@@ -5,7 +5,9 @@ import { Delivery } from '../../lib/signals/delivery.ts'
 import { FlowMetricProducer } from '../../lib/signals/metric-producer.ts'
 import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 
-export function observedCluster(parts: { seriesLimit?: number; flowLimit?: number } = {}) {
+export function observedCluster(
+  parts: { seriesLimit?: number; flowLimit?: number; everyPoint?: Record<string, string> } = {},
+) {
   const cluster = smallCluster(parts)
   const delivery = new Delivery()
   const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
@@ -19,6 +21,7 @@ export function observedCluster(parts: { seriesLimit?: number; flowLimit?: numbe
       clock,
       startedAtMs,
       version: '0.1.0',
+      ...(parts.everyPoint && { everyPoint: parts.everyPoint }),
     })
   const producer = newProducer()
   const collect = async (from = producer) => (await from.collect()).resourceMetrics
