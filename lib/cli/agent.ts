@@ -2,9 +2,10 @@
 import { statSync } from 'node:fs'
 import { release } from 'node:os'
 import { NativeProbeSource } from '../capture/native-probe.ts'
-import { type Config, loadConfig } from '../config/config.ts'
-import { loadInventory } from '../config/inventory.ts'
+import type { Config } from '../config/config.ts'
+import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
+import { loadConfigApart, loadInventoryApart } from '../config/settings-process.ts'
 import { InventoryNames } from '../enrich/inventory-names.ts'
 import { type ApiServer, startApiServer } from '../export/api-server.ts'
 import { systemClock } from '../host/clock.ts'
@@ -24,7 +25,7 @@ const IDLE_MS = 60_000
 const LAST_EXPORT_MS = 7_000
 
 export async function run(options: AgentOptions): Promise<number> {
-  const config = loadConfig(options.config)
+  const config = await loadConfigApart(options.config)
   const log = createLog(config.logLevel)
   for (const warning of config.warnings) log.warn(warning)
   const story = new Story(process.stderr, log, systemClock)
@@ -42,7 +43,7 @@ interface RunningAgent {
 }
 
 async function startAgent(config: Config, version: string, log: Log, story: Story): Promise<RunningAgent> {
-  const inventory = config.inventoryFile === undefined ? undefined : loadInventory(config.inventoryFile)
+  const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
   const names = new InventoryNames(inventory, nodeAddresses())
   const { flowLimit } = config
   const source = await NativeProbeSource.open({ flowLimit, idleMs: IDLE_MS })
@@ -98,7 +99,7 @@ function tellOfFirstFlow(pipeline: Pipeline, story: Story): void {
 
 function watchForNames(
   config: Config,
-  inventory: ReturnType<typeof loadInventory> | undefined,
+  inventory: Inventory | undefined,
   pipeline: Pipeline,
   log: Log,
 ): InventoryWatch | undefined {
@@ -112,6 +113,7 @@ function watchForNames(
     },
     failure => log.error(`${failure.message}; the inventory from before stays in use`),
     inventory,
+    loadInventoryApart,
   )
 }
 

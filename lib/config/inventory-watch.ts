@@ -2,7 +2,7 @@
 import { type FSWatcher, realpathSync, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { Failure } from '../host/failure.ts'
-import { type Inventory, loadInventory } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
 
 export interface InventoryWatch {
   close(): void
@@ -13,14 +13,19 @@ const settleMs = 100
 /** For file systems that report nothing, and for links whose target's directory we don't watch. */
 const pollMs = 5000
 
+type Load = (file: string) => Promise<Inventory>
+
+const loadHere: Load = async file => (await import('./inventory.ts')).loadInventory(file)
+
 /** `loaded` is the inventory in use: a change between its reading and this call is noticed. A bad file leaves it in use. */
 export function watchInventory(
   file: string,
   onChange: (inventory: Inventory) => void,
   onBad: (failure: Failure) => void,
   loaded?: Inventory,
+  load: Load = loadHere,
 ): InventoryWatch {
-  return new Watch(file, onChange, onBad, loaded)
+  return new Watch(file, onChange, onBad, loaded, load)
 }
 
 class Watch implements InventoryWatch {
@@ -32,24 +37,30 @@ class Watch implements InventoryWatch {
   #settling: NodeJS.Timeout | undefined
   #signature: string | undefined
   #revision: string | undefined
+  readonly #load: Load
+  #checking: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(
     file: string,
     onChange: (inventory: Inventory) => void,
     onBad: (failure: Failure) => void,
     loaded: Inventory | undefined,
+    load: Load,
   ) {
+    this.#load = load
     this.#file = file
     this.#onChange = onChange
     this.#onBad = onBad
     this.#revision = loaded?.revision
     this.#signature = loaded ? undefined : this.#look()
     this.#watchDirectories()
-    this.#poll = setInterval(() => this.#check(), pollMs).unref()
+    this.#poll = setInterval(() => this.#checkNext(), pollMs).unref()
     if (loaded) this.#settle()
   }
 
   close(): void {
+    this.#closed = true
     clearInterval(this.#poll)
     clearTimeout(this.#settling)
     for (const watcher of this.#watchers.values()) watcher.close()
@@ -87,22 +98,28 @@ class Watch implements InventoryWatch {
 
   #settle(): void {
     clearTimeout(this.#settling)
-    this.#settling = setTimeout(() => this.#check(), settleMs).unref()
+    this.#settling = setTimeout(() => this.#checkNext(), settleMs).unref()
   }
 
-  #check(): void {
+  /** One after the other: a slow reading must not overtake a later one. */
+  #checkNext(): void {
+    this.#checking = this.#checking.then(() => this.#check())
+  }
+
+  async #check(): Promise<void> {
     const signature = this.#look()
     if (signature === this.#signature) return
     this.#signature = signature
     this.#watchDirectories()
     let inventory: Inventory
     try {
-      inventory = loadInventory(this.#file)
+      inventory = await this.#load(this.#file)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      this.#onBad(error)
+      if (!this.#closed) this.#onBad(error)
       return
     }
+    if (this.#closed) return
     if (inventory.revision === this.#revision) return
     this.#revision = inventory.revision
     this.#onChange(inventory)

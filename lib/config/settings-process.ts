@@ -1,0 +1,48 @@
+// Reads settings in a process of its own that ends: parser and schema library weigh 20 MB and are needed for a moment.
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { Failure, type FailureParts } from '../host/failure.ts'
+import type { Config } from './config.ts'
+import type { Inventory } from './inventory.ts'
+
+const READER = fileURLToPath(new URL('./settings-reader.ts', import.meta.url))
+const ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
+
+interface Answer<T> {
+  readonly value?: T
+  readonly failure?: FailureParts
+  readonly message?: string
+}
+
+/** As `loadConfig`. */
+export function loadConfigApart(file: string | undefined): Promise<Config> {
+  return ask('config', file)
+}
+
+/** As `loadInventory`. */
+export function loadInventoryApart(file: string): Promise<Inventory> {
+  return ask('inventory', file)
+}
+
+async function ask<T>(kind: string, file: string | undefined): Promise<T> {
+  const args = [...process.execArgv, READER, kind, ...(file === undefined ? [] : [file])]
+  let stdout: string
+  try {
+    ;({ stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: ANSWER_LIMIT_BYTES }))
+  } catch (error) {
+    const cause = (error as { stderr?: string }).stderr?.trim() || (error as Error).message
+    throw new Failure({
+      step: `read ${kind}`,
+      subject: file ?? 'defaults',
+      cause,
+      remedy: 'a mistake of ours: report it',
+    })
+  }
+  const { value, failure, message } = JSON.parse(stdout) as Answer<T>
+  if (!failure) return value!
+  const told = new Failure(failure)
+  // Of several mistakes each has its line; see WrongSettings.
+  told.message = message!
+  throw told
+}
