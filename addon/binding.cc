@@ -261,8 +261,8 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   std::unique_ptr<Probe> probe_;
   std::unique_ptr<Drain> drain_;
   // Last, so that they are joined before anything they use goes.
-  Worker control_;
-  Worker draining_;
+  Worker control_{"podweir-control"};
+  Worker draining_{"podweir-drain"};
 };
 
 namespace {

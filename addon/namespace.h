@@ -24,7 +24,7 @@ class NamespaceThread {
   Status In(const std::string& path, const std::function<Status()>& job);
 
  private:
-  Worker worker_;
+  Worker worker_{"podweir-netns"};
 };
 
 // Every network namespace with a name under /run/netns or with a process, each once.

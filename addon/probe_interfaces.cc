@@ -26,10 +26,11 @@ bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {
 
 uint64_t Above(uint64_t value, uint64_t base) { return value > base ? value - base : 0; }
 
-// The counter is in skbs where the sender's stack leaves segmenting to the device and nothing merges before it counts.
+// Where the sender's stack leaves segmenting to the device the counter is in skbs, unless GRO then merges small ones
+// between the device and our hook; where it segments before, the counter is in packets, whatever is merged later.
 CounterKind KindOf(const Offloads& sender, bool merged) {
-  if (!sender.known) return CounterKind::kUnknown;
-  return sender.segments_late && !merged ? CounterKind::kSkb : CounterKind::kWire;
+  if (!sender.segments_late) return CounterKind::kWire;
+  return merged ? CounterKind::kUnknown : CounterKind::kSkb;
 }
 
 }  // namespace
@@ -138,9 +139,10 @@ void Probe::ReadCounterKinds(Interface& interface, const Offloads& host) {
       return Status{};
     });
   }
-  // At the host's end the pod's features are out of reach; a veth counts by what its peer's stack hands over.
-  interface.kind[FROM_POD] = KindOf(pod, host.known && host.merges_early);
-  interface.kind[TO_POD] = KindOf(host, pod.known && pod.merges_early);
+  // Without the right to enter the pod's namespace its features are out of reach, and both directions depend on them.
+  if (!pod.known || !host.known) return;
+  interface.kind[FROM_POD] = KindOf(pod, host.merges_early && attachment.request().place == Place::kHost);
+  interface.kind[TO_POD] = KindOf(host, pod.merges_early);
 }
 
 // Exact when nothing moves while both sides are read: what the device counted more than we did came before us.

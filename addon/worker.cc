@@ -1,10 +1,12 @@
 #include "worker.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 namespace podweir {
 
-Worker::Worker() : thread_([this] { Loop(); }) {}
+Worker::Worker(const char* name) : thread_([this] { Loop(); }) { pthread_setname_np(thread_.native_handle(), name); }
 
 Worker::~Worker() {
   {

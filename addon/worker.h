@@ -12,7 +12,8 @@ namespace podweir {
 
 class Worker {
  public:
-  Worker();
+  // `name` shows in ps -T, at most 15 characters.
+  explicit Worker(const char* name);
   ~Worker();  // finishes what was submitted, then joins
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
