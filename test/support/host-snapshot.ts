@@ -111,7 +111,7 @@ function listProcesses(): string[] {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
         const [, name, state] = /\((.*)\) (\S)/.exec(stat)!
-        return name!.startsWith('podweir') && state !== 'Z' ? [`process ${pid} ${name}`] : []
+        return /^(podweir|otelcol)/.test(name!) && state !== 'Z' ? [`process ${pid} ${name}`] : []
       } catch {
         return []
       }
