@@ -43,4 +43,34 @@
       'sources': ['<!@(ls traffic/*.cc 2>/dev/null || true)'],
     },
   ],
+  # Tests and benches are no part of the package.
+  'conditions': [
+    ['"<!(test -d test && echo yes || echo no)"=="yes"', {
+      'targets': [
+        {
+          'target_name': 'podweir-kernel-objects',
+          'type': 'none',
+          'sources': ['<!@(ls test/ebpf/*.bpf.c bench/*.bpf.c)'],
+          'rules': [
+            {
+              'rule_name': 'compile',
+              'extension': 'c',
+              'inputs': ['ebpf/flow.h', '<!@(ls bench/*.bpf.h)'],
+              'outputs': ['<(PRODUCT_DIR)/<(RULE_INPUT_ROOT).o'],
+              'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
+                         '-Wno-unused-parameter', '-target', 'bpf', '-mcpu=v3', '-Iebpf',
+                         '-idirafter', '/usr/include/<!(gcc -dumpmachine)', '-c', '<(RULE_INPUT_PATH)', '-o', '<@(_outputs)'],
+            },
+          ],
+        },
+        {
+          'target_name': 'podweir-kernel',
+          'dependencies': ['podweir-kernel-objects'],
+          'sources': ['<!@(ls test/support/native/*.cc)', 'addon/namespace.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/worker.cc'],
+          'include_dirs': ['addon'],
+          'libraries': ['-lbpf', '-lelf', '-lz'],
+        },
+      ],
+    }],
+  ],
 }

@@ -15,9 +15,11 @@ constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 constexpr uint32_t kBeforeAll = 1U << 3;  // BPF_F_BEFORE without a relative program
 
-// Filters are ours by this handle and by the program's name. Priorities are tried from the first: another filter
-// there may be of a kind that shares its priority with nobody.
-constexpr uint32_t kHandle = 0x7077;
+// Filters are ours by one of these handles and by the program's name. Which one says whether the clsact is ours too:
+// whoever finds the filter of a killed agent must know. Priorities are tried from the first: another filter there may
+// be of a kind that shares its priority with nobody.
+constexpr uint32_t kOwnersHandle = 0x7077;
+constexpr uint32_t kGuestsHandle = 0x7078;
 constexpr uint32_t kLastPriority = 8;
 
 // At the pod's end the pod sends by egress, at the host's end by ingress.
@@ -36,9 +38,9 @@ bpf_tc_hook HookOf(int index, bool egress) {
   return hook;
 }
 
-// 0 when nothing has our handle at this priority.
-uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t priority) {
-  LIBBPF_OPTS(bpf_tc_opts, query, .handle = kHandle, .priority = priority);
+// 0 when nothing has this handle at this priority.
+uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority) {
+  LIBBPF_OPTS(bpf_tc_opts, query, .handle = handle, .priority = priority);
   return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
 }
 
@@ -71,6 +73,14 @@ void Attachment::Unhook() {
   });
 }
 
+bool Attachment::lost_device() const {
+  if (hook_ != Hook::kTcx || !links_[FROM_POD].valid()) return false;
+  bpf_link_info info{};
+  uint32_t size = sizeof(info);
+  // A tcx link shows its device where an XDP link does, and 0 when it is gone; older headers know the latter alone.
+  return !bpf_obj_get_info_by_fd(links_[FROM_POD].get(), &info, &size) && !info.xdp.ifindex;
+}
+
 Status Attachment::AttachInside() {
   Result<Netlink> netlink = Netlink::Open();
   if (!netlink.ok()) return netlink.status;
@@ -79,10 +89,15 @@ Status Attachment::AttachInside() {
   for (const Link& link : *links)
     if (link.name == request_.device) link_ = link;
   if (!link_.index) return Failed("attach", request_.device, ENODEV);
-  if (!link_.ethernet || link_.loopback) return Failed("attach", request_.device, EMEDIUMTYPE, "not an Ethernet device");
+  if (!link_.ethernet || link_.loopback)
+    return Failed("attach", request_.device, EMEDIUMTYPE, "not an Ethernet device");
+  // Also where we now use tcx: nobody else would ever remove it.
+  if (FilterQdisc(*netlink, link_.index) == "clsact")
+    for (flow_direction direction : {FROM_POD, TO_POD}) RemoveStale(direction);
   if (request_.hook != Hook::kClsact) {
     Status status = AttachTcx();
     // EINVAL: a kernel before 6.6 knows no such attach type.
+    if (status.ok()) RemoveClsact();
     if (status.ok() || request_.hook == Hook::kTcx || status.error != EINVAL) return status;
   }
   if (request_.hook == Hook::kAuto && request_.place == Place::kHost)
@@ -109,58 +124,73 @@ Status Attachment::AttachClsact() {
   bpf_tc_hook both = HookOf(link_.index, false);
   both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
   int error = bpf_tc_hook_create(&both);
-  created_clsact_ = !error;
   if (error && error != -EEXIST) return Failed("create clsact", request_.device, error);
+  created_clsact_ |= !error;
+  Result<Netlink> netlink = Netlink::Open();
+  if (!netlink.ok()) return netlink.status;
+  // On an ingress qdisc filters for either direction would see what comes in.
+  if (FilterQdisc(*netlink, link_.index) != "clsact")
+    return Failed("create clsact", request_.device, EBUSY,
+                  "it has an ingress qdisc, beside which there can be no clsact: use hook: tcx, or remove the qdisc");
   hook_ = Hook::kClsact;
+  handle_ = created_clsact_ ? kOwnersHandle : kGuestsHandle;
   for (flow_direction direction : {FROM_POD, TO_POD}) {
     Status status = AttachFilter(direction);
     if (status.ok()) continue;
     DetachClsact();
     return status;
   }
-  // The agent that left its filters here had made the clsact for them.
-  created_clsact_ |= replaced_stale_;
   return Status{};
+}
+
+// What a killed agent left counts into maps that nobody reads.
+void Attachment::RemoveStale(flow_direction direction) {
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  for (uint32_t handle : {kOwnersHandle, kGuestsHandle}) {
+    for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
+      uint32_t program_id = ProgramAt(hook, handle, priority);
+      if (!program_id || !IsOurs(program_id)) continue;
+      LIBBPF_OPTS(bpf_tc_opts, stale, .handle = handle, .priority = priority);
+      if (bpf_tc_detach(&hook, &stale)) continue;
+      replaced_stale_ = true;
+      created_clsact_ |= handle == kOwnersHandle;
+    }
+  }
 }
 
 Status Attachment::AttachFilter(flow_direction direction) {
   bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
   int error = 0;
-  uint32_t chosen = 0;
   for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
-    uint32_t program_id = ProgramAt(hook, priority);
-    if (program_id && !IsOurs(program_id)) continue;
-    if (chosen && !program_id) continue;
-    if (chosen) {  // a second stale filter of ours
-      LIBBPF_OPTS(bpf_tc_opts, stale, .handle = kHandle, .priority = priority);
-      bpf_tc_detach(&hook, &stale);
-      continue;
-    }
-    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .handle = kHandle, .priority = priority);
-    if (program_id) options.flags = BPF_TC_F_REPLACE;
+    LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .handle = handle_, .priority = priority);
     error = bpf_tc_attach(&hook, &options);
     if (error) continue;
-    chosen = priority;
-    replaced_stale_ |= program_id != 0;
+    priorities_[direction] = priority;
+    return Status{};
   }
-  priorities_[direction] = chosen;
-  if (!chosen) return Failed("attach filter", request_.device, error ? error : EEXIST);
-  return Status{};
+  return Failed("attach filter", request_.device, error);
 }
 
 void Attachment::DetachClsact() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
     if (!priorities_[direction]) continue;
     bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
-    uint32_t program_id = ProgramAt(hook, priorities_[direction]);
+    uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
     bpf_prog_info info{};
     uint32_t size = sizeof(info);
-    // Somebody else's by now: not ours to remove.
-    if (bpf_obj_get_info_by_fd(programs_[direction].get(), &info, &size) || info.id != program_id) continue;
-    LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = priorities_[direction]);
+    if (bpf_obj_get_info_by_fd(programs_[direction].get(), &info, &size) || info.id != program_id) {
+      // Somebody replaced or removed our filter, perhaps with the clsact: what is there now is not ours to remove.
+      created_clsact_ = false;
+      continue;
+    }
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle_, .priority = priorities_[direction]);
     bpf_tc_detach(&hook, &options);
     priorities_[direction] = 0;
   }
+  RemoveClsact();
+}
+
+void Attachment::RemoveClsact() {
   // On a host device a CNI may add its filter between the check and the removal; there an empty clsact stays.
   if (!created_clsact_ || request_.place != Place::kPod) return;
   Result<Netlink> netlink = Netlink::Open();

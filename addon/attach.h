@@ -36,6 +36,9 @@ class Attachment {
   // Takes our programs off the interface; what the destructor does.
   void Unhook();
 
+  // The device we were hooked to is no more, whatever has its name and address now. tcx alone can tell.
+  bool lost_device() const;
+
   const AttachRequest& request() const { return request_; }
   Hook hook() const { return hook_; }
   const Link& link() const { return link_; }
@@ -44,13 +47,16 @@ class Attachment {
   int program(flow_direction direction) const { return programs_[direction].get(); }
 
  private:
-  Attachment(AttachRequest request, NamespaceThread& namespaces) : request_(std::move(request)), namespaces_(namespaces) {}
+  Attachment(AttachRequest request, NamespaceThread& namespaces)
+      : request_(std::move(request)), namespaces_(namespaces) {}
 
   Status AttachInside();
   Status AttachTcx();
   Status AttachClsact();
+  void RemoveStale(flow_direction direction);
   Status AttachFilter(flow_direction direction);
   void DetachClsact();
+  void RemoveClsact();
 
   AttachRequest request_;
   NamespaceThread& namespaces_;
@@ -58,8 +64,9 @@ class Attachment {
   Hook hook_ = Hook::kAuto;
   unsigned long namespace_inode_ = 0;
   Fd programs_[DIRECTIONS];
-  Fd links_[DIRECTIONS];                   // tcx
-  uint32_t priorities_[DIRECTIONS] = {};   // clsact; 0: no filter of ours
+  Fd links_[DIRECTIONS];                  // tcx
+  uint32_t priorities_[DIRECTIONS] = {};  // clsact; 0: no filter of ours
+  uint32_t handle_ = 0;                   // clsact: of both filters
   bool created_clsact_ = false;
   bool replaced_stale_ = false;
 };

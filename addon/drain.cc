@@ -40,14 +40,21 @@ T Load(const T& value) {
   return __atomic_load_n(&value, __ATOMIC_RELAXED);
 }
 
-uint64_t Opened(const flow_identity& identity) {
-  return uint64_t{Load(identity.earlier_opened)} + (Load(identity.handshake) == HANDSHAKE_DONE);
+uint64_t Opened(const flow_slot& slot) {
+  uint64_t opened = 0;
+  for (const flow_counters& counters : slot.counters)
+    opened += uint64_t{Load(counters.earlier_opened)} + (Load(counters.handshake) == HANDSHAKE_DONE);
+  return opened;
 }
+
+// Both directions have the key and the state; what looks for live flows looks here.
+const flow_counters& First(const flow_slot& slot) { return slot.counters[FROM_POD]; }
 
 bool IsLive(uint8_t state) { return state == SLOT_IPV4 || state == SLOT_IPV6; }
 
-uint16_t InterfaceOf(const flow_identity& identity) {
-  return (identity.state & ~SLOT_RETIRING) == SLOT_IPV4 ? identity.key4.interface_slot : identity.key6.interface_slot;
+uint16_t InterfaceOf(const flow_slot& slot) {
+  return (First(slot).state & ~SLOT_RETIRING) == SLOT_IPV4 ? First(slot).key4.interface_slot
+                                                           : First(slot).key6.interface_slot;
 }
 
 }  // namespace
@@ -66,13 +73,11 @@ DrainResult Drain::Run() {
   std::vector<uint32_t> ending = UnhookEnding(netlink);
   const flow_slot* slots = probe_.slots();
   for (uint32_t slot = 0; slot < probe_.flow_limit(); slot++) {
-    if (!IsLive(Load(slots[slot].identity.state))) continue;
+    if (!IsLive(Load(First(slots[slot]).state))) continue;
     ReadSlot(slot, false, result);
-    bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(slots[slot].identity));
-    if (orphan || now_ms_ - seen_[slot].changed_ms >= idle_ms_)
-      leaving_.push_back(slot);
-    else
-      result.live_flows++;
+    bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(slots[slot]));
+    if (orphan || now_ms_ - seen_[slot].changed_ms >= idle_ms_) leaving_.push_back(slot);
+    else result.live_flows++;
   }
   if (!leaving_.empty()) Retire(result);
   ReadInterfaces(netlink, ending, result);
@@ -94,7 +99,7 @@ void Drain::ReadSlot(uint32_t slot, bool ended, DrainResult& result) {
     seen.bytes[direction] = bytes_now;
   }
   // A SYN on a finished connection moves two fields, one after the other: for a moment the sum is one too low.
-  uint64_t opened_now = std::max(Opened(from.identity), seen.opened);
+  uint64_t opened_now = std::max(Opened(from), seen.opened);
   uint32_t opened = static_cast<uint32_t>(opened_now - seen.opened);
   seen.opened = opened_now;
   if (changed) seen.changed_ms = now_ms_;
@@ -102,7 +107,7 @@ void Drain::ReadSlot(uint32_t slot, bool ended, DrainResult& result) {
   else if (!changed && !opened && !ended) return;
   FlowRows& rows = result.flows;
   rows.slot.push_back(slot);
-  rows.generation.push_back(from.identity.generation);
+  rows.generation.push_back(seen.generation);
   rows.opened.push_back(opened);
   rows.ended.push_back(ended);
   for (int direction = 0; direction < DIRECTIONS; direction++) {
@@ -112,30 +117,31 @@ void Drain::ReadSlot(uint32_t slot, bool ended, DrainResult& result) {
 }
 
 void Drain::AddStarted(uint32_t slot, DrainResult& result) {
-  const flow_identity& identity = probe_.slots()[slot].identity;
-  bool v4 = identity.state == SLOT_IPV4;
+  const flow_counters& flow = First(probe_.slots()[slot]);
+  const flow_identity& identity = probe_.details()[slot].identity;
+  bool v4 = flow.state == SLOT_IPV4;
   seen_[slot].known = true;
   seen_[slot].changed_ms = now_ms_;
   StartedRows& rows = result.started;
   rows.slot.push_back(slot);
-  rows.generation.push_back(identity.generation);
-  for (auto [address, to] : {std::pair{v4 ? &identity.key4.local : identity.key6.local, &rows.local_address},
-                             std::pair{v4 ? &identity.key4.remote : identity.key6.remote, &rows.remote_address}}) {
+  rows.generation.push_back(seen_[slot].generation);
+  for (auto [address, to] : {std::pair{v4 ? &flow.key4.local : flow.key6.local, &rows.local_address},
+                             std::pair{v4 ? &flow.key4.remote : flow.key6.remote, &rows.remote_address}}) {
     to->resize(to->size() + kAddressBytes);
     memcpy(to->data() + to->size() - kAddressBytes, address, v4 ? sizeof(*address) : kAddressBytes);
   }
   rows.family.push_back(v4 ? 4 : 6);
-  rows.local_port.push_back(ntohs(v4 ? identity.key4.local_port : identity.key6.local_port));
-  rows.remote_port.push_back(ntohs(v4 ? identity.key4.remote_port : identity.key6.remote_port));
-  rows.protocol.push_back(v4 ? identity.key4.protocol : identity.key6.protocol);
-  rows.flags.push_back(v4 ? identity.key4.flags : identity.key6.flags);
-  rows.interface_slot.push_back(InterfaceOf(identity));
+  rows.local_port.push_back(ntohs(v4 ? flow.key4.local_port : flow.key6.local_port));
+  rows.remote_port.push_back(ntohs(v4 ? flow.key4.remote_port : flow.key6.remote_port));
+  rows.protocol.push_back(v4 ? flow.key4.protocol : flow.key6.protocol);
+  rows.flags.push_back(v4 ? flow.key4.flags : flow.key6.flags);
+  rows.interface_slot.push_back(InterfaceOf(probe_.slots()[slot]));
   uint8_t opener = Load(identity.opener);
   bool first_from_pod = identity.first_direction == FROM_POD;
   uint8_t first_sender = first_from_pod ? OPENER_LOCAL : OPENER_REMOTE;
   rows.opener.push_back(opener != OPENER_UNKNOWN ? opener : first_sender);
   rows.confidence.push_back(opener != OPENER_UNKNOWN       ? kHandshake
-                            : retired_.Contains(identity) ? kResumed
+                            : retired_.Contains(flow.key6) ? kResumed
                                                            : kFirstPacket);
   rows.start_ms.push_back(static_cast<double>(identity.started_ns) / kNsPerMs + wall_minus_mono_ms_);
 }
@@ -145,31 +151,30 @@ void Drain::Retire(DrainResult& result) {
   const flow_bpf* skeleton = probe_.skeleton();
   flow_slot* slots = probe_.slots();
   for (uint32_t slot : leaving_) {
-    flow_identity& identity = slots[slot].identity;
-    if (!IsLive(identity.state)) continue;  // marked by a drain whose wait failed
-    if (identity.state == SLOT_IPV4)
-      bpf_map_delete_elem(bpf_map__fd(skeleton->maps.index4), &identity.key4);
-    else
-      bpf_map_delete_elem(bpf_map__fd(skeleton->maps.index6), &identity.key6);
-    __atomic_store_n(&identity.state, static_cast<uint8_t>(identity.state | SLOT_RETIRING), __ATOMIC_RELEASE);
+    const flow_counters& flow = First(slots[slot]);
+    if (!IsLive(flow.state)) continue;  // marked by a drain whose wait failed
+    if (flow.state == SLOT_IPV4) bpf_map_delete_elem(bpf_map__fd(skeleton->maps.index4), &flow.key4);
+    else bpf_map_delete_elem(bpf_map__fd(skeleton->maps.index6), &flow.key6);
+    uint8_t retiring = flow.state | SLOT_RETIRING;
+    for (flow_counters& counters : slots[slot].counters) __atomic_store_n(&counters.state, retiring, __ATOMIC_RELEASE);
   }
   // Without the wait the slots can't be read for the last time: the next drain tries again.
   if (!probe_.WaitForPrograms().ok()) return;
   for (uint32_t slot : leaving_) {
     ReadSlot(slot, true, result);
-    retired_.Add(slots[slot].identity);
+    retired_.Add(First(slots[slot]).key6);
     FreeSlot(slot);
   }
   leaving_.clear();
 }
 
 void Drain::FreeSlot(uint32_t slot) {
-  flow_slot& freed = probe_.slots()[slot];
-  uint32_t generation = freed.identity.generation + 1;
-  memset(&freed.tcp, 0, sizeof(freed) - offsetof(flow_slot, tcp));
-  freed.identity = flow_identity{};
-  freed.identity.generation = generation;
+  uint32_t generation = seen_[slot].generation + 1;
+  probe_.slots()[slot] = flow_slot{};
+  probe_.details()[slot] = flow_details{};
+  probe_.details()[slot].identity.generation = generation;
   seen_[slot] = Seen{};
+  seen_[slot].generation = generation;
   // Everything above must be visible before a program can pop the slot; the syscall is a full barrier.
   bpf_map_update_elem(bpf_map__fd(probe_.skeleton()->maps.free_slots), nullptr, &slot, BPF_ANY);
 }

@@ -60,7 +60,8 @@ class Drain {
     uint64_t packets[DIRECTIONS] = {};
     uint64_t bytes[DIRECTIONS] = {};
     uint64_t opened = 0;
-    int64_t changed_ms = 0;  // monotonic
+    int64_t changed_ms = 0;   // monotonic
+    uint32_t generation = 0;  // the slot's: only we change it, and the scan reads no line for it
     bool known = false;
   };
 
@@ -77,7 +78,7 @@ class Drain {
   std::vector<uint32_t> leaving_;  // chosen or already marked, not yet freed
   RetiredKeys retired_;
   uint32_t sequence_ = 0;
-  int64_t now_ms_ = 0;           // monotonic, of this drain
+  int64_t now_ms_ = 0;  // monotonic, of this drain
   double wall_minus_mono_ms_ = 0;
 };
 

@@ -53,6 +53,17 @@ DeviceCounters ParseCounters(const nlmsghdr* message) {
   return DeviceCounters{stats.tx_packets, stats.rx_packets, stats.tx_dropped, 0};
 }
 
+void VisitQdisc(Netlink& netlink, int index, uint32_t parent, const std::function<void(const Attributes&)>& visit) {
+  tcmsg message{};
+  message.tcm_ifindex = index;
+  Request request(RTM_GETQDISC, NLM_F_DUMP, message);
+  netlink.Send(request, [&](const nlmsghdr* answer) {
+    const auto* qdisc = static_cast<const tcmsg*>(NLMSG_DATA(answer));
+    if (answer->nlmsg_type != RTM_NEWQDISC || qdisc->tcm_ifindex != index || qdisc->tcm_parent != parent) return;
+    visit(Attributes(answer, sizeof(tcmsg)));
+  });
+}
+
 bool Feature(int socket, ifreq& request, uint32_t command) {
   ethtool_value value{command, 0};
   request.ifr_data = reinterpret_cast<char*>(&value);
@@ -86,16 +97,16 @@ Result<LinkReading> ReadLink(Netlink& netlink, int namespace_id, int index) {
 
 uint64_t QdiscDrops(Netlink& netlink, int index) {
   uint64_t drops = 0;
-  tcmsg message{};
-  message.tcm_ifindex = index;
-  Request request(RTM_GETQDISC, NLM_F_DUMP, message);
-  netlink.Send(request, [&](const nlmsghdr* answer) {
-    const auto* qdisc = static_cast<const tcmsg*>(NLMSG_DATA(answer));
-    if (answer->nlmsg_type != RTM_NEWQDISC || qdisc->tcm_ifindex != index || qdisc->tcm_parent != TC_H_ROOT) return;
-    Attributes stats(Attributes(answer, sizeof(tcmsg)).Find(TCA_STATS2));
-    drops = stats.Get<gnet_stats_queue>(TCA_STATS_QUEUE, {}).drops;
+  VisitQdisc(netlink, index, TC_H_ROOT, [&](const Attributes& qdisc) {
+    drops = Attributes(qdisc.Find(TCA_STATS2)).Get<gnet_stats_queue>(TCA_STATS_QUEUE, {}).drops;
   });
   return drops;
+}
+
+std::string FilterQdisc(Netlink& netlink, int index) {
+  std::string kind;
+  VisitQdisc(netlink, index, TC_H_INGRESS, [&](const Attributes& qdisc) { kind = qdisc.Text(TCA_KIND); });
+  return kind;
 }
 
 int NamespaceId(Netlink& netlink, const std::string& path, bool assign) {

@@ -20,8 +20,8 @@ struct Link {
   bool ethernet = false;
   bool loopback = false;
   bool up = false;
-  int peer_index = 0;           // other end of a pair, 0 when there is none
-  int peer_namespace_id = -1;   // as this namespace numbers the other end's, -1 when it is here or unknown
+  int peer_index = 0;          // other end of a pair, 0 when there is none
+  int peer_namespace_id = -1;  // as this namespace numbers the other end's, -1 when it is here or unknown
 };
 
 // A device's own counters, in whatever it counts (skbs or packets).
@@ -55,11 +55,15 @@ Result<LinkReading> ReadLink(Netlink& netlink, int namespace_id, int index);
 // Root queueing discipline's drops, in the socket's own namespace.
 uint64_t QdiscDrops(Netlink& netlink, int index);
 
-// The number by which the socket's namespace knows the one at `path`; gives it one when it has none and `assign` is set.
+// The number by which the socket's namespace knows the one at `path`; gives it one when it has none and `assign` is
+// set.
 int NamespaceId(Netlink& netlink, const std::string& path, bool assign);
 
 // Reads in the calling thread's namespace.
 Offloads ReadOffloads(const std::string& device);
+
+// The kind of the qdisc that carries filters of a device, in the socket's own namespace: clsact, ingress, or none.
+std::string FilterQdisc(Netlink& netlink, int index);
 
 // How many filters hang below the clsact of a device, in the socket's own namespace.
 int CountFilters(Netlink& netlink, int index);

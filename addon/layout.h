@@ -2,6 +2,7 @@
 #ifndef PODWEIR_LAYOUT_H
 #define PODWEIR_LAYOUT_H
 
+#include <cstddef>
 #include <type_traits>
 
 #include "flow.h"
@@ -13,9 +14,12 @@ constexpr unsigned kCacheLine = 64;
 static_assert(std::has_unique_object_representations_v<flow_key4> && sizeof(flow_key4) == 16);
 static_assert(std::has_unique_object_representations_v<flow_key6> && sizeof(flow_key6) == 40);
 static_assert(std::has_unique_object_representations_v<flow_tcp> && sizeof(flow_tcp) == kCacheLine);
-static_assert(std::has_unique_object_representations_v<flow_counters> && sizeof(flow_counters) == kCacheLine);
-static_assert(sizeof(flow_identity) == kCacheLine);
-static_assert(sizeof(flow_slot) == 6 * kCacheLine);
+// A union of two sizes has no unique representation: the rest of the line is what is left to check.
+static_assert(offsetof(flow_counters, state) == sizeof(flow_key6) && sizeof(flow_counters) == kCacheLine);
+static_assert(offsetof(flow_counters, packets) == sizeof(flow_key6) + 8);
+static_assert(std::has_unique_object_representations_v<flow_identity> && sizeof(flow_identity) == kCacheLine);
+static_assert(sizeof(flow_slot) == 2 * kCacheLine);
+static_assert(sizeof(flow_details) == 4 * kCacheLine);
 static_assert(std::has_unique_object_representations_v<interface_totals> && sizeof(interface_totals) == 256);
 static_assert(std::has_unique_object_representations_v<cpu_scratch>);
 

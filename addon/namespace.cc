@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <set>
 
+#include "capabilities.h"
 #include "interfaces.h"
 #include "netlink.h"
 
@@ -23,7 +24,10 @@ Status Enter(const std::string& path, const std::function<Status()>& job) {
   if (!own.valid()) return Failed("open namespace", kOwn, errno);
   Fd target(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!target.valid()) return Failed("open namespace", path, errno);
-  if (setns(target.get(), CLONE_NEWNET)) return Failed("enter namespace", path, errno);
+  if (setns(target.get(), CLONE_NEWNET)) {
+    int error = errno;
+    return Failed("enter namespace", path, error, error == EPERM ? MissingCapabilities(kSysAdmin) : "");
+  }
   // Not held while the job runs: an open descriptor would keep a dying pod's interfaces alive.
   target.Close();
   Status status = job();

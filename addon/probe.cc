@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "capabilities.h"
 #include "flow.skel.h"
 
 namespace podweir {
@@ -47,6 +48,17 @@ uint64_t MemoryBytes(int fd) {
   return bytes;
 }
 
+// Where a capability is missing the verifier complains of what it then forbids, and libbpf of memory.
+Status LoadFailure(int error) {
+  bool refused = error == -EPERM || error == -EACCES;
+  // CAP_SYS_ADMIN stands for all of them when programs are loaded.
+  std::string missing = refused && !MissingCapabilities(kSysAdmin).empty()
+                            ? MissingCapabilities(kBpf, kPerfmon, kNetAdmin)
+                            : std::string();
+  if (!missing.empty()) return Failed("load", "flow.bpf.o", EPERM, missing);
+  return Failed("load", "flow.bpf.o", error, LastLines(load_log, 8));
+}
+
 void AddProgram(Inspection& inspection, int fd) {
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
@@ -79,17 +91,20 @@ Status Probe::Open() {
   load_log.clear();
   skeleton_ = flow_bpf::open();
   if (!skeleton_) return Failed("open", "flow.bpf.o", errno, LastLines(load_log, 8));
-  for (bpf_map* map : {skeleton_->maps.index4, skeleton_->maps.index6, skeleton_->maps.slots, skeleton_->maps.free_slots})
+  const auto& maps = skeleton_->maps;
+  for (bpf_map* map : {maps.index4, maps.index6, maps.slots, maps.slot_details, maps.free_slots})
     bpf_map__set_max_entries(map, options_.flow_limit);
   int error = flow_bpf::load(skeleton_);
-  if (error) return Failed("load", "flow.bpf.o", error, LastLines(load_log, 8));
+  if (error) return LoadFailure(error);
   if (skeleton_->rodata->flow_abi != FLOW_ABI)
     return Failed("load", "flow.bpf.o", EPROTO, "it was compiled for another FLOW_ABI than the addon");
-  // The skeleton maps the programs' globals, and libbpf has read them: a MiB of the front cache that only the kernel uses.
+  // The skeleton maps the programs' globals, and libbpf has read them: a MiB of the front cache that only the kernel
+  // uses.
   madvise(skeleton_->bss, sizeof(*skeleton_->bss), MADV_DONTNEED);
   possible_cpus_ = libbpf_num_possible_cpus();
   slots_ = Mapping(bpf_map__fd(skeleton_->maps.slots), sizeof(flow_slot) * options_.flow_limit);
-  if (!slots_.get()) return Failed("map", "slots", errno);
+  details_ = Mapping(bpf_map__fd(skeleton_->maps.slot_details), sizeof(flow_details) * options_.flow_limit);
+  if (!slots_.get() || !details_.get()) return Failed("map", "slots", errno);
   const bpf_program* shared[SHARED_PROGRAMS] = {};
   shared[PROGRAM_FROM_POD] = skeleton_->progs.flow_from_pod;
   shared[PROGRAM_TO_POD] = skeleton_->progs.flow_to_pod;

@@ -26,8 +26,8 @@ struct ProbeOptions {
 
 // A counter's value at attaching: what differs from it later happened under our eyes.
 struct Baseline {
-  DeviceCounters pod;    // the pod's end
-  DeviceCounters host;   // the host's end, when that is where we are
+  DeviceCounters pod;   // the pod's end
+  DeviceCounters host;  // the host's end, when that is where we are
   uint64_t unobserved[DIRECTIONS] = {};
   bool exact = false;
   bool taken = false;
@@ -45,9 +45,9 @@ struct Interface {
   std::string pod_address;
   CounterKind kind[DIRECTIONS] = {};
   Baseline baseline;
-  DeviceCounters last;                      // the pod's end, last reading
-  uint64_t bypassed[DIRECTIONS] = {};       // proven, only ever grows
-  uint64_t overseen[DIRECTIONS] = {};       // likewise
+  DeviceCounters last;                 // the pod's end, last reading
+  uint64_t bypassed[DIRECTIONS] = {};  // proven, only ever grows
+  uint64_t overseen[DIRECTIONS] = {};  // likewise
   bool present = true;
 };
 
@@ -95,6 +95,7 @@ class Probe {
 
   uint32_t flow_limit() const { return options_.flow_limit; }
   flow_slot* slots() const { return static_cast<flow_slot*>(slots_.get()); }
+  flow_details* details() const { return static_cast<flow_details*>(details_.get()); }
   const flow_bpf* skeleton() const { return skeleton_; }
   interface_totals Totals(uint32_t interface_slot) const;
   cpu_scratch Faults() const;
@@ -121,6 +122,7 @@ class Probe {
   ProbeOptions options_;
   flow_bpf* skeleton_ = nullptr;
   Mapping slots_;
+  Mapping details_;
   Fd statistics_;
   NamespaceThread namespaces_;
   std::mutex mutex_;

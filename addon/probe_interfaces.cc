@@ -7,6 +7,7 @@
 #include <chrono>
 #include <vector>
 
+#include "capabilities.h"
 #include "flow.skel.h"
 #include "probe.h"
 
@@ -24,7 +25,21 @@ bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {
   return a.tx_packets == b.tx_packets && a.rx_packets == b.rx_packets;
 }
 
+// A namespace's number may be given to another namespace. The address tells them apart, and where addresses repeat a
+// counter that fell.
+bool IsSameDevice(const Interface& interface, const LinkReading& now) {
+  const DeviceCounters& last = interface.last;
+  return now.link.address == interface.pod_address && now.counters.tx_packets >= last.tx_packets &&
+         now.counters.rx_packets >= last.rx_packets;
+}
+
 uint64_t Above(uint64_t value, uint64_t base) { return value > base ? value - base : 0; }
+
+// Reading another namespace's devices takes a capability; the kernel's refusals differ, and one of them is silence.
+Status Unreadable(const char* step, const std::string& subject, int error) {
+  std::string missing = MissingCapabilities(kNetAdmin);
+  return Failed(step, subject, missing.empty() ? error : EPERM, missing);
+}
 
 // Where the sender's stack leaves segmenting to the device the counter is in skbs, unless GRO then merges small ones
 // between the device and our hook; where it segments before, the counter is in packets, whatever is merged later.
@@ -70,13 +85,23 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
   Result<Netlink> netlink = Netlink::Open();
   Status status = netlink.ok() ? FindPodEnd(interface, *netlink) : netlink.status;
   if (!status.ok()) {
+    // It may have counted meanwhile: the slot's next interface starts at 0.
     interface.attachment.reset();
-    return give_up(status);
+    WaitForPrograms();
+    GiveBack(slot);
+    return status;
   }
   TakeBaseline(interface, *netlink);
   const Attachment& made = *interface.attachment;
-  AttachmentInfo info{slot, made.link().name, request.place, made.hook(), attached_at_ms, interface.kind[FROM_POD],
-                      interface.kind[TO_POD], interface.baseline.exact, made.replaced_stale()};
+  AttachmentInfo info{slot,
+                      made.link().name,
+                      request.place,
+                      made.hook(),
+                      attached_at_ms,
+                      interface.kind[FROM_POD],
+                      interface.kind[TO_POD],
+                      interface.baseline.exact,
+                      made.replaced_stale()};
   std::lock_guard lock(mutex_);
   interfaces_[slot] = std::move(interface);
   return info;
@@ -99,8 +124,11 @@ Status Probe::FindPodEnd(Interface& interface, Netlink& netlink) {
   interface.pod_address = link.address;
   if (!attachment.request().netns.empty()) {
     interface.pod_namespace_id = NamespaceId(netlink, attachment.request().netns, true);
-    if (interface.pod_namespace_id < 0) return Failed("number namespace", attachment.request().netns, ENOENT);
+    if (interface.pod_namespace_id < 0) return Unreadable("number namespace", attachment.request().netns, ENOENT);
   }
+  // Without its counters nobody would know what we miss.
+  Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
+  if (!pod.ok()) return Unreadable("read counters", link.name, pod.status.error);
   Offloads host;
   if (link.kind == "veth") host = HostOffloads(link, attachment.request().netns);
   ReadCounterKinds(interface, host);
@@ -174,11 +202,12 @@ void Probe::TakeBaseline(Interface& interface, Netlink& netlink) {
 }
 
 void Probe::ReadDevice(Interface& interface, Netlink& netlink) {
-  Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
-  // A namespace's number may be given to another namespace; the address tells.
-  interface.present = pod.ok() && pod->link.address == interface.pod_address;
+  // One that is gone does not come back: what looks like it is another.
   if (!interface.present) return;
   const Attachment& attachment = *interface.attachment;
+  Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
+  interface.present = pod.ok() && IsSameDevice(interface, *pod) && !attachment.lost_device();
+  if (!interface.present) return;
   DeviceCounters now = pod->counters;
   if (attachment.request().place == Place::kPod && !pod->link.qdisc.empty() && pod->link.qdisc != "noqueue" &&
       pod->link.qdisc != "noop") {

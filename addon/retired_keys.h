@@ -14,20 +14,21 @@ class RetiredKeys {
  public:
   explicit RetiredKeys(size_t limit) : limit_(limit) {}
 
-  void Add(const flow_identity& identity) {
-    uint64_t key = Fingerprint(identity);
+  // A key of IPv4 is one of IPv6 whose rest is zero.
+  void Add(const flow_key6& flow) {
+    uint64_t key = Fingerprint(flow);
     order_.push_back(key);
     counts_[key]++;
     while (order_.size() > limit_) Forget();
   }
-  bool Contains(const flow_identity& identity) const { return counts_.count(Fingerprint(identity)) > 0; }
+  bool Contains(const flow_key6& flow) const { return counts_.count(Fingerprint(flow)) > 0; }
 
  private:
   // 64 bits of the key: two of 2^16 retired keys meet with a chance of 2^-33, and then one opening goes uncounted.
-  static uint64_t Fingerprint(const flow_identity& identity) {
-    const auto* words = reinterpret_cast<const uint32_t*>(&identity.key6);
+  static uint64_t Fingerprint(const flow_key6& flow) {
+    const auto* words = reinterpret_cast<const uint32_t*>(&flow);
     uint64_t hash = 0xcbf29ce484222325ULL;
-    for (size_t i = 0; i < sizeof(identity.key6) / sizeof(uint32_t); i++) {
+    for (size_t i = 0; i < sizeof(flow) / sizeof(uint32_t); i++) {
       hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL;
       hash ^= hash >> 32;
     }

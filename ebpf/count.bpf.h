@@ -12,29 +12,60 @@
 
 static const __u32 zero;
 
+/* The upper bits depend on all bits of both words. */
 static __always_inline __u64 mix(__u64 high, __u64 low)
 {
-	__u64 hash = high * 0x9e3779b97f4a7c15ULL ^ low * 0xc2b2ae3d27d4eb4fULL;
-
-	return hash ^ hash >> 29;
+	return high * 0x9e3779b97f4a7c15ULL ^ low * 0xc2b2ae3d27d4eb4fULL;
 }
 
-static __always_inline int same_key4(const struct flow_key4 *a, const struct flow_key4 *b)
+static __always_inline __u64 hash_of(const union flow_key *key, enum slot_state family)
 {
-	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
+	const __u64 *words = key->words;
 
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+	if (family == SLOT_IPV4)
+		return mix(words[0], words[1]);
+	return mix(mix(words[0], words[1]) ^ words[4], mix(words[2], words[3]));
 }
 
-static __always_inline int same_key6(const struct flow_key6 *a, const struct flow_key6 *b)
+static __always_inline int same_key(const struct flow_counters *counters, const union flow_key *key,
+				    enum slot_state family)
 {
-	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
-	__u32 difference = 0;
+	const __u64 *words = (const __u64 *)&counters->key6;
+	__u64 difference = (words[0] ^ key->words[0]) | (words[1] ^ key->words[1]);
+
+	if (family == SLOT_IPV6)
+		difference |= (words[2] ^ key->words[2]) | (words[3] ^ key->words[3]) | (words[4] ^ key->words[4]);
+	return !difference;
+}
+
+/* The set's number and the entry's tag share the upper half of the hash. */
+static __always_inline __u32 tag_of(__u64 hash)
+{
+	return hash >> (32 - FRONT_CACHE_BITS) & FRONT_CACHE_TAG;
+}
+
+/* The slot that the set names for this tag, the newest if there are several, or any slot. Without a branch: which entry
+ * it is can't be predicted, and a wrong guess comes out only when the set's cache line has arrived. */
+static __always_inline __u32 cached_slot(const volatile __u32 *set, __u32 tag)
+{
+	__u64 found = set[FRONT_CACHE_WAYS - 1];
 
 #pragma unroll
-	for (int i = 0; i < (int)(sizeof(*a) / sizeof(__u32)); i++)
-		difference |= x[i] ^ y[i];
-	return !difference;
+	for (int i = FRONT_CACHE_WAYS - 2; i >= 0; i--) {
+		__u64 entry = set[i], difference = (entry ^ tag) & FRONT_CACHE_TAG;
+
+		/* all ones when there is no difference, else 0 */
+		found ^= (found ^ entry) & (__s64)(difference - 1) >> 63;
+	}
+	return found & ~FRONT_CACHE_TAG;
+}
+
+static __always_inline void remember_slot(volatile __u32 *set, __u32 tag, __u32 slot_number)
+{
+#pragma unroll
+	for (int i = FRONT_CACHE_WAYS - 1; i > 0; i--)
+		set[i] = set[i - 1];
+	set[0] = tag | slot_number;
 }
 
 /* Gives back a slot that no index names. Full can't be: there are as many places as slots. */
@@ -44,10 +75,20 @@ static __always_inline void push_free(__u32 slot_number, struct cpu_scratch *scr
 		scratch_cpu->slot_push_failed++;
 }
 
+/* From here on user space and the front cache may take the slot for this flow. User space looks at the first line. */
+static __always_inline void publish(struct flow_slot *slot, enum slot_state family)
+{
+	barrier_compiler();
+	slot->counters[TO_POD].state = family;
+	barrier_compiler();
+	slot->counters[FROM_POD].state = family;
+}
+
 /* Takes a free slot for a new flow and publishes it. Two CPUs may meet here with the same flow: the index takes one. */
 static __noinline __u32 start_flow(const union flow_key *key, __u32 family, __u32 direction)
 {
 	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
+	struct flow_details *details;
 	struct flow_slot *slot;
 	__u32 slot_number, *winner;
 	long failed;
@@ -55,27 +96,26 @@ static __noinline __u32 start_flow(const union flow_key *key, __u32 family, __u3
 	if (!scratch_cpu || !key || bpf_map_pop_elem(&free_slots, &slot_number))
 		return NO_SLOT;
 	slot = bpf_map_lookup_elem(&slots, &slot_number);
-	if (!slot)
-		return NO_SLOT;
-	slot->identity.started_ns = bpf_ktime_get_ns();
-	slot->identity.first_direction = direction;
-	if (family == 4) {
-		slot->identity.key4 = key->v4;
+	details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	if (!slot || !details)
+		return NO_SLOT; /* can't be: the stack holds numbers of slots */
+	details->identity.started_ns = bpf_ktime_get_ns();
+	details->identity.first_direction = direction;
+	if (family == SLOT_IPV4) {
+		slot->counters[FROM_POD].key4 = slot->counters[TO_POD].key4 = key->v4;
 		failed = bpf_map_update_elem(&index4, &key->v4, &slot_number, BPF_NOEXIST);
 	} else {
-		slot->identity.key6 = key->v6;
+		slot->counters[FROM_POD].key6 = slot->counters[TO_POD].key6 = key->v6;
 		failed = bpf_map_update_elem(&index6, &key->v6, &slot_number, BPF_NOEXIST);
 	}
 	if (!failed) {
-		/* From here on user space and the front cache may take the slot for this flow. */
-		barrier_compiler();
-		slot->identity.state = family;
+		publish(slot, family);
 		return slot_number;
 	}
-	__builtin_memset(&slot->identity.key6, 0, sizeof(slot->identity.key6));
+	__builtin_memset(slot, 0, sizeof(*slot));
 	push_free(slot_number, scratch_cpu);
 	/* -EEXIST: another CPU added it first, the look-up finds theirs. */
-	winner = family == 4 ? bpf_map_lookup_elem(&index4, &key->v4) : bpf_map_lookup_elem(&index6, &key->v6);
+	winner = family == SLOT_IPV4 ? bpf_map_lookup_elem(&index4, &key->v4) : bpf_map_lookup_elem(&index6, &key->v6);
 	if (winner)
 		return *winner;
 	scratch_cpu->index_insert_failed++;
@@ -83,115 +123,103 @@ static __noinline __u32 start_flow(const union flow_key *key, __u32 family, __u3
 }
 
 /* A retired slot fails the comparison of the state, a re-used one that of the key: then the index decides. */
-static __always_inline struct flow_slot *find_slot4(const union flow_key *key, enum flow_direction direction)
+static __always_inline struct flow_slot *find_slot(const union flow_key *key, enum slot_state family,
+						   enum flow_direction direction, __u32 *slot_number)
 {
-	const __u64 *words = (const __u64 *)key;
-	__u64 hash = mix(words[0], words[1]);
-	volatile __u64 *cached = &front_cache[hash & (FRONT_CACHE_ENTRIES - 1)];
-	__u64 entry = *cached;
+	__u64 hash = hash_of(key, family);
+	volatile __u32 *set = front_cache[hash >> (64 - FRONT_CACHE_BITS)];
 	struct flow_slot *slot;
-	__u32 slot_number, *indexed;
+	__u32 *indexed;
 
-	if ((entry ^ hash) >> 32 == 0) {
-		slot_number = entry;
-		slot = bpf_map_lookup_elem(&slots, &slot_number);
-		if (slot && slot->identity.state == SLOT_IPV4 && same_key4(&slot->identity.key4, &key->v4))
-			return slot;
-	}
-	indexed = bpf_map_lookup_elem(&index4, &key->v4);
-	slot_number = indexed ? *indexed : start_flow(key, 4, direction);
-	slot = bpf_map_lookup_elem(&slots, &slot_number);
+	*slot_number = cached_slot(set, tag_of(hash));
+	slot = bpf_map_lookup_elem(&slots, slot_number);
+	if (slot && slot->counters[direction].state == family && same_key(&slot->counters[direction], key, family))
+		return slot;
+	indexed = family == SLOT_IPV4 ? bpf_map_lookup_elem(&index4, &key->v4) : bpf_map_lookup_elem(&index6, &key->v6);
+	*slot_number = indexed ? *indexed : start_flow(key, family, direction);
+	slot = bpf_map_lookup_elem(&slots, slot_number);
 	if (slot)
-		*cached = (hash & 0xffffffff00000000ULL) | slot_number;
+		remember_slot(set, tag_of(hash), *slot_number);
 	return slot;
 }
 
-static __always_inline struct flow_slot *find_slot6(const union flow_key *key, enum flow_direction direction)
+static __always_inline void remember_sequence(struct flow_tcp *tcp, enum flow_direction direction, __u32 sequence)
 {
-	const __u64 *words = (const __u64 *)key;
-	__u64 hash = mix(mix(words[0], words[1]) ^ words[4], mix(words[2], words[3]));
-	volatile __u64 *cached = &front_cache[hash & (FRONT_CACHE_ENTRIES - 1)];
-	__u64 entry = *cached;
-	struct flow_slot *slot;
-	__u32 slot_number, *indexed;
-
-	if ((entry ^ hash) >> 32 == 0) {
-		slot_number = entry;
-		slot = bpf_map_lookup_elem(&slots, &slot_number);
-		if (slot && slot->identity.state == SLOT_IPV6 && same_key6(&slot->identity.key6, &key->v6))
-			return slot;
-	}
-	indexed = bpf_map_lookup_elem(&index6, &key->v6);
-	slot_number = indexed ? *indexed : start_flow(key, 6, direction);
-	slot = bpf_map_lookup_elem(&slots, &slot_number);
-	if (slot)
-		*cached = (hash & 0xffffffff00000000ULL) | slot_number;
-	return slot;
-}
-
-static __always_inline void remember_sequence(struct flow_slot *slot, enum flow_direction direction, __u32 sequence)
-{
-	slot->tcp.initial_sequence[direction] = sequence;
-	slot->tcp.initial_sequence_known[direction] = 1;
+	tcp->initial_sequence[direction] = sequence;
+	tcp->initial_sequence_known[direction] = 1;
 }
 
 /* A SYN that isn't a retransmission begins another connection on the tuple. Handshakes are in sequence, a round trip
  * between the steps, so plain writes do; the count of earlier ones moves here alone, never on the racy last step. */
-static __always_inline void note_syn(struct flow_slot *slot, enum flow_direction direction, const struct packet *packet)
+static __always_inline void note_syn(struct flow_slot *slot, struct flow_details *details,
+				     enum flow_direction direction, const struct packet *packet)
 {
-	struct flow_identity *identity = &slot->identity;
+	struct flow_tcp *tcp = &details->tcp;
+	struct flow_counters *own = &slot->counters[direction], *other = &slot->counters[!direction];
 
-	if (slot->tcp.initial_sequence_known[direction] && slot->tcp.initial_sequence[direction] == packet->sequence)
+	if (tcp->initial_sequence_known[direction] && tcp->initial_sequence[direction] == packet->sequence)
 		return;
-	remember_sequence(slot, direction, packet->sequence);
-	slot->tcp.initial_sequence_known[!direction] = 0;
-	identity->opener = direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
-	if (identity->handshake == HANDSHAKE_DONE)
-		identity->earlier_opened++;
-	identity->handshake = HANDSHAKE_SYN;
+	remember_sequence(tcp, direction, packet->sequence);
+	tcp->initial_sequence_known[!direction] = 0;
+	details->identity.opener = direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
+	if (own->handshake == HANDSHAKE_DONE)
+		own->earlier_opened++;
+	own->handshake = HANDSHAKE_SYN;
+	if (other->handshake != HANDSHAKE_DONE)
+		other->handshake = HANDSHAKE_NONE;
 }
 
-static __always_inline void note_syn_ack(struct flow_slot *slot, enum flow_direction direction,
-					 const struct packet *packet)
+static __always_inline void note_syn_ack(struct flow_slot *slot, struct flow_details *details,
+					 enum flow_direction direction, const struct packet *packet)
 {
-	struct flow_identity *identity = &slot->identity;
+	struct flow_identity *identity = &details->identity;
+	struct flow_counters *opening;
 
-	remember_sequence(slot, direction, packet->sequence);
+	remember_sequence(&details->tcp, direction, packet->sequence);
 	if (identity->opener == OPENER_UNKNOWN)
 		identity->opener = direction == FROM_POD ? OPENER_REMOTE : OPENER_LOCAL;
-	if (identity->handshake < HANDSHAKE_SYN_ACK)
-		identity->handshake = HANDSHAKE_SYN_ACK;
+	opening = &slot->counters[identity->opener == OPENER_LOCAL ? FROM_POD : TO_POD];
+	if (opening->handshake < HANDSHAKE_SYN_ACK)
+		opening->handshake = HANDSHAKE_SYN_ACK;
 }
 
-static __always_inline void note_handshake(struct flow_slot *slot, enum flow_direction direction,
+static __always_inline void note_handshake(struct flow_slot *slot, __u32 slot_number, enum flow_direction direction,
 					   const struct packet *packet)
 {
-	struct flow_identity *identity = &slot->identity;
-	__u8 opener = direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
+	struct flow_counters *own = &slot->counters[direction];
+	struct flow_details *details;
 
-	if (packet->tcp_flags & TCP_SYN) {
-		if (packet->tcp_flags & TCP_ACK)
-			note_syn_ack(slot, direction, packet);
-		else
-			note_syn(slot, direction, packet);
+	if (!(packet->tcp_flags & TCP_SYN)) {
+		if (own->handshake == HANDSHAKE_SYN_ACK && (packet->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+			own->handshake = HANDSHAKE_DONE;
 		return;
 	}
-	if (identity->handshake == HANDSHAKE_SYN_ACK && identity->opener == opener &&
-	    (packet->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
-		identity->handshake = HANDSHAKE_DONE;
+	details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	if (!details)
+		return;
+	if (packet->tcp_flags & TCP_ACK)
+		note_syn_ack(slot, details, direction, packet);
+	else
+		note_syn(slot, details, direction, packet);
 }
 
-static __always_inline void count_flow(struct flow_slot *slot, enum flow_direction direction,
+static __always_inline void count_flow(struct flow_slot *slot, __u32 slot_number, enum flow_direction direction,
 				       const struct packet *packet)
 {
 	struct flow_counters *counters = &slot->counters[direction];
+	struct flow_details *details;
 
 	__sync_fetch_and_add(&counters->packets, packet->packets);
 	__sync_fetch_and_add(&counters->bytes, packet->bytes);
-	if (packet->protocol == IPPROTO_TCP && !(packet->flags & FLOW_FRAGMENT))
-		note_handshake(slot, direction, packet);
-	else if (packet->echo_request && slot->identity.opener == OPENER_UNKNOWN)
-		slot->identity.opener = direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
+	if (packet->protocol == IPPROTO_TCP && !(packet->flags & FLOW_FRAGMENT)) {
+		note_handshake(slot, slot_number, direction, packet);
+		return;
+	}
+	if (!packet->echo_request)
+		return;
+	details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	if (details && details->identity.opener == OPENER_UNKNOWN)
+		details->identity.opener = direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
 }
 
 #endif

@@ -16,26 +16,15 @@ static __always_inline void count_totals(struct direction_totals *totals, const 
 	totals->seen_bytes += packet->bytes;
 }
 
-static __always_inline struct flow_slot *find_slot(union flow_key *key, __u32 interface_slot,
-						   enum flow_direction direction, const struct packet *packet)
+/* The last word of either key: ports, interface slot, protocol and flags. */
+static __always_inline __u64 last_key_word(const struct packet *packet, __u32 interface_slot,
+					   enum flow_direction direction)
 {
-	__u16 local_port = direction == FROM_POD ? packet->source_port : packet->destination_port;
-	__u16 remote_port = direction == FROM_POD ? packet->destination_port : packet->source_port;
+	__u64 local_port = direction == FROM_POD ? packet->source_port : packet->destination_port;
+	__u64 remote_port = direction == FROM_POD ? packet->destination_port : packet->source_port;
 
-	if (packet->family == 4) {
-		key->v4.local_port = local_port;
-		key->v4.remote_port = remote_port;
-		key->v4.interface_slot = interface_slot;
-		key->v4.protocol = packet->protocol;
-		key->v4.flags = packet->flags;
-		return find_slot4(key, direction);
-	}
-	key->v6.local_port = local_port;
-	key->v6.remote_port = remote_port;
-	key->v6.interface_slot = interface_slot;
-	key->v6.protocol = packet->protocol;
-	key->v6.flags = packet->flags;
-	return find_slot6(key, direction);
+	return local_port | remote_port << 16 | (__u64)interface_slot << 32 | (__u64)packet->protocol << 48 |
+	       (__u64)packet->flags << 56;
 }
 
 static __always_inline int observe(struct __sk_buff *skb, enum flow_direction direction)
@@ -46,7 +35,7 @@ static __always_inline int observe(struct __sk_buff *skb, enum flow_direction di
 	struct packet packet = {};
 	struct flow_slot *slot;
 	union flow_key key;
-	__u32 interface_slot;
+	__u32 interface_slot, slot_number;
 
 	if (!scratch_cpu)
 		return TC_ACT_UNSPEC; /* can't be: the map has its one entry from the start */
@@ -64,13 +53,19 @@ static __always_inline int observe(struct __sk_buff *skb, enum flow_direction di
 		totals->other_bytes += packet.bytes;
 		return TC_ACT_UNSPEC;
 	}
-	slot = find_slot(&key, interface_slot, direction, &packet);
+	if (packet.family == 4) {
+		key.words[1] = last_key_word(&packet, interface_slot, direction);
+		slot = find_slot(&key, SLOT_IPV4, direction, &slot_number);
+	} else {
+		key.words[4] = last_key_word(&packet, interface_slot, direction);
+		slot = find_slot(&key, SLOT_IPV6, direction, &slot_number);
+	}
 	if (!slot) {
 		totals->overflow_packets += packet.packets;
 		totals->overflow_bytes += packet.bytes;
 		return TC_ACT_UNSPEC;
 	}
-	count_flow(slot, direction, &packet);
+	count_flow(slot, slot_number, direction, &packet);
 	return TC_ACT_UNSPEC;
 }
 

@@ -7,13 +7,16 @@
 #include <linux/types.h>
 
 /* Raised whenever a struct or the meaning of a field changes. Maps, pins and addon compare it. */
-#define FLOW_ABI 1
+#define FLOW_ABI 2
 
 /* Interface slot 0 is never given out: a key of zero bytes matches no flow. */
 #define INTERFACE_SLOTS 1024
 
-/* Entries of the lossy cache in front of the hash index, a power of two. */
-#define FRONT_CACHE_ENTRIES 131072
+/* The lossy cache in front of the hash index: 2^FRONT_CACHE_BITS sets of four entries, 1 MiB. An entry is a part of the
+ * key's hash above the slot's number, and 0 at first. */
+#define FRONT_CACHE_BITS 16
+#define FRONT_CACHE_WAYS 4
+#define FRONT_CACHE_TAG 0xfff00000u /* above the number of a slot: a flow limit is at most 2^20 */
 
 #define RTT_BUCKETS 16
 
@@ -68,20 +71,36 @@ struct flow_key6 {
 	__u8 flags;
 };
 
-/* One cache line. Written once when the flow starts; afterwards only by a handshake and by retiring. */
-struct flow_identity {
+/* One cache line per direction and all that a packet of a known flow touches: the key to be sure of it, and the
+ * counters. Two CPUs on the two directions share none. packets and bytes are those of the wire: a GSO or GRO skb counts
+ * as the packets it is. */
+struct flow_counters {
 	union {
 		struct flow_key4 key4;
 		struct flow_key6 key6;
 	};
+	__u8 state;     /* enum slot_state; written last */
+	__u8 handshake; /* enum tcp_handshake, of a connection that this direction's sender opened */
+	__u8 reserved[2];
+	__u32 earlier_opened; /* handshakes completed by this sender's earlier connections on this tuple */
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Two cache lines, next to nothing else: the denser the slots, the fewer page translations miss. The kernel only ever
+ * adds to the counters; user space reads them where they are. */
+struct flow_slot {
+	struct flow_counters counters[DIRECTIONS];
+};
+
+/* One cache line. Written once when the flow starts; afterwards only by a SYN, an echo request and by retiring. */
+struct flow_identity {
 	__u64 started_ns;     /* CLOCK_MONOTONIC */
 	__u32 generation;     /* user space adds 1 each time the slot is freed */
-	__u32 earlier_opened; /* handshakes that earlier connections of this tuple completed */
-	__u8 state;           /* enum slot_state; written last */
 	__u8 first_direction; /* enum flow_direction of the first packet */
 	__u8 opener;          /* enum flow_opener, from a SYN, a SYN-ACK or an ICMP echo request */
-	__u8 handshake;       /* enum tcp_handshake */
-	__u32 reserved;
+	__u8 reserved_bytes[2];
+	__u64 reserved[6];
 };
 
 /* One cache line, touched by handshakes and round-trip samples only. */
@@ -92,26 +111,17 @@ struct flow_tcp {
 	__u64 reserved[6];
 };
 
-/* One cache line per direction, so that two CPUs on the two directions do not share one.
- * packets and bytes are those of the wire: a GSO or GRO skb counts as the packets it is. */
-struct flow_counters {
-	__u64 packets;
-	__u64 bytes;
-	__u64 reserved[6];
-};
-
-/* Six cache lines. The kernel only ever adds to the counters; user space reads them where they are. */
-struct flow_slot {
+/* The rest of a slot, four cache lines: what not every packet needs. */
+struct flow_details {
 	struct flow_identity identity;
 	struct flow_tcp tcp;
-	struct flow_counters counters[DIRECTIONS];
 	__u32 rtt_buckets[DIRECTIONS][RTT_BUCKETS]; /* upper bounds 2^-15 .. 2^-1 s, then the rest */
 };
 
 /* What one interface saw in one direction, whatever became of the flow. Per CPU.
  * packets and bytes: seen = flow (the slots) + collapsed + other + overflow + filtered. */
 struct direction_totals {
-	__u64 skbs;      /* kernel buffers, what a device counter shows */
+	__u64 skbs; /* kernel buffers, what a device counter shows */
 	__u64 skb_bytes;
 	__u64 seen_packets, seen_bytes;         /* on the wire */
 	__u64 other_packets, other_bytes;       /* not IP, or malformed */

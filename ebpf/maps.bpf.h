@@ -55,6 +55,15 @@ struct {
 	__type(value, struct flow_slot);
 } slots SEC(".maps");
 
+/* By the same number as slots. Set at load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_details);
+} slot_details SEC(".maps");
+
 /* Slots that hold no flow. The kernel pops; user space pushes at load and when it retires. Set at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
@@ -80,8 +89,8 @@ struct {
 	__array(values, struct barrier_inner);
 } barrier SEC(".maps");
 
-/* Lossy and direct-mapped: a 32-bit tag of the key above a 32-bit slot. The slot's own key decides, so that a
- * stale, torn or foreign entry costs a hash look-up and nothing else. Kernel only. */
-__u64 front_cache[FRONT_CACHE_ENTRIES];
+/* Lossy: the newest entry of a set comes first, the oldest is forgotten. The slot's own key decides, so that a stale,
+ * mixed or foreign entry costs a hash look-up and nothing else. Kernel only. */
+__u32 front_cache[1 << FRONT_CACHE_BITS][FRONT_CACHE_WAYS];
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "flow.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are built as little-endian words");
+
 #define VLAN_TAG_BYTES 4
 #define IPV6_EXTENSIONS 4
 #define IP_FRAGMENT_OFFSET 0x1fff
@@ -27,6 +29,12 @@
 #define ICMP_ECHO_REPLY 0
 #define ICMP6_ECHO_REQUEST 128 /* RFC 4443 */
 #define ICMP6_ECHO_REPLY 129
+
+/* linux/if_ether.h has it packed, and then every field is read byte by byte. */
+struct ethernet_header {
+	__u8 destination[6], source[6];
+	__be16 type;
+};
 
 struct vlan_header {
 	__be16 tag;
@@ -64,20 +72,22 @@ struct ipv6_extension {
 };
 
 struct packet {
-	__u64 packets, bytes; /* on the wire */
-	__u32 tag_bytes;      /* a VLAN tag in skb metadata, which skb->len leaves out */
-	__u32 sequence;       /* TCP, host order */
+	__u64 packets, bytes;                /* on the wire */
+	__u32 tag_bytes;                     /* a VLAN tag in skb metadata, which skb->len leaves out */
+	__u32 sequence;                      /* TCP, host order */
 	__u16 source_port, destination_port; /* network order */
-	__u8 family;          /* 4, 6, or 0 for what is not IP or malformed */
+	__u8 family;                         /* 4, 6, or 0 for what is not IP or malformed */
 	__u8 protocol;
-	__u8 flags;           /* enum flow_flags */
+	__u8 flags; /* enum flow_flags */
 	__u8 tcp_flags;
 	__u8 echo_request;
 };
 
+/* Built and compared as words: a word that is read right behind narrower writes waits until they are in the cache. */
 union flow_key {
 	struct flow_key4 v4;
 	struct flow_key6 v6;
+	__u64 words[5];
 };
 
 /* The bytes where they are if they are in the linear part, else a copy: never a pull, which would change the skb. */
@@ -89,6 +99,12 @@ static __always_inline const void *header(struct __sk_buff *skb, __u32 offset, v
 	if (data + offset + size <= data_end)
 		return data + offset;
 	return bpf_skb_load_bytes(skb, offset, copy, size) ? NULL : copy;
+}
+
+/* Two neighbours in memory as one word, on the little-endian machines that this is for. */
+static __always_inline __u64 two_words(__u32 first, __u32 second)
+{
+	return (__u64)second << 32 | first;
 }
 
 /* A GSO or GRO skb stands for several packets, each with its own copy of the headers and of the tag in metadata. */
@@ -155,7 +171,7 @@ static __always_inline int parse_transport(struct __sk_buff *skb, __u32 offset, 
 }
 
 static __always_inline void parse_ipv4(struct __sk_buff *skb, __u32 offset, enum flow_direction direction,
-				       struct packet *packet, struct flow_key4 *key)
+				       struct packet *packet, union flow_key *key)
 {
 	struct iphdr copy;
 	const struct iphdr *ip = header(skb, offset, &copy, sizeof(copy));
@@ -169,8 +185,7 @@ static __always_inline void parse_ipv4(struct __sk_buff *skb, __u32 offset, enum
 	packet->protocol = ip->protocol;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_OFFSET))
 		packet->flags |= FLOW_FRAGMENT;
-	key->local = direction == FROM_POD ? ip->saddr : ip->daddr;
-	key->remote = direction == FROM_POD ? ip->daddr : ip->saddr;
+	key->words[0] = direction == FROM_POD ? two_words(ip->saddr, ip->daddr) : two_words(ip->daddr, ip->saddr);
 	transport_bytes = parse_transport(skb, offset + header_bytes, packet);
 	if (transport_bytes < 0) {
 		packet->family = 0;
@@ -202,19 +217,25 @@ static __always_inline int is_extension(__u8 protocol)
 	       protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_AH;
 }
 
-static __always_inline void parse_ipv6(struct __sk_buff *skb, __u32 offset, enum flow_direction direction,
-				       struct packet *packet, struct flow_key6 *key)
+/* A function of its own: inlined, its extension headers take the registers that IPv4 works in. */
+static __noinline void parse_ipv6(struct __sk_buff *skb, __u32 offset, enum flow_direction direction,
+				  struct packet *packet, union flow_key *key)
 {
 	struct ipv6hdr copy;
 	const struct ipv6hdr *ip = header(skb, offset, &copy, sizeof(copy));
+	const struct in6_addr *local, *remote;
 	int transport_bytes;
 
 	if (!ip || ip->version != 6)
 		return;
 	packet->family = 6;
 	packet->protocol = ip->nexthdr;
-	__builtin_memcpy(key->local, direction == FROM_POD ? &ip->saddr : &ip->daddr, sizeof(key->local));
-	__builtin_memcpy(key->remote, direction == FROM_POD ? &ip->daddr : &ip->saddr, sizeof(key->remote));
+	local = direction == FROM_POD ? &ip->saddr : &ip->daddr;
+	remote = direction == FROM_POD ? &ip->daddr : &ip->saddr;
+	key->words[0] = two_words(local->s6_addr32[0], local->s6_addr32[1]);
+	key->words[1] = two_words(local->s6_addr32[2], local->s6_addr32[3]);
+	key->words[2] = two_words(remote->s6_addr32[0], remote->s6_addr32[1]);
+	key->words[3] = two_words(remote->s6_addr32[2], remote->s6_addr32[3]);
 	offset += sizeof(*ip);
 #pragma unroll
 	for (int i = 0; i < IPV6_EXTENSIONS; i++) {
@@ -245,10 +266,10 @@ static __always_inline void parse(struct __sk_buff *skb, enum flow_direction dir
 				  union flow_key *key)
 {
 	union {
-		struct ethhdr ethernet;
+		struct ethernet_header ethernet;
 		struct vlan_header vlan;
 	} copy;
-	const struct ethhdr *ethernet = header(skb, 0, &copy, sizeof(copy.ethernet));
+	const struct ethernet_header *ethernet = header(skb, 0, &copy, sizeof(copy.ethernet));
 	__u32 offset = sizeof(*ethernet);
 	__be16 type;
 
@@ -258,7 +279,7 @@ static __always_inline void parse(struct __sk_buff *skb, enum flow_direction dir
 	packet->bytes = skb->len + packet->tag_bytes;
 	if (!ethernet)
 		return;
-	type = ethernet->h_proto;
+	type = ethernet->type;
 #pragma unroll
 	for (int i = 0; i < 2; i++) {
 		const struct vlan_header *vlan;
@@ -272,9 +293,9 @@ static __always_inline void parse(struct __sk_buff *skb, enum flow_direction dir
 		offset += sizeof(*vlan);
 	}
 	if (type == bpf_htons(ETH_P_IP))
-		parse_ipv4(skb, offset, direction, packet, &key->v4);
+		parse_ipv4(skb, offset, direction, packet, key);
 	else if (type == bpf_htons(ETH_P_IPV6))
-		parse_ipv6(skb, offset, direction, packet, &key->v6);
+		parse_ipv6(skb, offset, direction, packet, key);
 }
 
 #endif

@@ -48,11 +48,19 @@ const flows: Verb = (command, done) =>
       new Option('-o, --output <format>', 'form of a flow').choices(['table', 'json', 'jsonl']).default('table'),
     )
     .option('-f, --follow', 'go on until Ctrl-C')
+    .option('-a, --all', 'in the table too: flows that the other end’s interface reports')
     .option('--socket <path>', 'the agent’s socket, where its configuration moved it')
     .addHelpText('after', '\nExample:\n  sudo podweir flows --follow -o jsonl')
     .action(async options => {
       const { run } = await import('./cli/flows.ts')
-      done(await run({ output: options.output, follow: options.follow ?? false, socket: options.socket }))
+      done(
+        await run({
+          output: options.output,
+          follow: options.follow ?? false,
+          all: options.all ?? false,
+          socket: options.socket,
+        }),
+      )
     })
 
 const config: Verb = (command, done) => {
@@ -68,7 +76,7 @@ const config: Verb = (command, done) => {
     .action(async file => done(await (await import('./cli/config.ts')).check(file)))
   verb
     .command('print')
-    .description('print it with every default filled in')
+    .description('print what the agent makes of it, with its defaults')
     .argument('<file>')
     .addHelpText('after', '\nExample:\n  podweir config print otel-config/agent.yaml')
     .action(async file => done(await (await import('./cli/config.ts')).print(file)))

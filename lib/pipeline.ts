@@ -96,7 +96,7 @@ export class Pipeline {
   replaceInventory(inventory: Inventory): void {
     this.#inventory = inventory
     this.#parts.names.replace(inventory)
-    void this.reconcile()
+    void this.#reconcileQuietly()
   }
 
   async reconcile(): Promise<void> {
@@ -143,6 +143,7 @@ export class Pipeline {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
+    await this.attachments.stop()
     await this.drain()
     await this.#readers.shutdown(timeoutMs)
     const queued = this.#queued()
@@ -215,7 +216,7 @@ export class Pipeline {
     try {
       const batch = await this.#parts.source.drain()
       this.table.apply(batch)
-      this.#forgetEnded(batch)
+      this.#followDevices(batch)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
       return batch
@@ -225,9 +226,12 @@ export class Pipeline {
     }
   }
 
-  #forgetEnded({ interfaces }: FlowBatch): void {
-    for (let i = 0; i < interfaces.length; i++)
-      if (interfaces.ended[i] === 1) this.attachments.forget(interfaces.interfaceSlot[i]!)
+  #followDevices({ interfaces }: FlowBatch): void {
+    for (let i = 0; i < interfaces.length; i++) {
+      const interfaceSlot = interfaces.interfaceSlot[i]!
+      if (interfaces.ended[i] === 1) this.attachments.forget(interfaceSlot)
+      else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
+    }
   }
 
   #queued(): number {

@@ -13,6 +13,7 @@ import { createLog, type Log } from '../host/log.ts'
 import { nodeAddresses } from '../host/node-addresses.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
+import { Ending } from './ending.ts'
 import { Story } from './story.ts'
 
 export interface AgentOptions {
@@ -25,14 +26,26 @@ const IDLE_MS = 60_000
 const LAST_EXPORT_MS = 7_000
 
 export async function run(options: AgentOptions): Promise<number> {
+  // From here on: a signal at the start must not end us between attaching and detaching.
+  const ending = new Ending()
+  try {
+    return await runUntil(ending, options)
+  } catch (error) {
+    // A terminal's Ctrl-C reaches the processes that read the settings too.
+    if (ending.signal === undefined) throw error
+    return 1
+  }
+}
+
+async function runUntil(ending: Ending, options: AgentOptions): Promise<number> {
   const config = await loadConfigApart(options.config)
   const log = createLog(config.logLevel)
   for (const warning of config.warnings) log.warn(warning)
   const story = new Story(process.stderr, log, systemClock)
   const version = podweirVersion()
   story.begin(`podweir ${version} · kernel ${release()}`)
-  const agent = await startAgent(config, version, log, story)
-  const signal = await endSignal()
+  const agent = await startAgent(config, version, log, story, ending)
+  const signal = await ending.signalled
   log.info({ signal }, `${signal}: last drain and last export`)
   await agent.stop()
   return 0
@@ -42,11 +55,18 @@ interface RunningAgent {
   stop(): Promise<void>
 }
 
-async function startAgent(config: Config, version: string, log: Log, story: Story): Promise<RunningAgent> {
+async function startAgent(
+  config: Config,
+  version: string,
+  log: Log,
+  story: Story,
+  ending: Ending,
+): Promise<RunningAgent> {
   const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
   const names = new InventoryNames(inventory, nodeAddresses())
   const { flowLimit } = config
   const source = await NativeProbeSource.open({ flowLimit, idleMs: IDLE_MS })
+  ending.undoBy(log, () => source.close())
   const { programs, maps } = await source.inspect()
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
@@ -120,10 +140,4 @@ function watchForNames(
 function describeExporter(exporter: Config['exporters'][number]): string {
   if (exporter.type === 'otlp_grpc') return `${exporter.id} → ${exporter.target}`
   return exporter.type === 'file' ? `${exporter.id} → ${exporter.path}` : exporter.id
-}
-
-function endSignal(): Promise<string> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal))
-  })
 }

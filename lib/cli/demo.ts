@@ -1,6 +1,5 @@
 // podweir demo: a pretend cluster with real traffic, the real agent watching it, and a receipt at the end.
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { NativeProbeSource } from '../capture/native-probe.ts'
@@ -19,6 +18,7 @@ import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
 import { buildReceipt, type Receipt } from '../signals/receipt.ts'
 import { receiptText } from '../signals/receipt-text.ts'
+import { Ending } from './ending.ts'
 import { LiveFlows } from './live-flows.ts'
 import { Story } from './story.ts'
 
@@ -36,40 +36,48 @@ const DRAIN_INTERVAL = '500ms'
 const QUIESCE_MS = 10_000
 const FLUSH_MS = 10_000
 const CLOSE_MS = 2_000
+/** For the export file. Of one demo at a time, and in a place that is root's: what a killed one left goes with the next. */
+const FOLDER = '/run/podweir/demo'
 
 export async function run(options: DemoOptions): Promise<number> {
   requireRoot()
   if (options.clean) return cleanUp()
   const log = createLog('warn')
   const story = new Story(process.stderr, log, systemClock)
-  const ended = firstSignal()
+  const ending = new Ending()
   const watchdog = await Watchdog.start()
-  const folder = mkdtempSync(join(tmpdir(), 'podweir-demo-'))
+  // The watchdog removes everything else.
+  ending.undoBy(log, async () => removeFolder())
+  removeFolder()
+  mkdirSync(FOLDER, { recursive: true, mode: 0o700 })
   const topology = new Topology()
   try {
     await topology.create()
     story.step(`${topology.interfaces.length} pretend pods in 3 namespaces`)
-    const receipt = await observe(options, { topology, folder, ended, story, log })
+    const receipt = await observe(options, { topology, ended: ending.signalled, story, log })
     process.stdout.write(options.output === 'json' ? `${JSON.stringify(receipt)}\n` : `\n${receiptText(receipt)}`)
     return receipt.balanced ? 0 : 1
+  } catch (error) {
+    if (ending.signal === undefined) throw error
+    // A terminal's Ctrl-C reaches the commands of the set-up too.
+    process.stderr.write(`podweir: ${ending.signal} before the demo was set up\n`)
+    return 1
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    removeFolder()
     await watchdog.removeAll()
   }
 }
 
 interface Stage {
   readonly topology: Topology
-  /** For the export file, which goes with the demo. */
-  readonly folder: string
   readonly ended: Promise<string>
   readonly story: Story
   readonly log: ReturnType<typeof createLog>
 }
 
 async function observe(options: DemoOptions, stage: Stage): Promise<Receipt> {
-  const { topology, folder, story, log } = stage
-  const config = demoConfig(folder, options.otlp)
+  const { topology, story, log } = stage
+  const config = demoConfig(options.otlp)
   const source = await NativeProbeSource.open({ flowLimit: config.flowLimit, idleMs: IDLE_MS })
   story.step('can load eBPF here')
   await source.enableStatistics()
@@ -89,7 +97,8 @@ async function observe(options: DemoOptions, stage: Stage): Promise<Receipt> {
     await topology.up()
     await scenario.start(options.forMs === undefined ? undefined : Math.ceil(options.forMs / 1000))
     story.step('traffic runs; the same flows in another terminal: sudo ./podweir flows')
-    if (!options.headless) unfollow = new LiveFlows(process.stdout).follow(pipeline.feed)
+    if (!options.headless)
+      unfollow = new LiveFlows(options.output === 'json' ? process.stderr : process.stdout).follow(pipeline.feed)
     await Promise.race([scenario.finished(), stage.ended])
     unfollow()
     return await settle(pipeline, source, scenario, startedAtMs)
@@ -117,15 +126,19 @@ async function settle(
 }
 
 /** The agent's own configuration file, so that the demo runs what a user would. */
-function demoConfig(folder: string, otlp: string | undefined): Config {
+function demoConfig(otlp: string | undefined): Config {
   const exporters = {
-    file: { path: join(folder, 'otlp.jsonl') },
+    file: { path: join(FOLDER, 'otlp.jsonl') },
     ...(otlp !== undefined && { otlp_grpc: { endpoint: otlp } }),
   }
   const settings = {
     receivers: { podweir: { drain_interval: DRAIN_INTERVAL, collection_interval: '2s' } },
     exporters,
-    service: { pipelines: { metrics: { receivers: ['podweir'], exporters: Object.keys(exporters) } } },
+    service: {
+      pipelines: { metrics: { receivers: ['podweir'], exporters: Object.keys(exporters) } },
+      // With --otlp: not to be taken for this machine's real agent.
+      telemetry: { resource: { 'service.instance.id': `demo/${process.pid}` } },
+    },
   }
   return parseConfig(stringify(settings), 'demo', {})
 }
@@ -142,19 +155,11 @@ function requireRoot(): void {
 
 async function cleanUp(): Promise<number> {
   const removed = await clean()
+  removeFolder()
   process.stdout.write(removed.length > 0 ? `removed ${removed.join(', ')}\n` : 'there was nothing to remove\n')
   return 0
 }
 
-/** The first one ends the traffic and brings the receipt; the second one ends the demo at once, and the watchdog cleans up. */
-function firstSignal(): Promise<string> {
-  return new Promise(resolve => {
-    let seen = false
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(signal, () => {
-        if (seen) process.exit(1)
-        seen = true
-        resolve(signal)
-      })
-  })
+function removeFolder(): void {
+  rmSync(FOLDER, { recursive: true, force: true })
 }

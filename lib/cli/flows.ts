@@ -12,6 +12,8 @@ import type { FlowRecord } from '../signals/flow-record.ts'
 export interface FlowsOptions {
   readonly output: 'table' | 'json' | 'jsonl'
   readonly follow: boolean
+  /** Also in the table what the other end's agent reports. */
+  readonly all?: boolean
   /** Path or `unix:///PATH`. */
   readonly socket?: string | undefined
   /** Width of the table; absent: the terminal's, and no limit where there is none. */
@@ -72,7 +74,7 @@ async function* linesOf(source: Readable): Lines {
 function print(lines: Lines, options: FlowsOptions, out: Writable & { columns?: number }): Lines {
   if (options.output === 'json') return printArray(lines)
   if (options.output === 'jsonl') return printLines(lines)
-  return printTable(lines, options.columns ?? out.columns, out)
+  return printTable(lines, options, out)
 }
 
 async function* printLines(lines: Lines): Lines {
@@ -88,10 +90,14 @@ async function* printArray(lines: Lines): Lines {
   yield separator === '[\n' ? '[]\n' : '\n]\n'
 }
 
-async function* printTable(lines: Lines, columns: number | undefined, out: Writable): Lines {
-  const layout = rowLayout(columns)
+/** A conversation of two pods of this machine is seen at both interfaces: the table shows it where it is counted. */
+async function* printTable(lines: Lines, options: FlowsOptions, out: Writable & { columns?: number }): Lines {
+  const layout = rowLayout(options.columns ?? out.columns)
   yield `${headerRow(layout)}\n`
-  for await (const line of lines) yield `${flowRow(JSON.parse(line) as FlowRecord, layout, out)}\n`
+  for await (const line of lines) {
+    const record = JSON.parse(line) as FlowRecord
+    if (record.counted || options.all) yield `${flowRow(record, layout, out)}\n`
+  }
 }
 
 function unreachable(socket: string, error: unknown): Failure {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { LogLevel } from '../host/log.ts'
 import { formatDuration } from './duration.ts'
 import { defaultExporter, durationBetween, type ExporterConfig, readExporters } from './exporters.ts'
+import { warnOfOtlpVariables } from './otlp-variables.ts'
 import { usedExporters } from './pipelines.ts'
 import { environmentResource } from './resource.ts'
 import { type ReceiverSettings, readSettings, type Settings } from './schema.ts'
@@ -82,7 +83,7 @@ function exportersOf(
   const exporters = readExporters(document, defined, environment, warnings)
   const used = usedExporters(document, pipelines, defined, exporters, warnings)
   const result = Object.keys(defined).length === 0 ? [defaultExporter(environment)] : used
-  if (result.some(exporter => exporter.type === 'otlp_grpc')) warnOfProtocol(environment, warnings)
+  if (result.some(exporter => exporter.type === 'otlp_grpc')) warnOfOtlpVariables(environment, warnings)
   return result
 }
 
@@ -105,11 +106,4 @@ function environmentIntervalMs(environment: Environment, warnings: string[]): nu
   if (ms === undefined)
     warnings.push(`OTEL_METRIC_EXPORT_INTERVAL: ignored, because '${text}' is not 100 to 3600000 (ms)`)
   return ms
-}
-
-function warnOfProtocol(environment: Environment, warnings: string[]): void {
-  for (const name of ['OTEL_EXPORTER_OTLP_METRICS_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
-    const protocol = environment[name]?.trim()
-    if (protocol && protocol !== 'grpc') warnings.push(`${name}: '${protocol}' is ignored, only grpc is spoken`)
-  }
 }

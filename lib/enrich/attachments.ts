@@ -24,16 +24,20 @@ export interface TrackedInterface {
   readonly state: 'wanted' | 'attached' | 'failed'
   readonly reason?: string
   readonly attachment?: Attachment
+  /** The end that is attached, for who asks for it by the other one. */
+  readonly end?: string
   readonly sinceMs: number
 }
 
 const NO_DEVICE = 'absent'
+const TWICE = 'attach a second time'
 
 export class Attachments {
   readonly #parts: AttachmentsParts
   readonly #tracked = new Map<string, TrackedInterface>()
   readonly #owners = new Map<number, InterfaceOwner>()
   #reconciling: Promise<void> = Promise.resolve()
+  #stopped = false
 
   constructor(parts: AttachmentsParts) {
     this.#parts = parts
@@ -49,8 +53,24 @@ export class Attachments {
 
   /** Attaches what is wanted and not yet attached, detaches what is no longer wanted or is gone. One at a time. */
   reconcile(wanted: readonly WantedInterface[]): Promise<void> {
-    this.#reconciling = this.#reconciling.then(() => this.#reconcile(wanted))
+    // One that failed has told its caller; the next one is to run all the same.
+    this.#reconciling = this.#reconciling.catch(() => {}).then(() => this.#reconcile(wanted))
     return this.#reconciling
+  }
+
+  /** Resolves when nothing is being attached any more; what is attached stays until the source closes. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#reconciling.catch(() => {})
+  }
+
+  /** To be called when the interface's device is gone: one like it in its place would not be ours. */
+  async lost(interfaceSlot: number): Promise<void> {
+    for (const [key, { attachment }] of this.#tracked) {
+      if (attachment?.interfaceSlot !== interfaceSlot) continue
+      this.#tracked.delete(key)
+      await this.#detach(attachment)
+    }
   }
 
   /** To be called when the interface's last row has been read: the slot may be given to another. */
@@ -62,9 +82,10 @@ export class Attachments {
     const present = new Set<string>()
     const claimed = new Set<string>()
     for (const each of wanted) {
+      if (this.#stopped) return
       const links = await this.#links(each)
-      const found = links ? matchDevices(each, links) : []
-      if (found.length === 0) present.add(this.#noteAbsent(each))
+      const found = links instanceof Failure ? [] : matchDevices(each, links)
+      if (found.length === 0) present.add(this.#noteAbsent(each, links))
       for (const device of found) {
         // Who comes first in the inventory has the device: twice attached would be twice counted.
         const place = `${each.netns ?? ''} ${device.link.index}`
@@ -80,85 +101,111 @@ export class Attachments {
     }
   }
 
-  /** undefined: the namespace isn't there. */
-  async #links({ netns }: WantedInterface): Promise<Link[] | undefined> {
+  /** A Failure: the namespace isn't there, or may not be entered. */
+  async #links({ netns }: WantedInterface): Promise<Link[] | Failure> {
     try {
       return await this.#parts.source.links(netns)
-    } catch {
-      return undefined
+    } catch (error) {
+      if (error instanceof Failure) return error
+      throw error
     }
   }
 
-  #noteAbsent({ subject, netns, device, identity }: WantedInterface): string {
-    const key = `${subject} ${netns ?? ''} ${device ?? ''}`
+  #noteAbsent(wanted: WantedInterface, links: Link[] | Failure): string {
+    const { subject, netns, device, identity } = wanted
+    const key = absentKey(wanted)
     if (this.#tracked.has(key)) return key
     const owner = { identity, device: device ?? '' }
     const sinceMs = this.#parts.clock.nowMs()
     this.#tracked.set(key, { subject, device: device ?? '', owner, state: 'wanted', reason: NO_DEVICE, sinceMs })
-    const cause = netns ? `${netns} has no device ${device ?? 'of Ethernet'}` : `this machine has no device ${device}`
+    const place = netns ?? 'this network namespace'
+    const cause =
+      links instanceof Failure ? links.message : `${place} has no Ethernet device ${device ?? ''}; check ip link`
     this.#parts.log.warn({ subject }, `attach ${subject}: ${cause}; it will be attached when it appears`)
     return key
   }
 
   async #ensure(wanted: WantedInterface, found: FoundDevice): Promise<string> {
     const { subject, netns, identity } = wanted
-    // The address tells a device from a later one of the same name and index.
-    const key = `${subject} ${netns ?? ''} ${found.link.name} ${found.link.index} ${found.link.address}`
+    // The address tells a device from a later one of the same name and index. Not the subject: an edit of the inventory
+    // moves and renames what stays attached.
+    const key = `${netns ?? ''} ${found.link.name} ${found.link.index} ${found.link.address}`
     const known = this.#tracked.get(key)
     if (known?.state === 'attached') {
       this.#follow(known, wanted, key)
       return key
     }
     const sinceMs = this.#parts.clock.nowMs()
-    const track = (owner: InterfaceOwner, rest: Pick<TrackedInterface, 'state' | 'reason' | 'attachment'>) =>
+    const track = (owner: InterfaceOwner, rest: Pick<TrackedInterface, 'state' | 'reason' | 'attachment' | 'end'>) =>
       this.#tracked.set(key, { subject, device: found.link.name, owner, sinceMs, ...rest })
     try {
-      const { attachment, device } = await this.#attach(netns, found)
+      const { attachment, device, end } = await this.#attach(netns, found)
       const owner = { identity, device }
       this.#owners.set(attachment.interfaceSlot, owner)
-      track(owner, { state: 'attached', attachment })
-      this.#noteAttached(attachment, subject)
+      track(owner, { state: 'attached', attachment, end })
+      this.#noteAttached(attachment, wanted, known?.state === 'failed')
       this.#parts.onAttached(attachment)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       track({ identity, device: found.link.name }, { state: 'failed', reason: error.step })
-      if (known?.state !== 'failed') this.#parts.log.error({ subject }, error.message)
+      if (known?.state !== 'failed') this.#parts.log.error({ subject }, `attach ${subject}: ${error.message}`)
     }
     return key
   }
 
   /** The inventory may have renamed the pod. */
-  #follow(known: TrackedInterface, { identity }: WantedInterface, key: string): void {
-    if (known.owner.identity === identity || !known.attachment) return
-    const owner = { identity, device: known.owner.device }
+  #follow(known: TrackedInterface, { subject, identity }: WantedInterface, key: string): void {
+    if (!known.attachment) return
+    const owner = known.owner.identity === identity ? known.owner : { identity, device: known.owner.device }
     this.#owners.set(known.attachment.interfaceSlot, owner)
-    this.#tracked.set(key, { ...known, owner })
+    this.#tracked.set(key, { ...known, subject, owner })
   }
 
-  #noteAttached(attachment: Attachment, subject: string): void {
+  #noteAttached(attachment: Attachment, wanted: WantedInterface, failedBefore: boolean): void {
     const { device, place, hook, baselineExact, replacedStale } = attachment
     const { log } = this.#parts
-    log.debug({ subject, device, place, hook }, `attached to ${device} of ${subject}`)
+    const { subject } = wanted
+    // Who was told that it does not work is told that it does.
+    const level = failedBefore || this.#tracked.has(absentKey(wanted)) ? 'info' : 'debug'
+    log[level]({ subject, device, place, hook }, `attach ${subject}: attached to ${device}`)
     if (replacedStale) log.info({ subject }, `attach ${subject}: replaced the filter that a killed agent had left`)
     if (!baselineExact)
       log.warn({ subject }, `attach ${subject}: the device counted meanwhile; "unobserved" may be off by those packets`)
   }
 
-  async #attach(netns: string | undefined, found: FoundDevice): Promise<{ attachment: Attachment; device: string }> {
+  async #attach(
+    netns: string | undefined,
+    found: FoundDevice,
+  ): Promise<{ attachment: Attachment; device: string; end: string }> {
     const { source, attach, hook } = this.#parts
     const ends = new Ends(source, netns, found)
+    let atPod: Failure | undefined
     if (attach !== 'host') {
       try {
         const pod = await ends.pod()
-        return { attachment: await source.attach({ ...pod, place: 'pod', hook }), device: pod.device }
+        return { ...(await this.#attachOnce({ ...pod, place: 'pod', hook })), device: pod.device }
       } catch (error) {
         // Without the right to enter the namespace the host's end is what remains.
-        if (attach === 'pod' || !(error instanceof Failure) || error.step === 'attach tcx') throw error
+        if (attach === 'pod' || !(error instanceof Failure) || ['attach tcx', TWICE].includes(error.step)) throw error
+        atPod = error
       }
     }
-    const host = await ends.host()
-    const attachment = await source.attach({ device: host.device, place: 'host', hook })
-    return { attachment, device: host.podDevice }
+    const host = await ends.host().catch(error => {
+      throw atPod ?? error
+    })
+    return { ...(await this.#attachOnce({ device: host.device, place: 'host', hook })), device: host.podDevice }
+  }
+
+  /** The inventory may name a pair by both of its ends. */
+  async #attachOnce(request: AttachRequest): Promise<{ attachment: Attachment; end: string }> {
+    const { netns = '', device } = request
+    const end = `${netns} ${device}`
+    for (const other of this.#tracked.values()) {
+      if (other.end !== end) continue
+      const cause = `it is attached already, for ${other.subject}`
+      throw new Failure({ step: TWICE, subject: device, cause, remedy: 'name one end of each pair in the inventory' })
+    }
+    return { attachment: await this.#parts.source.attach(request), end }
   }
 
   async #detach(attachment: Attachment): Promise<void> {
@@ -168,6 +215,10 @@ export class Attachments {
       this.#parts.log.warn((error as Error).message)
     }
   }
+}
+
+function absentKey({ netns, device }: WantedInterface): string {
+  return `absent ${netns ?? ''} ${device ?? ''}`
 }
 
 /** The two ends of a pod's pair of devices, starting from either. */

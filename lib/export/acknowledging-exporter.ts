@@ -35,6 +35,11 @@ interface Outage {
   logged: boolean
 }
 
+interface Request {
+  readonly metrics: ResourceMetrics
+  readonly done: (result: ExportResult) => void
+}
+
 const failureLinesApartMs = 60_000
 
 export class AcknowledgingExporter implements PushMetricExporter {
@@ -43,6 +48,9 @@ export class AcknowledgingExporter implements PushMetricExporter {
   #lastFailureLineMs = Number.NEGATIVE_INFINITY
   #failures = 0
   #acknowledgedAtMs: number | undefined
+  #underWay = false
+  #waiting: Request | undefined
+  #isShutDown = false
 
   constructor(parts: AcknowledgingParts) {
     this.#parts = parts
@@ -58,24 +66,64 @@ export class AcknowledgingExporter implements PushMetricExporter {
     return this.#acknowledgedAtMs
   }
 
+  /**
+   * One request at a time: the reader stops waiting after an interval, and two under way could arrive in the other
+   * order, so that a count falls. The newest waits; what an older one would have said is collected again.
+   */
   export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
+    const request = { metrics, done }
+    const free = !this.#underWay && !this.#isShutDown
+    if (free) this.#send(request)
+    else this.#keep(request)
+  }
+
+  /** Until the answer to the request under way, or until a newer one comes. */
+  #keep(request: Request): void {
+    this.#giveUpWaiting()
+    this.#waiting = request
+    if (this.#isShutDown) this.#giveUpWaiting()
+  }
+
+  #send({ metrics, done }: Request): void {
     let settled = false
     const settle = (result: ExportResult) => {
       if (settled) return
       settled = true
+      this.#underWay = false
       try {
         if (result.code === ExportResultCode.SUCCESS) this.#acknowledged(metrics)
         else this.#failed(metrics, result.error ?? new Error('the request failed'))
       } finally {
         done(result)
+        this.#sendWaiting()
       }
     }
+    this.#underWay = true
     try {
       this.#parts.exporter.export(metrics, settle)
     } catch (error) {
       if (settled) throw error
       settle({ code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) })
     }
+  }
+
+  #sendWaiting(): void {
+    const next = this.#waiting
+    if (!next || this.#isShutDown) return
+    this.#waiting = undefined
+    this.#send(next)
+  }
+
+  #giveUpWaiting(): void {
+    const given = this.#waiting
+    this.#waiting = undefined
+    if (given) this.#giveUp(given)
+  }
+
+  #giveUp({ metrics, done }: Request): void {
+    const error = new Error('the receiver has not answered the request before')
+    this.#failed(metrics, error)
+    done({ code: ExportResultCode.FAILED, error })
   }
 
   #acknowledged(metrics: ResourceMetrics): void {
@@ -109,6 +157,8 @@ export class AcknowledgingExporter implements PushMetricExporter {
   }
 
   shutdown(): Promise<void> {
+    this.#isShutDown = true
+    this.#giveUpWaiting()
     return this.#parts.exporter.shutdown()
   }
 

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { Failure } from '../host/failure.ts'
 
 const step = 'open the API at'
-const remedy = 'set extensions.api.endpoint to another path, as unix:///run/podweir/podweir.sock'
+const remedy = 'set extensions.api.endpoint to another path, as unix:///run/podweir/other.sock'
 
 /** The path in `unix:///PATH` or `/PATH`. */
 export function socketPath(endpoint: string): string {

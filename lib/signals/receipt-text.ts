@@ -58,7 +58,7 @@ function summary(receipt: Receipt): string[] {
     firstNamedFlowSeconds === null ? 'none named' : `first named after ${firstNamedFlowSeconds.toFixed(1)} s`
   return [
     `${grouped(flows.count)} flows, ${grouped(flows.named)} with both ends named, ${first}`,
-    `${program.nanosecondsPerPacket} ns per packet in ${grouped(program.runs)} program runs`,
+    `${program.nanosecondsPerPacket} ns a program run, ${grouped(program.runs)} runs, one per skb (caches are cold on a machine that idles: docs/performance.md)`,
     balanced ? '✔ every packet is accounted for' : '✖ the books do not balance',
   ]
 }

@@ -55,6 +55,14 @@ describe('podweir flows', () => {
     assert.match(lines[2] ?? '', /→ +10\.0\.0\.53:53 +udp/)
   })
 
+  it('shows a conversation of two pods once in the table, and from both sides with --all and as JSON', async () => {
+    await serve([flowRecord(), flowRecord({ observer: 'server', counted: false })])
+    const lines = async (options: Partial<FlowsOptions>) => (await printed(options)).trimEnd().split('\n').length
+    assert.equal(await lines({}), 2)
+    assert.equal(await lines({ all: true }), 3)
+    assert.equal(await lines({ output: 'jsonl' }), 2)
+  })
+
   it('prints one JSON array, or a JSON object per line', async () => {
     await serve([flowRecord(), dns])
     assert.deepEqual(JSON.parse(await printed({ output: 'json' })), [flowRecord(), dns])

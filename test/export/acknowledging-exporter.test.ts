@@ -75,6 +75,36 @@ describe('AcknowledgingExporter', () => {
     assert.equal(failed[0]?.[1].message, 'broken')
   })
 
+  it('sends one request at a time, and of those that wait for it the newest', async () => {
+    const { receiver, acknowledged, failed, send } = setUp()
+    const answers: ((result: ExportResult) => void)[] = []
+    const sent: ResourceMetrics[] = []
+    receiver.export = (metrics, done) => {
+      sent.push(metrics)
+      answers.push(done)
+    }
+    const [first, second, third] = [1, 2, 3].map(value => request([sum('a', [point(value)])]))
+    const results = [first!, second!, third!].map(send)
+    assert.deepEqual(sent, [first])
+    assert.equal((await results[1]!).code, ExportResultCode.FAILED)
+    answers[0]!({ code: ExportResultCode.SUCCESS })
+    assert.deepEqual(sent, [first, third])
+    answers[1]!({ code: ExportResultCode.SUCCESS })
+    await Promise.all(results)
+    assert.deepEqual([acknowledged, failed.map(([metrics]) => metrics)], [[first, third], [second]])
+  })
+
+  it('sends nothing that waited until it was shut down', async () => {
+    const { receiver, exporter, send } = setUp()
+    const answers: ((result: ExportResult) => void)[] = []
+    receiver.export = (_, done) => void answers.push(done)
+    const [, waiting] = [request([]), request([])].map(send)
+    await exporter.shutdown()
+    answers[0]!({ code: ExportResultCode.FAILED })
+    assert.equal((await waiting!).code, ExportResultCode.FAILED)
+    assert.equal(answers.length, 1)
+  })
+
   it('logs an outage once, and its end', async () => {
     const { receiver, messages, now, send } = setUp()
     receiver.error = new Error('127.0.0.1:4317 refused the connection')

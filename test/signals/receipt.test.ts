@@ -213,7 +213,7 @@ describe('receipt text', () => {
    bytes      4,674     4,674         0         0       0     0        0  ✔
 
 1 flows, 1 with both ends named, first named after 2.5 s
-100.5 ns per packet in 4 program runs
+100.5 ns a program run, 4 runs, one per skb (caches are cold on a machine that idles: docs/performance.md)
 ✔ every packet is accounted for
 `,
     )

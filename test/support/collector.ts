@@ -90,7 +90,9 @@ export class Collector {
     })
     this.#process = child
     // Mocha ends with process.exit when a test hangs: the Collector must not outlive it.
-    process.once('exit', () => child.kill('SIGKILL'))
+    const killed = () => child.kill('SIGKILL')
+    process.once('exit', killed)
+    child.once('exit', () => process.removeListener('exit', killed))
     await ready(child)
   }
 

@@ -1,0 +1,56 @@
+// One interface's figures out of a batch, and sources that a test opens and always closes.
+import type { DirectionColumns, FlowBatch } from '../../lib/capture/flow-batch.ts'
+import { NativeProbeSource } from '../../lib/capture/native-probe.ts'
+
+export type DirectionRow = { readonly [Column in keyof DirectionColumns]: number }
+
+export interface InterfaceRow {
+  readonly ended: boolean
+  readonly devicePresent: boolean
+  readonly fromPod: DirectionRow
+  readonly toPod: DirectionRow
+}
+
+/** undefined: the batch has no row of this interface. */
+export function interfaceRow({ interfaces }: FlowBatch, interfaceSlot: number): InterfaceRow | undefined {
+  const i = interfaces.interfaceSlot.indexOf(interfaceSlot)
+  if (i < 0) return undefined
+  const { ended, devicePresent, fromPod, toPod } = interfaces
+  return {
+    ended: ended[i] === 1,
+    devicePresent: devicePresent[i] === 1,
+    fromPod: directionRow(fromPod, i),
+    toPod: directionRow(toPod, i),
+  }
+}
+
+function directionRow(columns: DirectionColumns, i: number): DirectionRow {
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]])) as DirectionRow
+}
+
+/** Drains and gives the interface's row. */
+export async function drainRow(source: NativeProbeSource, interfaceSlot: number): Promise<InterfaceRow> {
+  const row = interfaceRow(await source.drain(), interfaceSlot)
+  if (!row) throw new Error(`the batch has no row of interface ${interfaceSlot}`)
+  return row
+}
+
+/** skbs that we saw: what the pod sent, what it got. */
+export async function drainSkbs(source: NativeProbeSource, interfaceSlot: number): Promise<[number, number]> {
+  const { fromPod, toPod } = await drainRow(source, interfaceSlot)
+  return [fromPod.skbs, toPod.skbs]
+}
+
+export class Sources {
+  readonly #open: NativeProbeSource[] = []
+
+  async open(): Promise<NativeProbeSource> {
+    const source = await NativeProbeSource.open({ flowLimit: 1024, idleMs: 60_000 })
+    this.#open.push(source)
+    return source
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map(source => source.close()))
+  }
+}

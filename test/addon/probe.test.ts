@@ -1,0 +1,133 @@
+// The probe as an object: loaded, used from several places at once, closed, and what it keeps of the process meanwhile.
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { after, afterEach, before, describe, it } from 'mocha'
+import type { AttachRequest } from '../../lib/capture/flow-source.ts'
+import { Failure } from '../../lib/host/failure.ts'
+import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
+import { skip } from '../support/skip.ts'
+import { hookQdiscs } from '../support/traffic-control.ts'
+import { interfaceRow, Sources } from './interface-row.ts'
+
+const sources = new Sources()
+let namespaces: Namespaces
+let a: TestNamespace
+let b: TestNamespace
+
+const request = (hook: AttachRequest['hook'] = 'auto'): AttachRequest => ({
+  netns: a.path,
+  device: 'eth0',
+  place: 'pod',
+  hook,
+})
+
+/** Targets of links below /proc/self that a namespace's work could have changed or kept. */
+function networkNamespaces() {
+  const read = (path: string): string => {
+    try {
+      return readlinkSync(path)
+    } catch {
+      return ''
+    }
+  }
+  const threads = readdirSync('/proc/self/task').map(task => read(`/proc/self/task/${task}/ns/net`))
+  const descriptors = readdirSync('/proc/self/fd').map(fd => read(`/proc/self/fd/${fd}`))
+  return {
+    ofThreads: [...new Set(threads.filter(Boolean))],
+    held: descriptors.filter(target => /^net:|\/run\/netns|\/ns\/net/.test(target)),
+  }
+}
+
+/** Loads, attaches by `hook` and ends without closing. */
+function idleProgram(hook: string): string {
+  return `import { NativeProbeSource } from './lib/capture/native-probe.ts'
+    const source = await NativeProbeSource.open({ flowLimit: 16, idleMs: 1000 })
+    await source.attach(${JSON.stringify({ ...request(), hook })})
+    await source.drain()`
+}
+
+describe('a probe', function () {
+  this.timeout(30_000)
+
+  before(async function () {
+    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
+    namespaces = new Namespaces()
+    ;({ a, b } = await namespaces.createPair())
+  })
+  afterEach(() => sources.close())
+  after(() => namespaces?.remove())
+
+  it('that is closed refuses everything but closing', async () => {
+    const source = await sources.open()
+    await source.attach(request())
+    await source.close()
+    await source.close()
+    for (const use of [
+      () => source.drain(),
+      () => source.attach(request()),
+      () => source.detach(1),
+      () => source.links(),
+      () => source.inspect(),
+      () => source.enableStatistics(),
+    ])
+      await assert.rejects(use, Failure)
+  })
+
+  it('may be closed while it works', async () => {
+    const source = await sources.open()
+    await source.attach(request('clsact'))
+    const work = [source.drain(), source.attach(request('tcx')), source.drain(), source.close(), source.drain()]
+    const ends = (await Promise.allSettled(work)).map(({ status }) => status)
+    assert.deepEqual(ends.slice(0, 4), ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'])
+    assert.deepEqual(await hookQdiscs('eth0', a.name), [])
+  })
+
+  it('drains in order, also when it is asked from several places at once, each packet in one batch', async () => {
+    const source = await sources.open()
+    const { interfaceSlot } = await source.attach(request())
+    const sending = a.traffic('ping', '--to', b.addresses.v4, '--count', 50, '--interval', '0.005')
+    const batches = []
+    for (let i = 0; i < 20; i++) batches.push(...(await Promise.all([source.drain(), source.drain(), source.drain()])))
+    await sending
+    batches.push(await source.drain())
+    assert.deepEqual(
+      batches.map(({ sequence }) => sequence),
+      batches.map((_, i) => i + 1),
+    )
+    const drained = batches.flatMap(({ flows }) => [...flows.fromPodPackets]).reduce((sum, each) => sum + each, 0)
+    assert.equal(drained, 50)
+    assert.equal(interfaceRow(batches.at(-1)!, interfaceSlot)?.fromPod.skbs, 50)
+    assert.equal(batches.flatMap(({ started }) => [...started.slot]).length, 1)
+  })
+
+  it('leaves every thread in its network namespace, and keeps none of a pod', async () => {
+    const before = networkNamespaces()
+    assert.equal(before.ofThreads.length, 1)
+    const source = await sources.open()
+    await source.attach(request())
+    await source.links(a.path)
+    await source.namespaces()
+    await source.drain()
+    await assert.rejects(source.attach({ ...request(), device: 'none' }))
+    assert.deepEqual(networkNamespaces(), before)
+  })
+
+  it('shows its programs and maps, those of its attachments too', async () => {
+    const source = await sources.open()
+    const names = async () => (await source.inspect()).programs.map(({ name }) => name)
+    assert.deepEqual((await names()).sort(), ['flow_from_pod', 'flow_to_pod'])
+    await source.attach(request())
+    assert.deepEqual((await names()).sort(), ['flow_from_pod', 'flow_to_pod', 'podweir_in_001', 'podweir_out_001'])
+    const { maps } = await source.inspect()
+    assert.ok(maps.length > 0 && maps.every(({ memoryBytes, id }) => memoryBytes > 0 && id > 0))
+  })
+
+  for (const hook of ['tcx', 'clsact'])
+    it(`that is attached by ${hook} keeps no process alive, and goes with it`, async () => {
+      const args = ['--input-type=module', '-e', idleProgram(hook)]
+      await promisify(execFile)(process.execPath, args, { timeout: 10_000 })
+      assert.deepEqual(await hookQdiscs('eth0', a.name), [])
+    })
+})

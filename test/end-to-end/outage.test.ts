@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'mocha'
+import { Agent } from '../support/agent.ts'
+import { type Collector, type OtlpPoint, prepareCollector } from '../support/collector.ts'
+import { Namespaces, type WireHop } from '../support/namespaces.ts'
+import { comeToRest } from '../support/rest.ts'
+import { skip } from '../support/skip.ts'
+
+const EDGES = 400
+/** An export holds some MB while it is made; one that were kept for each interval of an outage would add up to 100. */
+const GROWTH_LIMIT_KB = 48_000
+
+describe('a Collector that is away', function () {
+  this.timeout(60_000)
+  const namespaces = new Namespaces()
+  let folder = ''
+  let hop: WireHop
+  let collector: Collector
+  let agent: Agent
+
+  before('build the Collector, once', async function () {
+    this.timeout('15m')
+    if (process.getuid?.() !== 0) skip(this, 'needs root to load eBPF and to make network namespaces')
+    folder = mkdtempSync(join(tmpdir(), 'podweir-outage-'))
+    collector = await prepareCollector({ folder })
+    hop = await namespaces.wireHop({ ipv6: true })
+  })
+
+  after(async () => {
+    await agent?.stop()
+    await collector?.stop()
+    await namespaces.remove()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Each destination port is an edge of its own. */
+  function datagrams(count: number, rate: number): Promise<unknown> {
+    const shape = ['--tuples', EDGES, '--ports', EDGES, '--count', count, '--rate', rate] as const
+    return hop.a.traffic('udp-send', '--to', hop.b.addresses.v4, '--port', 9000, ...shape)
+  }
+
+  async function failuresGrow(by: number): Promise<void> {
+    const { exporters } = await agent.status()
+    const before = exporters[0]!.failures
+    await agent.until('requests fail', status => status.exporters[0]!.failures >= before + by)
+  }
+
+  async function acknowledgedSince(sinceMs: number): Promise<void> {
+    await agent.until('delivery goes on', ({ exporters }) => Date.parse(exporters[0]?.acknowledgedAt ?? '') > sinceMs)
+  }
+
+  it('gets exact sums afterwards: down at the start, killed in the middle, back again', async () => {
+    const receiver = { collection_interval: '200ms' }
+    agent = await Agent.start({ folder, pods: [{ name: 'a', namespace: hop.a }], otlp: collector.endpoint, receiver })
+    await hop.b.serve('udp-serve', '--port', 9000, '--ports', EDGES)
+    await hop.b.serve('tcp-serve', '--port', 5001, '--sink')
+    await datagrams(2000, 4000)
+    await failuresGrow(5)
+    const startedKilobytes = agent.residentKilobytes
+    await collector.restart()
+    await acknowledgedSince(0)
+    const bulk = hop.a.traffic('tcp-bulk', '--to', hop.b.addresses.v6, '--port', 5001, '--bytes', 16e6, '--rate', 2e6)
+    const stream = datagrams(32_000, 4000)
+    await agent.until('the stream is delivered', () => collector.points('podweir.network.flow.bytes', tcp).length > 4)
+    await collector.kill()
+    dropHalfLine(collector.file)
+    await failuresGrow(5)
+    await hop.a.traffic('ping', '--to', hop.b.addresses.v4, '--count', 5, '--interval', 0.01)
+    await failuresGrow(15)
+    const outageKilobytes = agent.residentKilobytes
+    await collector.restart()
+    await acknowledgedSince(Date.now())
+    await Promise.all([bulk, stream])
+    await comeToRest([hop.a.name, hop.b.name, hop.middle.name])
+    assert.equal(agent.running, true)
+    const { code, stderr } = await agent.stop()
+    assert.equal(code, 0, stderr)
+    await collector.stop()
+    const wire = await hop.wire()
+    assert.deepEqual(
+      ['packets', 'bytes'].map(unit => collector.sums(`podweir.network.flow.${unit}`, { ...request })),
+      [BigInt(wire.transmitPackets), BigInt(wire.transmitBytes)],
+    )
+    assert.deepEqual(
+      ['packets', 'bytes'].map(unit => collector.sums(`podweir.network.flow.${unit}`, { ...response })),
+      [BigInt(wire.receivePackets), BigInt(wire.receiveBytes)],
+    )
+    assert.equal(collector.sums('podweir.network.flow.packets', { ...request, 'network.transport': 'icmp' }), 5n)
+    const growth = outageKilobytes - startedKilobytes
+    assert.ok(growth < GROWTH_LIMIT_KB, `${startedKilobytes} kB grew to ${outageKilobytes} kB`)
+    console.log(`      resident: ${startedKilobytes} kB before, ${outageKilobytes} kB in the outage`)
+  })
+
+  it('has a zero point before the first value of every series', () => {
+    const counts = { series: 0, points: 0 }
+    for (const [name, points] of counterPoints(collector)) {
+      const last = new Map<string, bigint>()
+      for (const point of points) {
+        const key = `${point.startTimeUnixNano} ${JSON.stringify(point.attributes)}`
+        const value = BigInt(point.asInt!)
+        const before = last.get(key)
+        if (before === undefined) {
+          counts.series++
+          assert.deepEqual([value, point.timeUnixNano], [0n, point.startTimeUnixNano], `${name} ${key}`)
+        }
+        assert.ok(value >= (before ?? 0n), `${name} ${key} fell`)
+        last.set(key, value)
+        counts.points++
+      }
+    }
+    // Of each edge two directions in bytes and packets, and connections opened.
+    assert.ok(counts.series > 5 * EDGES, JSON.stringify(counts))
+  })
+})
+
+const request = { 'podweir.flow.direction': 'request' }
+const response = { 'podweir.flow.direction': 'response' }
+const tcp = { ...request, 'network.transport': 'tcp' }
+
+/** The Collector would write on behind it. */
+function dropHalfLine(file: string): void {
+  truncateSync(file, readFileSync(file).lastIndexOf('\n') + 1)
+}
+
+/** The points of each counter in the order in which they arrived. */
+function counterPoints(collector: Collector): Map<string, OtlpPoint[]> {
+  const points = new Map<string, OtlpPoint[]>()
+  for (const { resourceMetrics } of collector.requests())
+    for (const { name, sum } of resourceMetrics.flatMap(each => each.scopeMetrics).flatMap(each => each.metrics))
+      if (sum?.isMonotonic) points.set(name, [...(points.get(name) ?? []), ...sum.dataPoints])
+  return points
+}

@@ -1,0 +1,60 @@
+// Kernel objects by their ids: what a process holds by descriptor, and what there is on the whole machine.
+import { readdirSync, readFileSync } from 'node:fs'
+import { runCommand } from '../../lib/demo/command.ts'
+
+export interface Held {
+  readonly maps: readonly number[]
+  readonly programs: readonly number[]
+  readonly links: readonly number[]
+}
+
+interface Program {
+  readonly id: number
+  readonly name?: string
+  readonly map_ids?: readonly number[]
+}
+
+/** What the process's descriptors name. */
+export function heldBy(pid: number): Held {
+  const held = { maps: [] as number[], programs: [] as number[], links: [] as number[] }
+  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+    const text = readInfo(`/proc/${pid}/fdinfo/${fd}`)
+    const id = (key: string) => Number(RegExp(`^${key}:\\s+(\\d+)$`, 'm').exec(text)?.[1])
+    // A link's text names its program too.
+    if (text.includes('link_id:')) held.links.push(id('link_id'))
+    else if (text.includes('prog_id:')) held.programs.push(id('prog_id'))
+    else if (text.includes('map_id:')) held.maps.push(id('map_id'))
+  }
+  return held
+}
+
+/** Ids of all programs that use one of these maps, whoever holds them. */
+export async function programsUsing(maps: readonly number[]): Promise<number[]> {
+  const programs = await listed<Program>('prog')
+  return programs.filter(({ map_ids }) => map_ids?.some(id => maps.includes(id))).map(({ id }) => id)
+}
+
+export async function existingLinks(): Promise<number[]> {
+  return (await listed<{ id: number }>('link')).map(({ id }) => id)
+}
+
+async function listed<Row>(object: 'prog' | 'link', tries = 5): Promise<Row[]> {
+  const remedy = 'run as root, with bpftool installed'
+  try {
+    const text = await runCommand('bpftool', ['--json', object, 'show'], { remedy })
+    return text.trim() === '' ? [] : (JSON.parse(text) as Row[])
+  } catch (error) {
+    // It fails when an object goes while it lists.
+    if (tries <= 1) throw error
+    return listed(object, tries - 1)
+  }
+}
+
+/** Empty for a descriptor that was closed meanwhile. */
+function readInfo(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
