@@ -52,10 +52,13 @@ static __always_inline __u32 cached_slot(const volatile __u32 *set, __u32 tag)
 
 #pragma unroll
 	for (int i = FRONT_CACHE_WAYS - 2; i >= 0; i--) {
-		__u64 entry = set[i], difference = (entry ^ tag) & FRONT_CACHE_TAG;
+		__u64 entry = set[i];
+		/* all ones for the same tag, else 0 */
+		__u64 mask = (__s64)(((entry ^ tag) & FRONT_CACHE_TAG) - 1) >> 63;
 
-		/* all ones when there is no difference, else 0 */
-		found ^= (found ^ entry) & (__s64)(difference - 1) >> 63;
+		/* or the compiler makes a branch of it */
+		barrier_var(mask);
+		found ^= (found ^ entry) & mask;
 	}
 	return found & ~FRONT_CACHE_TAG;
 }

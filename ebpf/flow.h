@@ -12,9 +12,9 @@
 /* Interface slot 0 is never given out: a key of zero bytes matches no flow. */
 #define INTERFACE_SLOTS 1024
 
-/* The lossy cache in front of the hash index: 2^FRONT_CACHE_BITS sets of four entries, 1 MiB. An entry is a part of the
- * key's hash above the slot's number, and 0 at first. */
-#define FRONT_CACHE_BITS 16
+/* The lossy cache in front of the hash index: 2^FRONT_CACHE_BITS sets of four entries, 512 KiB. An entry is a part of
+ * the key's hash above the slot's number, and 0 at first. */
+#define FRONT_CACHE_BITS 15
 #define FRONT_CACHE_WAYS 4
 #define FRONT_CACHE_TAG 0xfff00000u /* above the number of a slot: a flow limit is at most 2^20 */
 

@@ -19,6 +19,8 @@ export class DirectionAccount {
   #bytes = { seen: 0, other: 0, overflow: 0, filtered: 0 }
   #reading = { device: 0, skbs: 0, packets: 0, unobserved: 0, overseen: 0 }
   #unobservedHigh = 0
+  /** What the device had counted when we attached: a term of the equation, and nothing that we missed. */
+  #countedBefore: number | undefined
 
   /** Without the device nothing new can be compared with it: equation (a) stays at the last snapshot that had it. */
   update(columns: DirectionColumns, i: number, devicePresent: boolean): void {
@@ -37,7 +39,9 @@ export class DirectionAccount {
     this.#reading.unobserved = columns.unobservedSkbs[i]!
     this.#reading.overseen = columns.overseenSkbs[i]!
     const { unobserved, unexplained } = this.deviceFigures()
-    this.#unobservedHigh = Math.max(this.#unobservedHigh, unobserved + Math.max(0, unexplained))
+    this.#countedBefore ??= unobserved
+    const missed = unobserved - this.#countedBefore + Math.max(0, unexplained)
+    this.#unobservedHigh = Math.max(this.#unobservedHigh, missed)
   }
 
   get seenPackets(): number {
@@ -48,7 +52,7 @@ export class DirectionAccount {
     return this.#bytes.seen
   }
 
-  /** Unobserved skbs and those that nothing explains. Never falls, also when a late reading explains some of them. */
+  /** Since attaching: unobserved skbs and those that nothing explains. Never falls, also when a late reading explains some of them. */
   get unobservedSkbs(): number {
     return this.#unobservedHigh
   }

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import { ipBatch } from '../../lib/demo/iproute.ts'
-import type { InterfaceRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
+import type { FlowRecord, InterfaceRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
 import { heldBy } from '../support/bpf-objects.ts'
 import { Namespaces, type Pod, type TestNamespace } from '../support/namespaces.ts'
+import { PodweirProcess } from '../support/podweir-process.ts'
 import { skip } from '../support/skip.ts'
 import { AgentFolder, inventoryOf, podIn, podLine } from './agent-folder.ts'
 
@@ -33,6 +34,16 @@ async function until(
 
 const states = ({ interfaces }: StatusRecord) => interfaces.map(({ pod, state }) => `${pod} ${state}`)
 const seen = ({ ledger }: StatusRecord) => ledger.skbs.seen
+
+/** What `podweir flows` shows. */
+async function flows(): Promise<FlowRecord[]> {
+  const { code, stdout, stderr } = await new PodweirProcess(['flows', '--socket', folder.socket, '-o', 'jsonl']).end()
+  assert.equal(code, 0, stderr)
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+}
 
 async function ping(from: TestNamespace, to: TestNamespace, count: number): Promise<void> {
   await from.traffic('ping', '--to', to.addresses.v4, '--count', count)
@@ -81,6 +92,10 @@ describe('the agent’s inventory', function () {
     await ping(one.namespace, two.namespace, 2)
     const { interfaces } = await until('10 skbs', status => seen(status) === 10)
     assert.equal(interfaces.length, 1)
+    assert.deepEqual(
+      (await flows()).map(({ source }) => `${source.namespace}/${source.pod}`),
+      ['test/after'],
+    )
     assert.deepEqual(heldBy(agent.pid), { ...heldBy(agent.pid), programs, links })
   })
 

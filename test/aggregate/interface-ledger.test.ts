@@ -56,11 +56,18 @@ describe('interface ledger', () => {
   it('counts unobserved and positive unexplained skbs together and never lets them fall', () => {
     const { ledger, apply } = ledgerWith()
     apply({ toPod: { skbs: 10, devicePackets: 14, unobservedSkbs: 1 } })
-    assert.equal(ledger.account(1).receive.unobservedSkbs, 4)
+    assert.equal(ledger.account(1).receive.unobservedSkbs, 3)
     apply({ toPod: { skbs: 13, devicePackets: 14, unobservedSkbs: 1 } })
-    assert.equal(ledger.account(1).receive.unobservedSkbs, 4)
+    assert.equal(ledger.account(1).receive.unobservedSkbs, 3)
     apply({ toPod: { skbs: 13, devicePackets: 19, unobservedSkbs: 6 } })
-    assert.equal(ledger.account(1).receive.unobservedSkbs, 6)
+    assert.equal(ledger.account(1).receive.unobservedSkbs, 5)
+  })
+
+  it('takes what the device had counted before us for no packet that we missed', () => {
+    const { ledger, apply } = ledgerWith()
+    apply({ toPod: { skbs: 0, devicePackets: 500, unobservedSkbs: 500 } })
+    assert.equal(ledger.account(1).receive.unobservedSkbs, 0)
+    assert.equal(ledger.account(1).receive.deviceFigures().unobserved, 500)
   })
 
   it('keeps the totals of an interface that is gone when another gets its slot', () => {

@@ -39,6 +39,20 @@ function monotonic({ skbs, packets, bytes, delivery }: LedgerTotals): Map<string
   return new Map(all.filter(([name]) => !/unexplained|queued/.test(name)))
 }
 
+class Falls {
+  readonly found: string[] = []
+  #before = new Map<string, number>()
+
+  look(ledger: LedgerTotals): void {
+    const now = monotonic(ledger)
+    for (const [name, value] of now) {
+      const before = this.#before.get(name) ?? 0
+      if (value < before) this.found.push(`${name} fell from ${before} to ${value}`)
+    }
+    this.#before = now
+  }
+}
+
 function bothWays(devices: readonly DeviceCounters[], unit: 'Packets' | 'Bytes'): number {
   return devices.reduce((sum, device) => sum + device[`transmit${unit}`] + device[`receive${unit}`], 0)
 }
@@ -187,25 +201,26 @@ describe('the ledger’s equations', function () {
       10_000,
     ])
     await agent.until('traffic is counted', ({ ledger }) => ledger.packets.seen > 10_000)
+    const falls = new Falls()
+    falls.look((await agent.status()).ledger)
     // Nobody runs inside: the namespace goes with its name.
     await ipBatch([`netns del ${b!.namespace.name}`])
-    let before = monotonic((await agent.status()).ledger)
-    const fallen: string[] = []
-    await agent.until('the interface is gone', ({ interfaces, ledger }) => {
-      const now = monotonic(ledger)
-      for (const [name, value] of now)
-        if (value < before.get(name)!) fallen.push(`${name}: ${before.get(name)} to ${value}`)
-      before = now
-      return interfaces.filter(({ state }) => state === 'attached').length === 1
+    let sent = false
+    const ended = sending.finally(() => {
+      sent = true
     })
-    await sending
+    await agent.until('all is sent and the interface is gone', ({ interfaces, ledger }) => {
+      falls.look(ledger)
+      return sent && interfaces.filter(({ state }) => state === 'attached').length === 1
+    })
+    await ended
     await comeToRest([a!.namespace.name])
-    const sent = (await a!.namespace.device()).transmitPackets
-    const { ledger } = await agent.until('everything is delivered', status => delivered(status))
-    await sleep(500)
-    assert.deepEqual(fallen, [])
-    assert.equal(sent, 60_000)
-    const { ledger: last } = await agent.status()
-    assert.deepEqual(gaps(last), {}, JSON.stringify(ledger))
+    assert.equal((await a!.namespace.device()).transmitPackets, 60_000)
+    const { ledger } = await agent.until('everything is delivered', status => {
+      falls.look(status.ledger)
+      return delivered(status) && status.ledger.packets.seen === status.ledger.packets.flow
+    })
+    assert.deepEqual(falls.found, [])
+    assert.deepEqual(gaps(ledger), {})
   })
 })
