@@ -59,12 +59,22 @@ uint16_t InterfaceOf(const flow_slot& slot) {
 
 }  // namespace
 
+void FlowRows::Reserve(size_t rows) {
+  for (auto* column : {&slot, &generation, &opened}) column->reserve(rows);
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    packets[direction].reserve(rows);
+    bytes[direction].reserve(rows);
+  }
+  ended.reserve(rows);
+}
+
 Drain::Drain(Probe& probe, int64_t idle_ms)
     : probe_(probe), idle_ms_(idle_ms), seen_(probe.flow_limit()), retired_(probe.flow_limit()) {}
 
 DrainResult Drain::Run() {
   DrainResult result;
   result.sequence = ++sequence_;
+  result.flows.Reserve(last_rows_);
   now_ms_ = ClockNs(CLOCK_MONOTONIC) / static_cast<int64_t>(kNsPerMs);
   wall_minus_mono_ms_ = WallMinusMonoMs();
   result.read_at_ms = static_cast<double>(ClockNs(CLOCK_REALTIME)) / kNsPerMs;
@@ -82,6 +92,7 @@ DrainResult Drain::Run() {
   if (!leaving_.empty()) Retire(result);
   ReadInterfaces(netlink, ending, result);
   result.faults = probe_.Faults();
+  last_rows_ = result.flows.slot.size();
   return result;
 }
 

@@ -14,6 +14,8 @@ struct FlowRows {
   std::vector<uint32_t> slot, generation, opened;
   std::vector<double> packets[DIRECTIONS], bytes[DIRECTIONS];
   std::vector<uint8_t> ended;
+
+  void Reserve(size_t rows);
 };
 
 struct StartedRows {
@@ -78,7 +80,8 @@ class Drain {
   std::vector<uint32_t> leaving_;  // chosen or already marked, not yet freed
   RetiredKeys retired_;
   uint32_t sequence_ = 0;
-  int64_t now_ms_ = 0;  // monotonic, of this drain
+  size_t last_rows_ = 0;  // of flows: the next drain has about as many
+  int64_t now_ms_ = 0;    // monotonic, of this drain
   double wall_minus_mono_ms_ = 0;
 };
 

@@ -98,8 +98,7 @@ Status Probe::Open() {
   if (error) return LoadFailure(error);
   if (skeleton_->rodata->flow_abi != FLOW_ABI)
     return Failed("load", "flow.bpf.o", EPROTO, "it was compiled for another FLOW_ABI than the addon");
-  // The skeleton maps the programs' globals, and libbpf has read them: a MiB of the front cache that only the kernel
-  // uses.
+  // The skeleton maps the programs' globals, and libbpf has read them: the front cache, which only the kernel uses.
   madvise(skeleton_->bss, sizeof(*skeleton_->bss), MADV_DONTNEED);
   possible_cpus_ = libbpf_num_possible_cpus();
   slots_ = Mapping(bpf_map__fd(skeleton_->maps.slots), sizeof(flow_slot) * options_.flow_limit);

@@ -189,6 +189,7 @@ describe('attaching', function () {
       const source = await sources.open()
       const { interfaceSlot } = await source.attach({ ...inside(a), hook })
       await send(a, b, 4)
+      await source.drain()
       await ipBatch([`netns del ${a.name}`])
       const row = await gone(source, interfaceSlot)
       assert.deepEqual([row.ended, row.fromPod.skbs, row.fromPod.devicePackets], [false, 4, 4])

@@ -92,10 +92,8 @@ describe('the agent’s inventory', function () {
     await ping(one.namespace, two.namespace, 2)
     const { interfaces } = await until('10 skbs', status => seen(status) === 10)
     assert.equal(interfaces.length, 1)
-    assert.deepEqual(
-      (await flows()).map(({ source }) => `${source.namespace}/${source.pod}`),
-      ['test/after'],
-    )
+    const sources = new Set((await flows()).map(({ source }) => `${source.namespace}/${source.pod}`))
+    assert.deepEqual([...sources], ['test/after'])
     assert.deepEqual(heldBy(agent.pid), { ...heldBy(agent.pid), programs, links })
   })
 
@@ -103,7 +101,7 @@ describe('the agent’s inventory', function () {
     const agent = await folder.started({ inventory: inventoryOf(podIn('good', one.namespace)) })
     folder.write('inventory.yaml', inventoryOf(podIn('other', one.namespace), '  - { namespace: test, nom: bad }'))
     const { msg, level } = await agent.logged(/inventory\.yaml:3:/)
-    assert.equal(level, 50)
+    assert.equal(level, 'error')
     assert.match(msg, /inventory\.yaml:3:\d+: pods\[1\]\.nom: unknown key/)
     assert.match(msg, /the inventory from before stays in use$/)
     await ping(one.namespace, two.namespace, 1)

@@ -16,6 +16,25 @@ struct {
 	__type(value, __u32);
 } under_test SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} length SEC(".maps");
+
+/* A test run takes no packet that is shorter than the headers it announces; an skb may be. */
+SEC("tc")
+int cut_to_length(struct __sk_buff *skb)
+{
+	__u32 key = 0, *bytes = bpf_map_lookup_elem(&length, &key);
+
+	if (!bytes || bpf_skb_change_tail(skb, *bytes, 0))
+		return NOT_REACHED;
+	bpf_tail_call(skb, &under_test, 0);
+	return NOT_REACHED;
+}
+
 /* The tag goes into the skb's metadata, as a device that takes tags off leaves it. */
 SEC("tc")
 int with_tag_in_metadata(struct __sk_buff *skb)

@@ -126,7 +126,7 @@ describe('the ledger’s equations', function () {
   it('lose nothing while flows retire under traffic on two CPUs', async () => {
     const { a, b } = await namespaces.createPair()
     // A tuple comes again 50 ms after its last datagram: about when the drain finds it idle and retires it.
-    source = await NativeProbeSource.open({ flowLimit: 4096, idleMs: 38 })
+    source = await NativeProbeSource.open({ flowLimit: 16_384, idleMs: 38 })
     for (const { path } of [a, b]) await source.attach({ netns: path, device: 'eth0', place: 'pod', hook: 'auto' })
     await b.serve('udp-serve', '--port', 9000, '--answer', '--response', 64)
     await b.serve('udp-serve', '--port', 9001, '--answer', '--response', 64)

@@ -83,14 +83,23 @@ async function listFilters(enter: readonly string[], place: string, dev: string)
 }
 
 async function listBpf(object: 'prog' | 'link', word: string): Promise<string[]> {
-  const rows = await listJson<{ id: number; name?: string; type?: string; orphaned?: boolean }>('bpftool', [
-    '--json',
-    object,
-    'show',
-  ])
+  const rows = await listObjects(object)
   // systemd loads and unloads programs of its own for its units.
   const others = rows.filter(({ name }) => !name?.startsWith('sd_'))
   return others.map(({ id, name, type }) => `${word} ${id} ${name ?? type ?? ''}`)
+}
+
+async function listObjects(
+  object: 'prog' | 'link',
+  tries = 5,
+): Promise<{ id: number; name?: string; type?: string }[]> {
+  try {
+    return await listJson('bpftool', ['--json', object, 'show'])
+  } catch (error) {
+    // It fails when an object goes while it lists.
+    if (tries <= 1) throw error
+    return listObjects(object, tries - 1)
+  }
 }
 
 async function listJson<Row>(file: string, args: readonly string[]): Promise<Row[]> {

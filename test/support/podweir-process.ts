@@ -24,7 +24,7 @@ export interface End {
 }
 
 export interface LogRecord {
-  readonly level: number
+  readonly level: string
   readonly msg: string
   readonly subject?: string
 }
