@@ -108,14 +108,14 @@ double NumberOf(const Napi::Object& object, const char* name, double fallback) {
 class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
  public:
   static Napi::Function Define(Napi::Env env) {
-    return DefineClass(env, "Probe",
-                       {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
-                        InstanceMethod<&ProbeBinding::Detach>("detach"), InstanceMethod<&ProbeBinding::DrainNow>("drain"),
-                        InstanceMethod<&ProbeBinding::Links>("links"),
-                        InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
-                        InstanceMethod<&ProbeBinding::Inspect>("inspect"),
-                        InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
-                        InstanceMethod<&ProbeBinding::Close>("close")});
+    return DefineClass(
+        env, "Probe",
+        {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
+         InstanceMethod<&ProbeBinding::Detach>("detach"), InstanceMethod<&ProbeBinding::DrainNow>("drain"),
+         InstanceMethod<&ProbeBinding::Links>("links"), InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
+         InstanceMethod<&ProbeBinding::Inspect>("inspect"),
+         InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
+         InstanceMethod<&ProbeBinding::Close>("close")});
   }
 
   explicit ProbeBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ProbeBinding>(info) {

@@ -65,12 +65,16 @@ const ADDON = '../../build/Release/podweir.node'
 const EPERM = 1
 const ENOENT = 2
 const EEXIST = 17
+const EBUSY = 16
 const ENODEV = 19
+const EMEDIUMTYPE = 124
 const EOPNOTSUPP = 95
 
 function remedyFor({ errno, detail }: NativeError): string {
   if (errno === EPERM) return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN'
   if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
+  if (errno === EBUSY) return 'use hook: tcx, or remove the qdisc that is in the way (tc qdisc show)'
+  if (errno === EMEDIUMTYPE) return 'name an Ethernet device'
   if (errno === EEXIST) return 'another agent may hold this interface: stop it first'
   if (errno === EOPNOTSUPP) return 'use attach: pod, a kernel of 6.6 or newer, or ask for it with hook: clsact'
   return detail ? 'the kernel said why above' : 'run with telemetry.logs.level: debug for more'
