@@ -115,11 +115,11 @@ function sumOf(name: string, dataPoints: DataPoint<number>[]) {
   } as const
 }
 
-function readersOf(series: GrowingSeries, captured: CapturedLog): MetricReaders {
+function readersOf(series: GrowingSeries, captured: CapturedLog, intervalMs = exportIntervalMs): MetricReaders {
   return new MetricReaders({
     exporters: [otlpConfig()],
     resource: agentResource('0.1.0'),
-    exportIntervalMs,
+    exportIntervalMs: intervalMs,
     streamFor: () => ({
       producer: series,
       acknowledged: metrics => series.acknowledged(metrics),
@@ -189,8 +189,9 @@ describe('export to a real Collector', () => {
     const series = new GrowingSeries()
     series.collect = async () => ({ resourceMetrics: request([sumOf('n', points)]), errors: [] })
     const captured = capturedLog()
-    const readers = readersOf(series, captured)
-    await readers.shutdown(8_000)
+    // The interval is also the time that the reader gives all five requests together.
+    const readers = readersOf(series, captured, 60_000)
+    await readers.shutdown(30_000)
     await collector.stop()
     assert.deepEqual(captured.messages, [])
     assert.equal(collector.sums('n'), 20_000n)
