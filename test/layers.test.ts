@@ -131,7 +131,7 @@ describe('the rules', () => {
 
   it('find a path of the machine, and leave paths of any machine alone', () => {
     const isForeign = (text: string) => foreign.some(pattern => pattern.test(text))
-    for (const text of ['see ../shared/x.md', 'cd /work/main', '/home/me/x', '"resolved": "https://x"'])
+    for (const text of ['see ../shared/x.md', 'cd /work/tree', '/home/me/x', '"resolved": "https://x"'])
       assert.ok(isForeign(text), text)
     for (const text of ['/run/podweir', '/usr/include', 'lib/work/x', '~/.cache/podweir'])
       assert.ok(!isForeign(text), text)
