@@ -4,6 +4,9 @@ import { Failure } from '../host/failure.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
 
+/** A flow without packets for this long is retired, ms. */
+export const IDLE_MS = 60_000
+
 export interface ProbeOptions {
   /** Flows that the kernel keeps apart at a time, 16 to 1,048,576. */
   readonly flowLimit: number

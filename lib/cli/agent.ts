@@ -1,7 +1,7 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
 import { statSync } from 'node:fs'
 import { release } from 'node:os'
-import { NativeProbeSource } from '../capture/native-probe.ts'
+import { IDLE_MS, NativeProbeSource } from '../capture/native-probe.ts'
 import type { Config } from '../config/config.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
@@ -20,8 +20,6 @@ export interface AgentOptions {
   readonly config?: string | undefined
 }
 
-/** A flow without packets for this long is retired. */
-const IDLE_MS = 60_000
 /** Together with the last drain it stays below the 10 s in which a stopped agent must be gone. */
 const LAST_EXPORT_MS = 7_000
 

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { NativeProbeSource } from '../capture/native-probe.ts'
+import { IDLE_MS, NativeProbeSource } from '../capture/native-probe.ts'
 import { type Config, parseConfig } from '../config/config.ts'
 import { parseInventory } from '../config/inventory.ts'
 import { clean, Watchdog } from '../demo/cleanup.ts'
@@ -31,7 +31,6 @@ export interface DemoOptions {
   readonly clean: boolean
 }
 
-const IDLE_MS = 60_000
 const DRAIN_INTERVAL = '500ms'
 const QUIESCE_MS = 10_000
 const FLUSH_MS = 10_000

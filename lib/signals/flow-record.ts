@@ -1,4 +1,5 @@
 // What the agent's socket says (docs/api.md): one record per flow, one about the agent, and where both come from.
+import type { NodeTotals } from './ledger-totals.ts'
 
 /** One end of a flow. Everything but address and port is absent when nobody knows it. */
 export interface End {
@@ -65,48 +66,14 @@ export interface ExporterRecord {
   readonly failures: number
 }
 
-export interface SkbTotals {
-  readonly device: number
-  readonly seen: number
-  readonly unobserved: number
-  readonly overseen: number
-  readonly unexplained: number
-}
-
-export interface WireTotals {
-  readonly seen: number
-  readonly flow: number
-  readonly collapsed: number
-  readonly other: number
-  readonly overflow: number
-  readonly filtered: number
-}
-
-export interface DeliveryTotals {
-  readonly drained: number
-  readonly exported: number
-  readonly otherEnd: number
-  readonly excluded: number
-  readonly queued: number
-  readonly lost: number
-  readonly restart: number
-}
-
-/** All interfaces and both directions added up, the stages of one equation from one snapshot. */
-export interface LedgerTotals {
-  readonly skbs: SkbTotals
-  readonly packets: WireTotals
-  readonly bytes: WireTotals
-  readonly delivery: { readonly packets: DeliveryTotals; readonly bytes: DeliveryTotals }
-}
-
 export interface StatusRecord {
   readonly version: string
   readonly startedAt: string
   readonly interfaces: readonly InterfaceRecord[]
   readonly flows: { readonly live: number; readonly limit: number }
   readonly exporters: readonly ExporterRecord[]
-  readonly ledger: LedgerTotals
+  /** All interfaces and both directions added up, the stages of one equation from one snapshot. */
+  readonly ledger: NodeTotals
 }
 
 export interface FlowFeed {

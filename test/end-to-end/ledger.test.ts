@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, before, beforeEach, describe, it } from 'mocha'
 import { NativeProbeSource } from '../../lib/capture/native-probe.ts'
 import { ipBatch } from '../../lib/demo/iproute.ts'
-import type { LedgerTotals, StatusRecord } from '../../lib/signals/flow-record.ts'
+import type { StatusRecord } from '../../lib/signals/flow-record.ts'
+import type { NodeTotals } from '../../lib/signals/ledger-totals.ts'
 import { Agent } from '../support/agent.ts'
 import type { DeviceCounters } from '../support/counters.ts'
 import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
@@ -18,7 +19,7 @@ import { Tally } from '../support/tally.ts'
 const trafficProgram = fileURLToPath(new URL('../../build/Release/podweir-traffic', import.meta.url))
 
 /** The three equations as docs/ledger.md has them: what each lacks. */
-function gaps({ skbs, packets, bytes, delivery }: LedgerTotals): Record<string, number> {
+function gaps({ skbs, packets, bytes, delivery }: NodeTotals): Record<string, number> {
   const found: Record<string, number> = {
     device: skbs.device + skbs.overseen - skbs.seen - skbs.unobserved - skbs.unexplained,
     unexplained: skbs.unexplained,
@@ -31,7 +32,7 @@ function gaps({ skbs, packets, bytes, delivery }: LedgerTotals): Record<string, 
 }
 
 /** What only ever grows: everything but the two amounts that are a state. */
-function monotonic({ skbs, packets, bytes, delivery }: LedgerTotals): Map<string, number> {
+function monotonic({ skbs, packets, bytes, delivery }: NodeTotals): Map<string, number> {
   const blocks = { skbs, packets, bytes, 'delivery packets': delivery.packets, 'delivery bytes': delivery.bytes }
   const all = Object.entries(blocks).flatMap(([block, terms]) =>
     Object.entries(terms).map(([term, value]): [string, number] => [`${block} ${term}`, value]),
@@ -43,7 +44,7 @@ class Falls {
   readonly found: string[] = []
   #before = new Map<string, number>()
 
-  look(ledger: LedgerTotals): void {
+  look(ledger: NodeTotals): void {
     const now = monotonic(ledger)
     for (const [name, value] of now) {
       const before = this.#before.get(name) ?? 0
