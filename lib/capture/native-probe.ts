@@ -4,14 +4,40 @@ import { Failure } from '../host/failure.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
 
-/** A flow without packets for this long is retired, ms. */
-export const IDLE_MS = 60_000
+/** When a flow leaves the table, ms. */
+export interface RetireTimes {
+  /** After a connection was closed or reset. */
+  readonly closedMs: number
+  /** After a connection was refused, reset early, unreachable or timed out. */
+  readonly failedMs: number
+  /** A connection that is still being opened, without a packet. */
+  readonly halfOpenMs: number
+  /** Any protocol but TCP, without a packet. */
+  readonly datagramMs: number
+  /** An established connection without a packet: only while more than 70 % of the slots are in use. */
+  readonly idleMs: number
+  /** An established connection without a packet, however many slots are free. */
+  readonly abandonedMs: number
+  /** A SYN is unanswered after this time: the attempt counts as failed with `timeout`. */
+  readonly connectTimeoutMs: number
+}
+
+export const RETIRE_TIMES: RetireTimes = {
+  closedMs: 5_000,
+  failedMs: 5_000,
+  halfOpenMs: 30_000,
+  datagramMs: 15_000,
+  idleMs: 60_000,
+  abandonedMs: 7_200_000,
+  connectTimeoutMs: 10_000,
+}
 
 export interface ProbeOptions {
   /** Flows that the kernel keeps apart at a time, 16 to 1,048,576. */
   readonly flowLimit: number
-  /** A flow without packets for this long is retired, ms. */
-  readonly idleMs: number
+  readonly retire: RetireTimes
+  /** Drains between two self-audits, 0: none. */
+  readonly auditEvery: number
 }
 
 /** A program or map of ours as the kernel describes it. */
