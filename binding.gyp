@@ -1,6 +1,6 @@
 {
   'variables': {
-    'ebpf_headers': ['ebpf/flow.h', 'ebpf/headers.bpf.h', 'ebpf/maps.bpf.h', 'ebpf/parse.bpf.h', 'ebpf/count.bpf.h'],
+    'ebpf_headers': ['<!@(ls ebpf/*.h)'],
     'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
   },
   'target_defaults': {

@@ -5,6 +5,8 @@
 #include <bpf/bpf_helpers.h>
 
 #include "count.bpf.h"
+#include "parse.bpf.h"
+#include "parse_rest.bpf.h"
 
 /* What these programs were compiled for; whoever opens or adopts their maps compares it with its own. */
 const volatile __u32 flow_abi = FLOW_ABI;
@@ -16,15 +18,22 @@ static __always_inline void count_totals(struct direction_totals *totals, const 
 	totals->seen_bytes += packet->bytes;
 }
 
-/* The last word of either key: ports, interface slot, protocol and flags. */
-static __always_inline __u64 last_key_word(const struct packet *packet, __u32 interface_slot,
-					   enum flow_direction direction)
+/* What nearly all packets are is parsed here, the rest by a function that leaves it in the workspace. */
+static __always_inline void read_packet(struct __sk_buff *skb, enum flow_direction direction, struct packet *packet,
+					union flow_key *key)
 {
-	__u64 local_port = direction == FROM_POD ? packet->source_port : packet->destination_port;
-	__u64 remote_port = direction == FROM_POD ? packet->destination_port : packet->source_port;
+	struct workspace *work;
 
-	return local_port | remote_port << 16 | (__u64)interface_slot << 32 | (__u64)packet->protocol << 48 |
-	       (__u64)packet->flags << 56;
+	if (parse_plain(skb, direction, packet, key))
+		return;
+	parse_rest(skb, direction);
+	work = bpf_map_lookup_elem(&workspace, &zero);
+	if (!work) {
+		packet->packet_class = CLASS_MALFORMED_SHORT; /* can't be */
+		return;
+	}
+	*packet = work->packet;
+	*key = work->key;
 }
 
 static __always_inline int observe(struct __sk_buff *skb, enum flow_direction direction)
@@ -34,7 +43,7 @@ static __always_inline int observe(struct __sk_buff *skb, enum flow_direction di
 	struct direction_totals *totals;
 	struct packet packet = {};
 	struct flow_slot *slot;
-	union flow_key key;
+	union flow_key key = {};
 	__u32 interface_slot, slot_number;
 
 	if (!scratch_cpu)
@@ -46,26 +55,22 @@ static __always_inline int observe(struct __sk_buff *skb, enum flow_direction di
 	totals = &interface->direction[direction];
 	totals->skbs++;
 	totals->skb_bytes += skb->len;
-	parse(skb, direction, &packet, &key);
+	read_packet(skb, direction, &packet, &key);
 	count_totals(totals, &packet);
-	if (!packet.family) {
-		totals->other_packets += packet.packets;
-		totals->other_bytes += packet.bytes;
-		return TC_ACT_UNSPEC;
+	if (packet.packet_class != CLASS_FLOW) {
+		count_class(interface_slot, direction, packet.packet_class, packet.packets, packet.bytes);
+		if (packet.packet_class < FIRST_FLOW_CLASS) {
+			totals->other_packets += packet.packets;
+			totals->other_bytes += packet.bytes;
+			return TC_ACT_UNSPEC;
+		}
 	}
-	if (packet.family == 4) {
-		key.words[1] = last_key_word(&packet, interface_slot, direction);
-		slot = find_slot(&key, SLOT_IPV4, direction, &slot_number);
-	} else {
-		key.words[4] = last_key_word(&packet, interface_slot, direction);
-		slot = find_slot(&key, SLOT_IPV6, direction, &slot_number);
-	}
-	if (!slot) {
+	set_last_word(&key, &packet, interface_slot, direction);
+	slot = find_slot(&key, packet.family, direction, interface_slot, &slot_number);
+	if (!slot || !count_flow(skb, slot, slot_number, interface_slot, direction, &packet)) {
 		totals->overflow_packets += packet.packets;
 		totals->overflow_bytes += packet.bytes;
-		return TC_ACT_UNSPEC;
 	}
-	count_flow(slot, slot_number, direction, &packet);
 	return TC_ACT_UNSPEC;
 }
 

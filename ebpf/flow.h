@@ -80,6 +80,7 @@ enum tcp_known {
 	KNOWN_HOLE = 8,     /* hole_start and hole_end */
 	KNOWN_ZERO = 16,    /* its window is closed */
 	KNOWN_FIN = 32,     /* it has sent a FIN */
+	KNOWN_SYN_ACK = 64, /* it has sent a SYN-ACK */
 };
 
 /* Each packet is in exactly one class: the first ones are not in a flow, the last ones are and are counted here too. */

@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "flow.h"
+#include "packet.bpf.h"
 
 /* The dispatchers tail-call into it. Filled once, after loading. */
 struct {
@@ -64,12 +65,47 @@ struct {
 	__type(value, struct flow_details);
 } slot_details SEC(".maps");
 
-/* Slots that hold no flow. The kernel pops; user space pushes at load and when it retires. Set at load. */
+/* Slots that hold no flow: those below slot_limit. The kernel pops; user space pushes at load and when it retires. Set
+ * at load. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
 	__uint(max_entries, 1);
 	__type(value, __u32);
 } free_slots SEC(".maps");
+
+/* The same for the slots from slot_limit on, which only collapsed flows use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_collapsed SEC(".maps");
+
+/* Who has how many slots, see struct slot_use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, INTERFACE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct slot_use);
+} slot_use SEC(".maps");
+
+/* What is no ordinary packet of a flow. Zeroed by user space when an interface slot is given back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, INTERFACE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct class_totals);
+} class_counts SEC(".maps");
+
+/* Where functions that the verifier checks by themselves leave what doesn't fit a return value: to them a pointer to
+ * the caller's stack can't be given before 5.12. Kernel only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct workspace);
+} workspace SEC(".maps");
 
 /* Updating it from user space waits for an RCU grace period (maybe_wait_bpf_programs, kernel/bpf/syscall.c):
  * the barrier of retiring. No program reads it. */
@@ -92,5 +128,14 @@ struct {
 /* Lossy: the newest entry of a set comes first, the oldest is forgotten. The slot's own key decides, so that a stale,
  * mixed or foreign entry costs a hash look-up and nothing else. Kernel only. */
 __u32 front_cache[1 << FRONT_CACHE_BITS][FRONT_CACHE_WAYS];
+
+/* Numbers of slots: below the first for flows, from there on so many for collapsed ones. Set before load. */
+const volatile __u32 slot_limit = 32768, collapsed_limit = 4096;
+
+/* 0 turns following of TCP off, apart from how connections begin and end. Otherwise 1 to 255, another one each time
+ * that it is turned on: what was begun before then is not trusted. Written by user space. */
+volatile __u32 tcp_detail = 1;
+
+static const __u32 zero;
 
 #endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* What parsing makes of a packet, and the two ways in which it reads the packet's bytes. */
+#ifndef PODWEIR_PACKET_BPF_H
+#define PODWEIR_PACKET_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "flow.h"
+#include "headers.bpf.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are built as little-endian words");
+
+struct packet {
+	__u64 packets, bytes;                /* on the wire */
+	__u32 sequence, acknowledgment;      /* TCP, host order */
+	__u32 payload_bytes;                 /* TCP */
+	__u16 source_port, destination_port; /* network order */
+	__u16 window;                        /* TCP, host order, not scaled */
+	__u16 transport_offset;              /* of the TCP header in the frame */
+	__u16 quoted_offset;                 /* of the packet that an ICMP "destination unreachable" quotes, or 0 */
+	__u8 quoted_code;
+	__u8 packet_class; /* enum packet_class */
+	__u8 family;       /* 4 or 6, of a packet that belongs to a flow */
+	__u8 protocol;
+	__u8 flags; /* enum flow_flags */
+	__u8 tcp_flags;
+	__u8 follow_tcp; /* a whole TCP segment, not the first part of a fragmented one */
+	__u8 icmp;       /* the next field and the quoted ones may be set */
+	__u8 echo_request;
+	__u8 reserved;
+};
+
+/* Built and compared as words: a word that is read right behind narrower writes waits until they are in the cache. */
+union flow_key {
+	struct flow_key4 v4;
+	struct flow_key6 v6;
+	__u64 words[5];
+};
+
+/* Where parsing has come to in the frame. */
+struct cursor {
+	__u32 offset; /* of the next header */
+	__u32 end;    /* behind the IP packet */
+};
+
+struct workspace {
+	struct packet packet;
+	union flow_key key;
+	struct cursor cursor;
+};
+
+/* Two neighbours in memory as one word, on the little-endian machines that this is for. */
+static __always_inline __u64 two_words(__u32 first, __u32 second)
+{
+	return (__u64)second << 32 | first;
+}
+
+static __always_inline __u32 metadata_tag_bytes(struct __sk_buff *skb)
+{
+	/* Volatile: the verifier takes a context access at a constant offset only, and clang would hoist the sum. */
+	return ((volatile struct __sk_buff *)skb)->vlan_present ? VLAN_TAG_BYTES : 0;
+}
+
+/* A GSO or GRO skb stands for several packets, each with its own copy of the headers and of the tag in metadata. */
+static __always_inline void expand(struct packet *packet, __u64 packets, __u32 header_bytes, __u32 tag_bytes)
+{
+	if (packets <= 1)
+		return;
+	packet->packets = packets;
+	packet->bytes += (packets - 1) * (header_bytes + tag_bytes);
+}
+
+static __always_inline void set_key4(union flow_key *key, __u32 direction, __be32 source, __be32 destination)
+{
+	key->words[0] = direction == FROM_POD ? two_words(source, destination) : two_words(destination, source);
+}
+
+static __always_inline void set_key6(union flow_key *key, __u32 direction, const __be32 *source,
+				     const __be32 *destination)
+{
+	const __be32 *local = direction == FROM_POD ? source : destination;
+	const __be32 *remote = direction == FROM_POD ? destination : source;
+
+	key->words[0] = two_words(local[0], local[1]);
+	key->words[1] = two_words(local[2], local[3]);
+	key->words[2] = two_words(remote[0], remote[1]);
+	key->words[3] = two_words(remote[2], remote[3]);
+}
+
+/* The last word of either key: ports, interface slot, protocol and flags. */
+static __always_inline void set_last_word(union flow_key *key, const struct packet *packet, __u32 interface_slot,
+					  __u32 direction)
+{
+	__u64 local_port = direction == FROM_POD ? packet->source_port : packet->destination_port;
+	__u64 remote_port = direction == FROM_POD ? packet->destination_port : packet->source_port;
+	__u64 word = local_port | remote_port << 16 | (__u64)interface_slot << 32 | (__u64)packet->protocol << 48 |
+		     (__u64)packet->flags << 56;
+
+	if (packet->family == 4)
+		key->words[1] = word;
+	else
+		key->words[4] = word;
+}
+
+#endif

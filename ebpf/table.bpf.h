@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Flow key to slot: the front cache, the index, and who gets a slot. What finds none is collapsed, and what finds no
+ * place there is the caller's to count as overflow. */
+#ifndef PODWEIR_TABLE_BPF_H
+#define PODWEIR_TABLE_BPF_H
+
+#include "maps.bpf.h"
+#include "packet.bpf.h"
+
+#define NO_SLOT 0xffffffff
+#define barrier_compiler() asm volatile("" ::: "memory")
+
+/* The upper bits depend on all bits of both words. */
+static __always_inline __u64 mix(__u64 high, __u64 low)
+{
+	return high * 0x9e3779b97f4a7c15ULL ^ low * 0xc2b2ae3d27d4eb4fULL;
+}
+
+static __always_inline __u64 hash_of(const union flow_key *key, __u32 family)
+{
+	const __u64 *words = key->words;
+
+	if (family == SLOT_IPV4)
+		return mix(words[0], words[1]);
+	return mix(mix(words[0], words[1]) ^ words[4], mix(words[2], words[3]));
+}
+
+static __always_inline int same_key(const struct flow_counters *counters, const union flow_key *key, __u32 family)
+{
+	const __u64 *words = (const __u64 *)&counters->key6;
+	__u64 difference = (words[0] ^ key->words[0]) | (words[1] ^ key->words[1]);
+
+	if (family == SLOT_IPV6)
+		difference |= (words[2] ^ key->words[2]) | (words[3] ^ key->words[3]) | (words[4] ^ key->words[4]);
+	return !difference;
+}
+
+/* The set's number and the entry's tag share the upper half of the hash. */
+static __always_inline __u32 tag_of(__u64 hash)
+{
+	return hash >> (32 - FRONT_CACHE_BITS) & FRONT_CACHE_TAG;
+}
+
+/* The slot that the set names for this tag, the newest if there are several, or any slot. Without a branch: which entry
+ * it is can't be predicted, and a wrong guess comes out only when the set's cache line has arrived. */
+static __always_inline __u32 cached_slot(const volatile __u32 *set, __u32 tag)
+{
+	__u64 found = set[FRONT_CACHE_WAYS - 1];
+
+#pragma unroll
+	for (int i = FRONT_CACHE_WAYS - 2; i >= 0; i--) {
+		__u64 entry = set[i];
+		/* all ones for the same tag, else 0 */
+		__u64 mask = (__s64)(((entry ^ tag) & FRONT_CACHE_TAG) - 1) >> 63;
+
+		/* or the compiler makes a branch of it */
+		barrier_var(mask);
+		found ^= (found ^ entry) & mask;
+	}
+	return found & ~FRONT_CACHE_TAG;
+}
+
+static __always_inline void remember_slot(volatile __u32 *set, __u32 tag, __u32 slot_number)
+{
+#pragma unroll
+	for (int i = FRONT_CACHE_WAYS - 1; i > 0; i--)
+		set[i] = set[i - 1];
+	set[0] = tag | slot_number;
+}
+
+static __always_inline void set_state(struct flow_slot *slot, __u8 state)
+{
+	barrier_compiler();
+	slot->half[TO_POD].counters.state = state;
+	barrier_compiler();
+	slot->half[FROM_POD].counters.state = state;
+}
+
+static __always_inline __u32 *indexed_slot(const union flow_key *key, __u32 family)
+{
+	return family == SLOT_IPV4 ? bpf_map_lookup_elem(&index4, &key->v4) : bpf_map_lookup_elem(&index6, &key->v6);
+}
+
+/* The dynamic threshold: who has much must leave what is free to others. */
+static __always_inline int may_take(__u32 in_use, __u32 all_in_use, __u32 limit)
+{
+	return all_in_use < limit && in_use < (limit - all_in_use) * FAIR_SHARE_FACTOR;
+}
+
+/* Takes a slot for one of an interface's flows and accounts for it, or returns NO_SLOT. */
+__noinline __u32 take_slot(__u32 interface_slot)
+{
+	struct slot_use *own = bpf_map_lookup_elem(&slot_use, &interface_slot);
+	struct slot_use *all = bpf_map_lookup_elem(&slot_use, &zero);
+	__u32 slot_number;
+
+	if (!own || !all || !may_take(own->started - own->retired, all->started - all->retired, slot_limit) ||
+	    bpf_map_pop_elem(&free_slots, &slot_number))
+		return NO_SLOT;
+	__sync_fetch_and_add(&own->started, 1);
+	__sync_fetch_and_add(&all->started, 1);
+	return slot_number;
+}
+
+/* The same for a collapsed flow. */
+__noinline __u32 take_collapsed(__u32 interface_slot)
+{
+	struct slot_use *own = bpf_map_lookup_elem(&slot_use, &interface_slot);
+	struct slot_use *all = bpf_map_lookup_elem(&slot_use, &zero);
+	__u32 slot_number;
+
+	if (!own || !all ||
+	    !may_take(own->collapsed_started - own->collapsed_retired, all->collapsed_started - all->collapsed_retired,
+		      collapsed_limit) ||
+	    bpf_map_pop_elem(&free_collapsed, &slot_number))
+		return NO_SLOT;
+	__sync_fetch_and_add(&own->collapsed_started, 1);
+	__sync_fetch_and_add(&all->collapsed_started, 1);
+	return slot_number;
+}
+
+/* Gives back a slot that no index names. Full can't be: there are as many places as slots. */
+__noinline int give_back(__u32 slot_number, __u32 interface_slot)
+{
+	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
+	struct slot_use *own = bpf_map_lookup_elem(&slot_use, &interface_slot);
+	struct slot_use *all = bpf_map_lookup_elem(&slot_use, &zero);
+	int collapsed = slot_number >= slot_limit;
+	long failed;
+
+	if (!scratch_cpu || !own || !all)
+		return 0; /* can't be */
+	__sync_fetch_and_add(collapsed ? &own->collapsed_started : &own->started, -1);
+	__sync_fetch_and_add(collapsed ? &all->collapsed_started : &all->started, -1);
+	failed = collapsed ? bpf_map_push_elem(&free_collapsed, &slot_number, BPF_ANY)
+			   : bpf_map_push_elem(&free_slots, &slot_number, BPF_ANY);
+	if (failed)
+		scratch_cpu->slot_push_failed++;
+	return 0;
+}
+
+/* The flow's key into a slot that nobody else knows yet. */
+static __always_inline int name_slot(__u32 slot_number, const union flow_key *key, __u32 family, __u32 direction)
+{
+	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
+
+	if (!slot || !details)
+		return 0; /* can't be: the stacks hold numbers of slots */
+	details->identity.started_ns = bpf_ktime_get_ns();
+	details->identity.first_direction = direction;
+	if (family == SLOT_IPV4) {
+		slot->half[FROM_POD].counters.key4 = slot->half[TO_POD].counters.key4 = key->v4;
+	} else {
+		slot->half[FROM_POD].counters.key6 = slot->half[TO_POD].counters.key6 = key->v6;
+	}
+	return 1;
+}
+
+/* Names and publishes a taken slot. Two CPUs may meet here with the same flow: the index takes one. */
+static __always_inline __u32 insert_flow(__u32 slot_number, const union flow_key *key, __u32 family, __u32 direction,
+					 __u32 interface_slot)
+{
+	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
+	struct flow_slot *slot;
+	__u32 *winner;
+	long failed;
+
+	if (!name_slot(slot_number, key, family, direction))
+		return NO_SLOT;
+	slot = bpf_map_lookup_elem(&slots, &slot_number);
+	if (!slot || !scratch_cpu)
+		return NO_SLOT; /* can't be */
+	failed = family == SLOT_IPV4 ? bpf_map_update_elem(&index4, &key->v4, &slot_number, BPF_NOEXIST)
+				     : bpf_map_update_elem(&index6, &key->v6, &slot_number, BPF_NOEXIST);
+	if (!failed) {
+		set_state(slot, family);
+		return slot_number;
+	}
+	__builtin_memset(slot, 0, sizeof(*slot));
+	give_back(slot_number, interface_slot);
+	/* -EEXIST: another CPU added it first, the look-up finds theirs. */
+	winner = indexed_slot(key, family);
+	if (winner)
+		return *winner;
+	scratch_cpu->index_insert_failed++;
+	return NO_SLOT;
+}
+
+/* Leaves out the higher port: it is nearly always the ephemeral one, and both directions agree on it. */
+static __always_inline void collapse_key(union flow_key *key, __u32 family)
+{
+	__u64 last = family == SLOT_IPV4 ? key->words[1] : key->words[4];
+	__u16 local_port = bpf_ntohs((__u16)last), remote_port = bpf_ntohs((__u16)(last >> 16));
+
+	last &= local_port > remote_port ? ~0xffffULL : ~0xffff0000ULL;
+	last |= (__u64)FLOW_COLLAPSED << 56;
+	if (family == SLOT_IPV4)
+		key->words[1] = last;
+	else
+		key->words[4] = last;
+}
+
+/* A slot for the flow in the workspace, which no index names; NO_SLOT when there is none. Keeps the key there as it
+ * is, unless the flow was collapsed. */
+static __always_inline __u32 start_flow(struct workspace *work, __u32 family, __u32 direction, __u32 interface_slot)
+{
+	__u32 slot_number = take_slot(interface_slot), *collapsed;
+
+	if (slot_number == NO_SLOT) {
+		collapse_key(&work->key, family);
+		collapsed = indexed_slot(&work->key, family);
+		if (collapsed)
+			return *collapsed;
+		slot_number = take_collapsed(interface_slot);
+		if (slot_number == NO_SLOT)
+			return NO_SLOT;
+	}
+	return insert_flow(slot_number, &work->key, family, direction, interface_slot);
+}
+
+/* The slot of the flow in the workspace, which the front cache doesn't know. */
+__noinline __u32 find_indexed(__u32 family, __u32 direction, __u32 interface_slot)
+{
+	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	__u32 *indexed;
+
+	if (!work)
+		return NO_SLOT; /* can't be */
+	indexed = indexed_slot(&work->key, family);
+	return indexed ? *indexed : start_flow(work, family, direction, interface_slot);
+}
+
+/* A retired or replaced slot fails the comparison of the state, a re-used one that of the key: then the index decides.
+ */
+static __always_inline struct flow_slot *find_slot(const union flow_key *key, __u32 family,
+						   enum flow_direction direction, __u32 interface_slot,
+						   __u32 *slot_number)
+{
+	__u64 hash = hash_of(key, family);
+	volatile __u32 *set = front_cache[hash >> (64 - FRONT_CACHE_BITS)];
+	struct workspace *work;
+	struct flow_slot *slot;
+
+	*slot_number = cached_slot(set, tag_of(hash));
+	slot = bpf_map_lookup_elem(&slots, slot_number);
+	if (slot && slot->half[direction].counters.state == family &&
+	    same_key(&slot->half[direction].counters, key, family))
+		return slot;
+	work = bpf_map_lookup_elem(&workspace, &zero);
+	if (!work)
+		return NULL; /* can't be */
+	work->key.v4 = key->v4;
+	if (family == SLOT_IPV6)
+		work->key = *key;
+	*slot_number = find_indexed(family, direction, interface_slot);
+	slot = bpf_map_lookup_elem(&slots, slot_number);
+	if (slot && *slot_number < slot_limit)
+		remember_slot(set, tag_of(hash), *slot_number);
+	return slot;
+}
+
+/* Takes the addresses and ports of a slot's flow away from it and gives them to a slot of their own: returns that one's
+ * number, or the old one's when none is to be had. User space finds the old one by its state. */
+__noinline __u32 replace_flow(__u32 slot_number, __u32 direction)
+{
+	struct flow_slot *old = bpf_map_lookup_elem(&slots, &slot_number);
+	__u32 family, interface_slot, fresh_number;
+	struct flow_counters *counters;
+	struct flow_slot *fresh;
+	union flow_key key;
+	long failed;
+
+	if (!old)
+		return slot_number; /* can't be */
+	counters = &old->half[FROM_POD].counters;
+	family = counters->state;
+	if (family != SLOT_IPV4 && family != SLOT_IPV6)
+		return slot_number; /* user space is about to retire it */
+	__builtin_memcpy(&key, &counters->key6, sizeof(key));
+	interface_slot = family == SLOT_IPV4 ? key.v4.interface_slot : key.v6.interface_slot;
+	fresh_number = take_slot(interface_slot);
+	if (fresh_number == NO_SLOT)
+		return slot_number;
+	fresh = bpf_map_lookup_elem(&slots, &fresh_number);
+	if (!fresh || !name_slot(fresh_number, &key, family, direction))
+		return slot_number; /* can't be */
+	failed = family == SLOT_IPV4 ? bpf_map_update_elem(&index4, &key.v4, &fresh_number, BPF_ANY)
+				     : bpf_map_update_elem(&index6, &key.v6, &fresh_number, BPF_ANY);
+	if (failed) {
+		__builtin_memset(fresh, 0, sizeof(*fresh));
+		give_back(fresh_number, interface_slot);
+		return slot_number;
+	}
+	set_state(fresh, family);
+	set_state(old, family | SLOT_REPLACED);
+	return fresh_number;
+}
+
+#endif
