@@ -177,23 +177,20 @@ __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 di
 		__sync_fetch_and_add(&own->tcp.retransmits, here.packet->packets);
 		return slot_number;
 	}
-	if (other->tcp.known & KNOWN_SYN && other->counters.handshake < HANDSHAKE_DONE && !identity->end &&
+	if (other->tcp.known & KNOWN_SYN && other->counters.handshake < HANDSHAKE_DONE &&
 	    !acknowledges_syn(&other->tcp, here.packet))
 		return slot_number; /* for nothing that we saw */
-	if (identity->end >= END_REFUSED || identity->syn_ack_ns || own->counters.handshake == HANDSHAKE_DONE ||
-	    other->counters.handshake == HANDSHAKE_DONE) {
+	if (own->counters.handshake == HANDSHAKE_DONE || other->counters.handshake == HANDSHAKE_DONE ||
+	    (!((own->tcp.known | other->tcp.known) & KNOWN_SYN) &&
+	     (own->counters.packets || other->counters.packets))) {
 		/* the answer to a SYN that was taken for a stray one, or that we did not see */
-		int simultaneous = own->tcp.known & KNOWN_SYN && own->tcp.initial_sequence == here.packet->sequence;
-
-		if (!simultaneous && !(identity->end >= END_REFUSED)) {
-			syn_ns = identity->last_syn_ns > identity->syn_ns ? identity->last_syn_ns : 0;
-			slot_number = begin_another(slot_number, direction);
-			if (!look_up(&here, slot_number))
-				return slot_number;
-			identity = &here.details->identity;
-			own = &here.slot->half[direction & 1];
-			identity->syn_ns = identity->last_syn_ns = syn_ns;
-		}
+		syn_ns = identity->last_syn_ns > identity->syn_ns ? identity->last_syn_ns : 0;
+		slot_number = begin_another(slot_number, direction);
+		if (!look_up(&here, slot_number))
+			return slot_number;
+		identity = &here.details->identity;
+		own = &here.slot->half[direction & 1];
+		identity->syn_ns = identity->last_syn_ns = syn_ns;
 	}
 	begin_sequence(&own->tcp, here.packet, scale, KNOWN_SYN_ACK);
 	if (identity->opener == OPENER_UNKNOWN)
