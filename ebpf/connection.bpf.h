@@ -16,7 +16,7 @@ struct connection {
 
 static __always_inline int look_up(struct connection *connection, __u32 slot_number)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 
 	connection->slot = bpf_map_lookup_elem(&slots, &slot_number);
 	connection->details = bpf_map_lookup_elem(&slot_details, &slot_number);
@@ -262,7 +262,7 @@ __noinline __u32 note_end(__u32 slot_number, __u32 direction)
  * them is nobody's TCP and changes nothing. */
 __noinline __u32 note_control(struct __sk_buff *skb, __u32 slot_number, __u32 direction)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	__u8 flags;
 
 	if (!work)

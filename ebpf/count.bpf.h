@@ -22,15 +22,6 @@ __noinline int count_class(__u32 interface_slot, __u32 direction, __u32 packet_c
 	return 0;
 }
 
-/* Where functions that are checked by themselves find it. */
-static __always_inline void hand_over(const struct packet *packet)
-{
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
-
-	if (work)
-		work->packet = *packet;
-}
-
 /* A SYN may be the first of another connection, which has another slot: NULL when there is none. */
 static __always_inline struct flow_slot *note_flags(struct __sk_buff *skb, struct flow_slot *slot, __u32 *slot_number,
 						    enum flow_direction direction, const struct packet *packet)
@@ -40,7 +31,6 @@ static __always_inline struct flow_slot *note_flags(struct __sk_buff *skb, struc
 		note_established(*slot_number, direction);
 	if (!(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
 		return slot;
-	hand_over(packet);
 	*slot_number = note_control(skb, *slot_number, direction);
 	return bpf_map_lookup_elem(&slots, slot_number);
 }

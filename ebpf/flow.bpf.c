@@ -18,32 +18,14 @@ static __always_inline void count_totals(struct direction_totals *totals, const 
 	totals->seen_bytes += packet->bytes;
 }
 
-/* What nearly all packets are is parsed here, the rest by a function that leaves it in the workspace. */
-static __always_inline void read_packet(struct __sk_buff *skb, enum flow_direction direction, struct packet *packet,
-					union flow_key *key)
-{
-	struct workspace *work;
-
-	if (parse_plain(skb, direction, packet, key))
-		return;
-	parse_rest(skb, direction);
-	work = bpf_map_lookup_elem(&workspace, &zero);
-	if (!work) {
-		packet->packet_class = CLASS_MALFORMED_SHORT; /* can't be */
-		return;
-	}
-	*packet = work->packet;
-	*key = work->key;
-}
-
 static __always_inline int observe(struct __sk_buff *skb, enum flow_direction direction)
 {
 	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
 	struct interface_totals *interface;
 	struct direction_totals *totals;
-	struct packet packet = {};
+	struct workspace *work;
+	struct packet *packet;
 	struct flow_slot *slot;
-	union flow_key key = {};
 	__u32 interface_slot, slot_number;
 
 	if (!scratch_cpu)
@@ -55,21 +37,23 @@ static __always_inline int observe(struct __sk_buff *skb, enum flow_direction di
 	totals = &interface->direction[direction];
 	totals->skbs++;
 	totals->skb_bytes += skb->len;
-	read_packet(skb, direction, &packet, &key);
-	count_totals(totals, &packet);
-	if (packet.packet_class != CLASS_FLOW) {
-		count_class(interface_slot, direction, packet.packet_class, packet.packets, packet.bytes);
-		if (packet.packet_class < FIRST_FLOW_CLASS) {
-			totals->other_packets += packet.packets;
-			totals->other_bytes += packet.bytes;
-			return TC_ACT_UNSPEC;
-		}
+	work = workspace_of(scratch_cpu);
+	packet = &work->packet;
+	if (!parse_plain(skb, direction, packet, &work->key))
+		parse_rest(skb, direction);
+	count_totals(totals, packet);
+	if (packet->packet_class != CLASS_FLOW)
+		count_class(interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
+	if (packet->packet_class < FIRST_FLOW_CLASS) {
+		totals->other_packets += packet->packets;
+		totals->other_bytes += packet->bytes;
+		return TC_ACT_UNSPEC;
 	}
-	set_last_word(&key, &packet, interface_slot, direction);
-	slot = find_slot(&key, packet.family, direction, interface_slot, &slot_number);
-	if (!slot || !count_flow(skb, slot, slot_number, interface_slot, direction, &packet)) {
-		totals->overflow_packets += packet.packets;
-		totals->overflow_bytes += packet.bytes;
+	set_last_word(&work->key, packet, interface_slot, direction);
+	slot = find_slot(&work->key, packet->family, direction, interface_slot, &slot_number);
+	if (!slot || !count_flow(skb, slot, slot_number, interface_slot, direction, packet)) {
+		totals->overflow_packets += packet->packets;
+		totals->overflow_bytes += packet->bytes;
 	}
 	return TC_ACT_UNSPEC;
 }

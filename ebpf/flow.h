@@ -25,6 +25,8 @@
 /* Upper bounds 2^-15, 2^-14 .. 2^-1 s, each bound in its bucket, and the rest. */
 #define RTT_BUCKETS 16
 
+#define WORKSPACE_WORDS 16
+
 /* As the pod sees it. */
 enum flow_direction {
 	FROM_POD = 0,
@@ -227,6 +229,8 @@ struct cpu_scratch {
 	__u64 index_insert_failed; /* flows sent to overflow although a slot was free */
 	__u64 slot_push_failed;    /* slots that did not return to the stack of free slots */
 	__u64 connections_merged; /* no slot was free for a new connection on used ports: it goes on in the old one's */
+	__u64 reserved_words[3];
+	__u64 workspace[WORKSPACE_WORDS]; /* the kernel's own: struct workspace of packet.bpf.h */
 };
 
 /* The entries of the map `programs`. */

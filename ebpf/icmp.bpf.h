@@ -70,7 +70,7 @@ static __always_inline void note_unreachable(struct __sk_buff *skb, const struct
 /* Of the packet in the workspace, an ICMP of the flow in this slot. `direction`: its own. */
 __noinline int note_icmp(struct __sk_buff *skb, __u32 slot_number, __u32 interface_slot, __u32 direction)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	struct flow_details *details;
 
 	if (!work)

@@ -98,15 +98,6 @@ struct {
 	__type(value, struct class_totals);
 } class_counts SEC(".maps");
 
-/* Where functions that the verifier checks by themselves leave what doesn't fit a return value: to them a pointer to
- * the caller's stack can't be given before 5.12. Kernel only. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct workspace);
-} workspace SEC(".maps");
-
 /* Updating it from user space waits for an RCU grace period (maybe_wait_bpf_programs, kernel/bpf/syscall.c):
  * the barrier of retiring. No program reads it. */
 struct barrier_inner {
@@ -137,5 +128,18 @@ const volatile __u32 slot_limit = 32768, collapsed_limit = 4096;
 volatile __u32 tcp_detail = 1;
 
 static const __u32 zero;
+
+/* NULL can't be: the map has its one entry from the start. */
+static __always_inline struct workspace *workspace_of(struct cpu_scratch *scratch_cpu)
+{
+	return (struct workspace *)scratch_cpu->workspace;
+}
+
+static __always_inline struct workspace *own_workspace(void)
+{
+	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
+
+	return scratch_cpu ? workspace_of(scratch_cpu) : NULL;
+}
 
 #endif

@@ -45,11 +45,16 @@ struct cursor {
 	__u32 end;    /* behind the IP packet */
 };
 
+/* Of the packet at hand, per CPU: what functions that the verifier checks by themselves share, since they can't be
+ * given pointers to their caller's stack before 5.12; and to the verifier it is the same whichever way a packet was
+ * parsed. */
 struct workspace {
 	struct packet packet;
 	union flow_key key;
 	struct cursor cursor;
 };
+
+_Static_assert(sizeof(struct workspace) <= WORKSPACE_WORDS * sizeof(__u64), "it has a place in struct cpu_scratch");
 
 /* Two neighbours in memory as one word, on the little-endian machines that this is for. */
 static __always_inline __u64 two_words(__u32 first, __u32 second)
@@ -61,6 +66,14 @@ static __always_inline __u32 metadata_tag_bytes(struct __sk_buff *skb)
 {
 	/* Volatile: the verifier takes a context access at a constant offset only, and clang would hoist the sum. */
 	return ((volatile struct __sk_buff *)skb)->vlan_present ? VLAN_TAG_BYTES : 0;
+}
+
+static __always_inline void begin_packet(struct __sk_buff *skb, struct packet *packet)
+{
+	__builtin_memset(packet, 0, sizeof(*packet));
+	packet->packets = 1;
+	packet->bytes = skb->len + metadata_tag_bytes(skb);
+	packet->packet_class = CLASS_FLOW;
 }
 
 /* A GSO or GRO skb stands for several packets, each with its own copy of the headers and of the tag in metadata. */

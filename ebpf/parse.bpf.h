@@ -69,9 +69,7 @@ static __always_inline int parse_plain(struct __sk_buff *skb, enum flow_directio
 	const void *data = (const void *)(long)skb->data, *data_end = (const void *)(long)skb->data_end;
 	const struct ethernet_header *ethernet = data;
 
-	packet->packets = 1;
-	packet->bytes = skb->len + metadata_tag_bytes(skb);
-	packet->packet_class = CLASS_FLOW;
+	begin_packet(skb, packet);
 	if (data + sizeof(*ethernet) + sizeof(struct iphdr) > data_end)
 		return 0;
 	if (ethernet->type == bpf_htons(ETH_P_IP)) {

@@ -40,7 +40,7 @@ static __always_inline __u32 extension_bytes(__u8 protocol, const struct ipv6_ex
 
 __noinline int parse_ipv4(struct __sk_buff *skb, __u32 direction)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	__u32 header_bytes, ip_bytes, frame_bytes;
 	struct packet *packet = &work->packet;
 	struct cursor *cursor = &work->cursor;
@@ -74,7 +74,7 @@ __noinline int parse_ipv4(struct __sk_buff *skb, __u32 direction)
 /* Behind the extension header at the cursor. */
 __noinline int skip_extension(struct __sk_buff *skb)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	struct ipv6_extension extension;
 	struct packet *packet;
 
@@ -109,7 +109,7 @@ static __always_inline enum packet_class skip_extensions(struct __sk_buff *skb, 
 
 __noinline int parse_ipv6(struct __sk_buff *skb, __u32 direction)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	struct packet *packet = &work->packet;
 	struct cursor *cursor = &work->cursor;
 	__u32 ip_bytes, frame_bytes;
@@ -173,13 +173,11 @@ static __always_inline enum packet_class parse_frame(struct __sk_buff *skb, __u3
 /* Leaves packet and key in the workspace. Returns 0, always. */
 __noinline int parse_rest(struct __sk_buff *skb, __u32 direction)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 
 	if (!work)
 		return 0; /* can't be: the map has its one entry from the start */
-	__builtin_memset(&work->packet, 0, sizeof(work->packet));
-	work->packet.packets = 1;
-	work->packet.bytes = skb->len + metadata_tag_bytes(skb);
+	begin_packet(skb, &work->packet);
 	work->packet.packet_class = parse_frame(skb, direction, work);
 	return 0;
 }

@@ -80,7 +80,7 @@ static __always_inline __u32 parse_ports(struct __sk_buff *skb, struct packet *p
 /* Leaves the cursor behind the transport header. */
 __noinline int parse_transport(struct __sk_buff *skb)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	struct packet *packet = &work->packet;
 	struct cursor *cursor = &work->cursor;
 	__u32 header_bytes;
@@ -110,7 +110,7 @@ __noinline int parse_transport(struct __sk_buff *skb)
 /* How many packets a GSO skb stands for; CLASS_GSO_GUESS where that can't be computed. */
 __noinline int count_segments(struct __sk_buff *skb)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	__u32 gso_size = skb->gso_size, tag_bytes = metadata_tag_bytes(skb), header_bytes;
 	struct packet *packet = &work->packet;
 	struct cursor *cursor = &work->cursor;

@@ -222,7 +222,7 @@ static __always_inline __u32 start_flow(struct workspace *work, __u32 family, __
 /* The slot of the flow in the workspace, which the front cache doesn't know. */
 __noinline __u32 find_indexed(__u32 family, __u32 direction, __u32 interface_slot)
 {
-	struct workspace *work = bpf_map_lookup_elem(&workspace, &zero);
+	struct workspace *work = own_workspace();
 	__u32 *indexed;
 
 	if (!work)
@@ -231,7 +231,8 @@ __noinline __u32 find_indexed(__u32 family, __u32 direction, __u32 interface_slo
 	return indexed ? *indexed : start_flow(work, family, direction, interface_slot);
 }
 
-/* A retired or replaced slot fails the comparison of the state, a re-used one that of the key: then the index decides.
+/* Of the key in the workspace. A retired or replaced slot fails the comparison of the state, a re-used one that of the
+ * key: then the index decides.
  */
 static __always_inline struct flow_slot *find_slot(const union flow_key *key, __u32 family,
 						   enum flow_direction direction, __u32 interface_slot,
@@ -239,7 +240,6 @@ static __always_inline struct flow_slot *find_slot(const union flow_key *key, __
 {
 	__u64 hash = hash_of(key, family);
 	volatile __u32 *set = front_cache[hash >> (64 - FRONT_CACHE_BITS)];
-	struct workspace *work;
 	struct flow_slot *slot;
 
 	*slot_number = cached_slot(set, tag_of(hash));
@@ -247,12 +247,6 @@ static __always_inline struct flow_slot *find_slot(const union flow_key *key, __
 	if (slot && slot->half[direction].counters.state == family &&
 	    same_key(&slot->half[direction].counters, key, family))
 		return slot;
-	work = bpf_map_lookup_elem(&workspace, &zero);
-	if (!work)
-		return NULL; /* can't be */
-	work->key.v4 = key->v4;
-	if (family == SLOT_IPV6)
-		work->key = *key;
 	*slot_number = find_indexed(family, direction, interface_slot);
 	slot = bpf_map_lookup_elem(&slots, slot_number);
 	if (slot && *slot_number < slot_limit)
