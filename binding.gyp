@@ -33,8 +33,9 @@
     {
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
-      'sources': ['addon/binding.cc', 'addon/flow_batch.cc', 'addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/dispatcher.cc', 'addon/attach.cc',
-                  'addon/interfaces.cc', 'addon/netlink.cc', 'addon/namespace.cc', 'addon/drain.cc', 'addon/worker.cc'],
+      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc',
+                  'addon/dispatcher.cc', 'addon/attach.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc',
+                  'addon/drain.cc', 'addon/flow_reader.cc', 'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },
     {

@@ -1,7 +1,6 @@
 // The JS class Probe: argument checks, threads, promises. No logic.
 #include <napi.h>
 
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -9,99 +8,13 @@
 #include "drain.h"
 #include "flow_batch.h"
 #include "probe.h"
+#include "probe_objects.h"
 #include "worker.h"
 
 namespace podweir {
 namespace {
 
 using Finish = std::function<void(Napi::Env, Napi::Promise::Deferred&)>;
-
-// A rejection carries what lib/capture/native-probe.ts makes a Failure of.
-Napi::Value ToError(Napi::Env env, const Status& status) {
-  Napi::Error error = Napi::Error::New(env, status.step + " " + status.subject + ": " + strerror(status.error));
-  error.Set("step", status.step);
-  error.Set("subject", status.subject);
-  error.Set("errno", static_cast<double>(status.error));
-  error.Set("reason", strerror(status.error));
-  error.Set("detail", status.detail);
-  return error.Value();
-}
-
-const char* NameOf(CounterKind kind) {
-  return kind == CounterKind::kSkb ? "skb" : kind == CounterKind::kWire ? "wire" : "unknown";
-}
-
-Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("interfaceSlot", info.slot);
-  to.Set("device", info.device);
-  to.Set("place", info.place == Place::kPod ? "pod" : "host");
-  to.Set("hook", info.hook == Hook::kTcx ? "tcx" : "clsact");
-  to.Set("attachedAtMs", static_cast<double>(info.attached_at_ms));
-  to.Set("transmitCounter", NameOf(info.transmit));
-  to.Set("receiveCounter", NameOf(info.receive));
-  to.Set("baselineExact", info.baseline_exact);
-  to.Set("replacedStale", info.replaced_stale);
-  return to;
-}
-
-Napi::Object ToObject(Napi::Env env, const Link& link) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("index", link.index);
-  to.Set("name", link.name);
-  to.Set("kind", link.kind);
-  to.Set("ethernet", link.ethernet);
-  to.Set("loopback", link.loopback);
-  to.Set("up", link.up);
-  to.Set("peerIndex", link.peer_index);
-  to.Set("peerNamespaceId", link.peer_namespace_id);
-  to.Set("address", link.address);
-  return to;
-}
-
-Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("path", entry.path);
-  to.Set("inode", static_cast<double>(entry.inode));
-  to.Set("id", entry.id);
-  return to;
-}
-
-Napi::Object ToObject(Napi::Env env, const ProgramInfo& program) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("name", program.name);
-  to.Set("tag", program.tag);
-  to.Set("id", program.id);
-  to.Set("nanoseconds", static_cast<double>(program.run_time_ns));
-  to.Set("runs", static_cast<double>(program.runs));
-  to.Set("verifiedInstructions", program.instructions);
-  return to;
-}
-
-Napi::Object ToObject(Napi::Env env, const MapInfo& map) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("name", map.name);
-  to.Set("id", map.id);
-  to.Set("memoryBytes", static_cast<double>(map.memory_bytes));
-  return to;
-}
-
-template <typename T>
-Napi::Array ToArray(Napi::Env env, const std::vector<T>& rows) {
-  Napi::Array to = Napi::Array::New(env, rows.size());
-  for (size_t i = 0; i < rows.size(); i++) to.Set(static_cast<uint32_t>(i), ToObject(env, rows[i]));
-  return to;
-}
-
-std::string TextOf(const Napi::Object& object, const char* name) {
-  Napi::Value value = object.Get(name);
-  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
-}
-
-double NumberOf(const Napi::Object& object, const char* name, double fallback) {
-  Napi::Value value = object.Get(name);
-  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : fallback;
-}
 
 }  // namespace
 
@@ -115,17 +28,14 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
          InstanceMethod<&ProbeBinding::Links>("links"), InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
          InstanceMethod<&ProbeBinding::Inspect>("inspect"),
          InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
-         InstanceMethod<&ProbeBinding::Close>("close")});
+         InstanceMethod<&ProbeBinding::DisableStatistics>("disableStatistics"),
+         InstanceMethod<&ProbeBinding::TimeInPrograms>("programTime"),
+         InstanceMethod<&ProbeBinding::SetTcpDetail>("setTcpDetail"), InstanceMethod<&ProbeBinding::Close>("close")});
   }
 
   explicit ProbeBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ProbeBinding>(info) {
-    if (info.Length() < 1 || !info[0].IsObject()) {
-      Napi::TypeError::New(info.Env(), "Probe takes { flowLimit, idleMs }").ThrowAsJavaScriptException();
-      return;
-    }
-    auto options = info[0].As<Napi::Object>();
-    options_.flow_limit = static_cast<uint32_t>(NumberOf(options, "flowLimit", options_.flow_limit));
-    idle_ms_ = static_cast<int64_t>(NumberOf(options, "idleMs", 60000));
+    std::string wrong = ReadOptions(info[0], options_, drain_options_);
+    if (!wrong.empty()) Napi::TypeError::New(info.Env(), wrong).ThrowAsJavaScriptException();
   }
 
  private:
@@ -184,19 +94,13 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
       Result<std::unique_ptr<Probe>> probe = Probe::Load(options_);
       if (!probe.ok()) return Settle(probe.status);
       probe_ = std::move(*probe);
-      drain_ = std::make_unique<Drain>(*probe_, idle_ms_);
+      drain_ = std::make_unique<Drain>(*probe_, drain_options_);
       return Settle(Status{});
     });
   }
 
   Napi::Value Attach(const Napi::CallbackInfo& info) {
-    auto from = info[0].As<Napi::Object>();
-    std::string hook = TextOf(from, "hook");
-    AttachRequest request{TextOf(from, "netns"), TextOf(from, "device"),
-                          TextOf(from, "place") == "host" ? Place::kHost : Place::kPod,
-                          hook == "tcx"      ? Hook::kTcx
-                          : hook == "clsact" ? Hook::kClsact
-                                             : Hook::kAuto};
+    AttachRequest request = ToAttachRequest(info[0].As<Napi::Object>());
     return RunFor<AttachmentInfo>(
         info.Env(), control_, [request](Probe& probe) { return probe.Attach(request); },
         [](Napi::Env env, AttachmentInfo& attached) -> Napi::Value { return ToObject(env, attached); });
@@ -245,6 +149,28 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     });
   }
 
+  Napi::Value DisableStatistics(const Napi::CallbackInfo& info) {
+    return Run(info.Env(), control_, [this]() -> Finish {
+      if (probe_) probe_->DisableStatistics();
+      return Settle(Status{});
+    });
+  }
+
+  Napi::Value TimeInPrograms(const Napi::CallbackInfo& info) {
+    return RunFor<ProgramTime>(
+        info.Env(), control_, [](Probe& probe) -> Result<ProgramTime> { return probe.TimeInPrograms(); },
+        [](Napi::Env env, ProgramTime& time) -> Napi::Value { return ToObject(env, time); });
+  }
+
+  Napi::Value SetTcpDetail(const Napi::CallbackInfo& info) {
+    bool on = info[0].ToBoolean();
+    return Run(info.Env(), control_, [this, on]() -> Finish {
+      if (!probe_) return Settle(Failed("set TCP detail", "probe", EBADF));
+      probe_->SetTcpDetail(on);
+      return Settle(Status{});
+    });
+  }
+
   // Both threads may hold the probe: the control thread takes it away while the drain thread waits.
   Napi::Value Close(const Napi::CallbackInfo& info) {
     return Run(info.Env(), control_, [this]() -> Finish {
@@ -257,7 +183,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   }
 
   ProbeOptions options_;
-  int64_t idle_ms_ = 60000;
+  DrainOptions drain_options_;
   std::unique_ptr<Probe> probe_;
   std::unique_ptr<Drain> drain_;
   // Last, so that they are joined before anything they use goes.

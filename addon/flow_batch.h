@@ -4,7 +4,7 @@
 
 #include <napi.h>
 
-#include "drain.h"
+#include "drain_rows.h"
 
 namespace podweir {
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include "capabilities.h"
 #include "flow.skel.h"
@@ -15,6 +14,8 @@ namespace podweir {
 namespace {
 
 constexpr size_t kLoadLogBytes = 16 * 1024;
+constexpr uint32_t kFewestCollapsedSlots = 16;
+constexpr uint32_t kFlowsPerCollapsedSlot = 8;
 
 // What libbpf and the kernel said while loading; only the end of it tells why.
 thread_local std::string load_log;
@@ -36,18 +37,6 @@ std::string LastLines(const std::string& text, int lines) {
   return text.substr(at == std::string::npos ? 0 : at + (text[at] == '\n'), end);
 }
 
-uint64_t MemoryBytes(int fd) {
-  std::string path = "/proc/self/fdinfo/" + std::to_string(fd);
-  FILE* file = fopen(path.c_str(), "re");
-  if (!file) return 0;
-  char line[256];
-  unsigned long long bytes = 0;
-  while (fgets(line, sizeof(line), file))
-    if (sscanf(line, "memlock: %llu", &bytes) == 1) break;
-  fclose(file);
-  return bytes;
-}
-
 // Where a capability is missing the verifier complains of what it then forbids, and libbpf of memory.
 Status LoadFailure(int error) {
   bool refused = error == -EPERM || error == -EACCES;
@@ -59,19 +48,6 @@ Status LoadFailure(int error) {
   return Failed("load", "flow.bpf.o", error, LastLines(load_log, 8));
 }
 
-void AddProgram(Inspection& inspection, int fd) {
-  bpf_prog_info info{};
-  uint32_t size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(fd, &info, &size)) return;
-  std::string tag;
-  for (unsigned char byte : info.tag) {
-    char pair[3];
-    snprintf(pair, sizeof(pair), "%02x", byte);
-    tag += pair;
-  }
-  inspection.programs.push_back({info.name, tag, info.id, info.run_time_ns, info.run_cnt, info.verified_insns});
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Probe>> Probe::Load(const ProbeOptions& options) {
@@ -80,6 +56,10 @@ Result<std::unique_ptr<Probe>> Probe::Load(const ProbeOptions& options) {
   if (!status.ok()) return status;
   return probe;
 }
+
+Probe::Probe(const ProbeOptions& options)
+    : options_(options),
+      slot_count_(options.flow_limit + std::max(kFewestCollapsedSlots, options.flow_limit / kFlowsPerCollapsedSlot)) {}
 
 Probe::~Probe() {
   interfaces_.clear();
@@ -92,8 +72,12 @@ Status Probe::Open() {
   skeleton_ = flow_bpf::open();
   if (!skeleton_) return Failed("open", "flow.bpf.o", errno, LastLines(load_log, 8));
   const auto& maps = skeleton_->maps;
-  for (bpf_map* map : {maps.index4, maps.index6, maps.slots, maps.slot_details, maps.free_slots})
-    bpf_map__set_max_entries(map, options_.flow_limit);
+  for (bpf_map* map : {maps.index4, maps.index6, maps.slots, maps.slot_details})
+    bpf_map__set_max_entries(map, slot_count_);
+  bpf_map__set_max_entries(maps.free_slots, flow_limit());
+  bpf_map__set_max_entries(maps.free_collapsed, slot_count_ - flow_limit());
+  skeleton_->rodata->slot_limit = flow_limit();
+  skeleton_->rodata->collapsed_limit = slot_count_ - flow_limit();
   int error = flow_bpf::load(skeleton_);
   if (error) return LoadFailure(error);
   if (skeleton_->rodata->flow_abi != FLOW_ABI)
@@ -101,9 +85,9 @@ Status Probe::Open() {
   // The skeleton maps the programs' globals, and libbpf has read them: the front cache, which only the kernel uses.
   madvise(skeleton_->bss, sizeof(*skeleton_->bss), MADV_DONTNEED);
   possible_cpus_ = libbpf_num_possible_cpus();
-  slots_ = Mapping(bpf_map__fd(skeleton_->maps.slots), sizeof(flow_slot) * options_.flow_limit);
-  details_ = Mapping(bpf_map__fd(skeleton_->maps.slot_details), sizeof(flow_details) * options_.flow_limit);
-  if (!slots_.get() || !details_.get()) return Failed("map", "slots", errno);
+  tcp_epoch_ = skeleton_->data->tcp_detail;
+  Status status = MapMemory();
+  if (!status.ok()) return status;
   const bpf_program* shared[SHARED_PROGRAMS] = {};
   shared[PROGRAM_FROM_POD] = skeleton_->progs.flow_from_pod;
   shared[PROGRAM_TO_POD] = skeleton_->progs.flow_to_pod;
@@ -115,43 +99,24 @@ Status Probe::Open() {
   return FillFreeSlots();
 }
 
-// From the last slot down, so that the first flows take the first slots.
-Status Probe::FillFreeSlots() {
-  int fd = bpf_map__fd(skeleton_->maps.free_slots);
-  for (uint32_t slot = options_.flow_limit; slot-- > 0;)
-    if (bpf_map_update_elem(fd, nullptr, &slot, BPF_ANY)) return Failed("fill", "free_slots", errno);
+Status Probe::MapMemory() {
+  const auto& maps = skeleton_->maps;
+  slots_ = Mapping(bpf_map__fd(maps.slots), sizeof(flow_slot) * slot_count_);
+  details_ = Mapping(bpf_map__fd(maps.slot_details), sizeof(flow_details) * slot_count_);
+  use_ = Mapping(bpf_map__fd(maps.slot_use), sizeof(slot_use) * INTERFACE_SLOTS);
+  classes_ = Mapping(bpf_map__fd(maps.class_counts), sizeof(class_totals) * INTERFACE_SLOTS);
+  for (const Mapping* mapping : {&slots_, &details_, &use_, &classes_})
+    if (!mapping->get()) return Failed("map", "slots", errno);
   return Status{};
 }
 
-Status Probe::EnableStatistics() {
-  if (statistics_.valid()) return Status{};
-  statistics_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
-  return statistics_.valid() ? Status{} : Failed("enable statistics", "BPF_STATS_RUN_TIME", errno);
-}
-
-interface_totals Probe::Totals(uint32_t interface_slot) const {
-  std::vector<interface_totals> per_cpu(possible_cpus_);
-  interface_totals sum{};
-  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.interface_totals), &interface_slot, per_cpu.data())) return sum;
-  auto* to = reinterpret_cast<uint64_t*>(&sum);
-  for (const interface_totals& one : per_cpu) {
-    const auto* from = reinterpret_cast<const uint64_t*>(&one);
-    for (size_t i = 0; i < sizeof(sum) / sizeof(uint64_t); i++) to[i] += from[i];
-  }
-  return sum;
-}
-
-cpu_scratch Probe::Faults() const {
-  std::vector<cpu_scratch> per_cpu(possible_cpus_);
-  uint32_t key = 0;
-  cpu_scratch sum{};
-  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.scratch), &key, per_cpu.data())) return sum;
-  for (const cpu_scratch& one : per_cpu) {
-    sum.tail_call_failed += one.tail_call_failed;
-    sum.index_insert_failed += one.index_insert_failed;
-    sum.slot_push_failed += one.slot_push_failed;
-  }
-  return sum;
+// From the last slot down, so that the first flows take the first slots.
+Status Probe::FillFreeSlots() {
+  int flows = bpf_map__fd(skeleton_->maps.free_slots), collapsed = bpf_map__fd(skeleton_->maps.free_collapsed);
+  for (uint32_t slot = slot_count_; slot-- > 0;)
+    if (bpf_map_update_elem(slot < flow_limit() ? flows : collapsed, nullptr, &slot, BPF_ANY))
+      return Failed("fill", "free_slots", errno);
+  return Status{};
 }
 
 Status Probe::WaitForPrograms() const {
@@ -160,26 +125,6 @@ Status Probe::WaitForPrograms() const {
   if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.barrier), &key, &target, BPF_ANY))
     return Failed("wait for RCU", "barrier", errno);
   return Status{};
-}
-
-Inspection Probe::Inspect() {
-  Inspection inspection;
-  bpf_program* program;
-  bpf_object__for_each_program(program, skeleton_->obj) AddProgram(inspection, bpf_program__fd(program));
-  {
-    std::lock_guard lock(mutex_);
-    for (auto& [slot, interface] : interfaces_)
-      for (flow_direction direction : {FROM_POD, TO_POD})
-        if (interface.attachment) AddProgram(inspection, interface.attachment->program(direction));
-  }
-  bpf_map* map;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    bpf_map_info info{};
-    uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size)) continue;
-    inspection.maps.push_back({bpf_map__name(map), info.id, MemoryBytes(bpf_map__fd(map))});
-  }
-  return inspection;
 }
 
 Result<std::vector<Link>> Probe::Links(const std::string& netns) {

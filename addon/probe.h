@@ -68,6 +68,10 @@ struct ProgramInfo {
   uint32_t instructions;
 };
 
+struct ProgramTime {
+  uint64_t nanoseconds = 0, runs = 0;
+};
+
 struct MapInfo {
   std::string name;
   uint32_t id;
@@ -92,12 +96,23 @@ class Probe {
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.
   Status EnableStatistics();
+  void DisableStatistics() { statistics_.Close(); }
+  // Of all dispatchers since loading, those of interfaces that are gone too, and only while statistics were on.
+  ProgramTime TimeInPrograms();
+  // What TCP segments tell beyond the connection's state: round trips, retransmissions and the like.
+  void SetTcpDetail(bool on);
 
   uint32_t flow_limit() const { return options_.flow_limit; }
+  // One a flow, and an eighth more for collapsed flows: those come behind.
+  uint32_t slot_count() const { return slot_count_; }
   flow_slot* slots() const { return static_cast<flow_slot*>(slots_.get()); }
   flow_details* details() const { return static_cast<flow_details*>(details_.get()); }
+  // By interface slot, 0: of all.
+  slot_use* use() const { return static_cast<slot_use*>(use_.get()); }
+  uint32_t SlotsInUse() const;
   const flow_bpf* skeleton() const { return skeleton_; }
   interface_totals Totals(uint32_t interface_slot) const;
+  class_totals Classes(uint32_t interface_slot) const;
   cpu_scratch Faults() const;
   // Returns when every program that runs now has ended.
   Status WaitForPrograms() const;
@@ -106,12 +121,16 @@ class Probe {
   std::mutex& mutex() { return mutex_; }
   std::map<uint32_t, Interface>& interfaces() { return interfaces_; }
   void ReadDevice(Interface& interface, Netlink& netlink);
+  std::vector<uint32_t> AttachedSlots();
+  // No flow of the interface is in the table any more.
   void GiveBack(uint32_t interface_slot);
 
  private:
-  explicit Probe(const ProbeOptions& options) : options_(options) {}
+  explicit Probe(const ProbeOptions& options);
 
+  static void AddTime(const Interface& interface, ProgramTime& time);
   Status Open();
+  Status MapMemory();
   Status FillFreeSlots();
   uint32_t TakeInterfaceSlot();
   Status FindPodEnd(Interface& interface, Netlink& netlink);
@@ -120,15 +139,20 @@ class Probe {
   void TakeBaseline(Interface& interface, Netlink& netlink);
 
   ProbeOptions options_;
+  const uint32_t slot_count_;
   flow_bpf* skeleton_ = nullptr;
   Mapping slots_;
   Mapping details_;
+  Mapping use_;
+  Mapping classes_;
   Fd statistics_;
   NamespaceThread namespaces_;
   std::mutex mutex_;
   std::map<uint32_t, Interface> interfaces_;
   uint32_t last_interface_slot_ = 0;
   int possible_cpus_ = 1;
+  uint32_t tcp_epoch_ = 0;
+  ProgramTime past_time_;  // of dispatchers that are gone
 };
 
 }  // namespace podweir

@@ -85,10 +85,10 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
   Result<Netlink> netlink = Netlink::Open();
   Status status = netlink.ok() ? FindPodEnd(interface, *netlink) : netlink.status;
   if (!status.ok()) {
-    // It may have counted meanwhile: the slot's next interface starts at 0.
+    // It may have counted meanwhile: the next drain ends its flows, and the slot's next interface starts at 0.
     interface.attachment.reset();
-    WaitForPrograms();
-    GiveBack(slot);
+    std::lock_guard lock(mutex_);
+    interfaces_[slot].state = InterfaceState::kEnding;
     return status;
   }
   TakeBaseline(interface, *netlink);
@@ -247,10 +247,20 @@ Status Probe::Detach(uint32_t interface_slot) {
   return Status{};
 }
 
+std::vector<uint32_t> Probe::AttachedSlots() {
+  std::vector<uint32_t> slots;
+  std::lock_guard lock(mutex_);
+  for (auto& [slot, interface] : interfaces_)
+    if (interface.attachment) slots.push_back(slot);
+  return slots;
+}
+
 void Probe::GiveBack(uint32_t interface_slot) {
   std::vector<interface_totals> zeros(possible_cpus_);
   bpf_map_update_elem(bpf_map__fd(skeleton_->maps.interface_totals), &interface_slot, zeros.data(), BPF_ANY);
+  static_cast<class_totals*>(classes_.get())[interface_slot] = {};
   std::lock_guard lock(mutex_);
+  AddTime(interfaces_[interface_slot], past_time_);
   interfaces_.erase(interface_slot);
 }
 

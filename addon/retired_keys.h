@@ -14,20 +14,22 @@ class RetiredKeys {
  public:
   explicit RetiredKeys(size_t limit) : limit_(limit) {}
 
-  // A key of IPv4 is one of IPv6 whose rest is zero.
-  void Add(const flow_key6& flow) {
-    uint64_t key = Fingerprint(flow);
+  // A key of IPv4 is one of IPv6 whose rest is zero. `sequence` tells apart what had the same key.
+  void Add(const flow_key6& flow, uint32_t sequence = 0) {
+    uint64_t key = Fingerprint(flow, sequence);
     order_.push_back(key);
     counts_[key]++;
     while (order_.size() > limit_) Forget();
   }
-  bool Contains(const flow_key6& flow) const { return counts_.count(Fingerprint(flow)) > 0; }
+  bool Contains(const flow_key6& flow, uint32_t sequence = 0) const {
+    return !counts_.empty() && counts_.count(Fingerprint(flow, sequence)) > 0;
+  }
 
  private:
   // 64 bits of the key: two of 2^16 retired keys meet with a chance of 2^-33, and then one opening goes uncounted.
-  static uint64_t Fingerprint(const flow_key6& flow) {
+  static uint64_t Fingerprint(const flow_key6& flow, uint32_t sequence) {
     const auto* words = reinterpret_cast<const uint32_t*>(&flow);
-    uint64_t hash = 0xcbf29ce484222325ULL;
+    uint64_t hash = 0xcbf29ce484222325ULL ^ sequence;
     for (size_t i = 0; i < sizeof(flow) / sizeof(uint32_t); i++) {
       hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL;
       hash ^= hash >> 32;

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import { NativeProbeSource } from '../lib/capture/native-probe.ts'
+import { NativeProbeSource, RETIRE_TIMES } from '../lib/capture/native-probe.ts'
 import { Namespaces, type Pod } from '../test/support/namespaces.ts'
 import { PodweirProcess } from '../test/support/podweir-process.ts'
 import { MemoryCgroup } from './memory-cgroup.ts'
@@ -23,7 +23,7 @@ const DATAGRAMS = 20_000
 const SETTLE_MS = 6_000
 
 async function kernelMebibytes(flowLimit: number): Promise<number> {
-  const source = await NativeProbeSource.open({ flowLimit, idleMs: 60_000 })
+  const source = await NativeProbeSource.open({ flowLimit, retire: RETIRE_TIMES, auditEvery: 0 })
   const { maps } = await source.inspect()
   await source.close()
   return maps.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) / MIB

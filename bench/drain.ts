@@ -3,6 +3,7 @@ import { NativeProbeSource } from '../lib/capture/native-probe.ts'
 import { fillFlows, timeHashDrain } from '../test/support/kernel.ts'
 import { Namespaces } from '../test/support/namespaces.ts'
 import { udp } from '../test/support/packet.ts'
+import { allAfter } from '../test/support/retire-times.ts'
 import { benchOptions, interleave, type Limit, publish, type Result, resultOf } from './report.ts'
 
 const SIZES = [
@@ -32,7 +33,7 @@ const ratios: Record<string, number> = {}
 try {
   const { a } = await namespaces.createPair()
   for (const { name, flows } of SIZES) {
-    const source = await NativeProbeSource.open({ flowLimit: FLOW_LIMIT, idleMs: 3_600_000 })
+    const source = await NativeProbeSource.open({ flowLimit: FLOW_LIMIT, retire: allAfter(3_600_000), auditEvery: 0 })
     await source.attach({ netns: a.path, device: 'eth0', place: 'pod', hook: 'auto' })
     const { programs } = await source.inspect()
     const program = programs.find(({ name }) => name.startsWith('podweir_out'))!.id

@@ -5,6 +5,7 @@ import { NativeProbeSource, type ProgramInfo } from '../lib/capture/native-probe
 import { KernelObject, key32, putProgram, testRun, writeMap } from '../test/support/kernel.ts'
 import { Namespaces } from '../test/support/namespaces.ts'
 import { tcp } from '../test/support/packet.ts'
+import { allAfter } from '../test/support/retire-times.ts'
 import { benchOptions, type Limit, publish, type Result, resultOf } from './report.ts'
 
 const BASELINE = 'hash_atomics'
@@ -87,7 +88,7 @@ type Samples = Map<string, number[]>
 
 /** Loads everything anew and measures some rounds of each course. */
 async function measureLoad(netns: string, rounds: number, into: readonly Samples[]): Promise<readonly ProgramInfo[]> {
-  const source = await NativeProbeSource.open({ flowLimit: FLOW_LIMIT, idleMs: 3_600_000 })
+  const source = await NativeProbeSource.open({ flowLimit: FLOW_LIMIT, retire: allAfter(3_600_000), auditEvery: 0 })
   try {
     await source.attach({ netns, device: 'eth0', place: 'pod', hook: 'auto' })
     const { programs } = await source.inspect()

@@ -79,6 +79,9 @@ interface NativeProbe {
   namespaces(): Promise<Namespace[]>
   inspect(): Promise<Inspection>
   enableStatistics(): Promise<void>
+  disableStatistics(): Promise<void>
+  programTime(): Promise<ProgramTime>
+  setTcpDetail(on: boolean): Promise<void>
   close(): Promise<void>
 }
 
@@ -166,21 +169,23 @@ export class NativeProbeSource implements FlowSource {
     return told(this.#probe.inspect())
   }
 
-  /** Kernel run-time statistics of all programs of this machine, until close; needs CAP_SYS_ADMIN. */
+  /** Kernel run-time statistics of all programs of this machine, until they are disabled; needs CAP_SYS_ADMIN. */
   enableStatistics(): Promise<void> {
     return told(this.#probe.enableStatistics())
   }
 
-  /** Time in our dispatchers and what they call, since statistics were turned on. */
-  async programTime(): Promise<ProgramTime> {
-    const { programs } = await this.inspect()
-    let runs = 0
-    let nanoseconds = 0
-    for (const program of programs) {
-      runs += program.runs
-      nanoseconds += program.nanoseconds
-    }
-    return { runs, nanoseconds }
+  disableStatistics(): Promise<void> {
+    return told(this.#probe.disableStatistics())
+  }
+
+  /** Time in our dispatchers and what they call, while statistics were on. Never falls: detached ones are in it. */
+  programTime(): Promise<ProgramTime> {
+    return told(this.#probe.programTime())
+  }
+
+  /** Off: connections and counts go on, without round trips, retransmissions and what else takes sequence numbers. */
+  setTcpDetail(on: boolean): Promise<void> {
+    return told(this.#probe.setTcpDetail(on))
   }
 
   close(): Promise<void> {

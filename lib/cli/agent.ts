@@ -1,7 +1,7 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
 import { statSync } from 'node:fs'
 import { release } from 'node:os'
-import { IDLE_MS, NativeProbeSource } from '../capture/native-probe.ts'
+import { NativeProbeSource, RETIRE_TIMES } from '../capture/native-probe.ts'
 import type { Config } from '../config/config.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
@@ -63,7 +63,7 @@ async function startAgent(
   const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
   const names = new InventoryNames(inventory, nodeAddresses())
   const { flowLimit } = config
-  const source = await NativeProbeSource.open({ flowLimit, idleMs: IDLE_MS })
+  const source = await NativeProbeSource.open({ flowLimit, retire: RETIRE_TIMES, auditEvery: 60 })
   ending.undoBy(log, () => source.close())
   const { programs, maps } = await source.inspect()
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6

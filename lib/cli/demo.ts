@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { IDLE_MS, NativeProbeSource } from '../capture/native-probe.ts'
+import { NativeProbeSource, RETIRE_TIMES } from '../capture/native-probe.ts'
 import { type Config, parseConfig } from '../config/config.ts'
 import { parseInventory } from '../config/inventory.ts'
 import { clean, Watchdog } from '../demo/cleanup.ts'
@@ -77,7 +77,7 @@ interface Stage {
 async function observe(options: DemoOptions, stage: Stage): Promise<Receipt> {
   const { topology, story, log } = stage
   const config = demoConfig(options.otlp)
-  const source = await NativeProbeSource.open({ flowLimit: config.flowLimit, idleMs: IDLE_MS })
+  const source = await NativeProbeSource.open({ flowLimit: config.flowLimit, retire: RETIRE_TIMES, auditEvery: 60 })
   story.step('can load eBPF here')
   await source.enableStatistics()
   const inventory = parseInventory(demoInventoryYaml(), 'the demo’s inventory')

@@ -1,6 +1,6 @@
 // One interface's figures out of a batch, and sources that a test opens and always closes.
 import type { DirectionColumns, FlowBatch } from '../../lib/capture/flow-batch.ts'
-import { NativeProbeSource } from '../../lib/capture/native-probe.ts'
+import { NativeProbeSource, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 
 export type DirectionRow = { readonly [Column in keyof DirectionColumns]: number }
 
@@ -45,7 +45,7 @@ export class Sources {
   readonly #open: NativeProbeSource[] = []
 
   async open(): Promise<NativeProbeSource> {
-    const source = await NativeProbeSource.open({ flowLimit: 1024, idleMs: 60_000 })
+    const source = await NativeProbeSource.open({ flowLimit: 1024, retire: RETIRE_TIMES, auditEvery: 0 })
     this.#open.push(source)
     return source
   }

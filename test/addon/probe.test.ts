@@ -42,8 +42,8 @@ function networkNamespaces() {
 
 /** Loads, attaches by `hook` and ends without closing. */
 function idleProgram(hook: string): string {
-  return `import { NativeProbeSource } from './lib/capture/native-probe.ts'
-    const source = await NativeProbeSource.open({ flowLimit: 16, idleMs: 1000 })
+  return `import { NativeProbeSource, RETIRE_TIMES } from './lib/capture/native-probe.ts'
+    const source = await NativeProbeSource.open({ flowLimit: 16, retire: RETIRE_TIMES, auditEvery: 0 })
     await source.attach(${JSON.stringify({ ...request(), hook })})
     await source.drain()`
 }

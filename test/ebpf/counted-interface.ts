@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { formatAddress } from '../../lib/capture/address.ts'
 import type { FlowBatch } from '../../lib/capture/flow-batch.ts'
-import { NativeProbeSource, type ProbeOptions } from '../../lib/capture/native-probe.ts'
+import { NativeProbeSource, type ProbeOptions, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { type InterfaceRow, interfaceRow } from '../addon/interface-row.ts'
 import { type Run, type RunOptions, testRun } from '../support/kernel.ts'
 
@@ -44,7 +44,7 @@ export class CountedInterface {
 
   /** `netns` has an `eth0` that nobody uses. */
   static async open(netns: string, options: Partial<ProbeOptions> = {}): Promise<CountedInterface> {
-    const source = await NativeProbeSource.open({ flowLimit: 1024, idleMs: 60_000, ...options })
+    const source = await NativeProbeSource.open({ flowLimit: 1024, retire: RETIRE_TIMES, auditEvery: 0, ...options })
     return CountedInterface.attach(source, netns)
   }
 

@@ -5,6 +5,7 @@ import { afterEach, describe, it } from 'mocha'
 import { Confidence } from '../../lib/capture/flow-batch.ts'
 import { fillFlows, RunLoop } from '../support/kernel.ts'
 import { tcp, udp } from '../support/packet.ts'
+import { allAfter } from '../support/retire-times.ts'
 import { Tally } from '../support/tally.ts'
 import { CountedInterface, flowRows, startedRows } from './counted-interface.ts'
 import { idleNetwork } from './idle-network.ts'
@@ -18,8 +19,8 @@ describe('a flow that retires', function () {
   const network = idleNetwork()
   let current: CountedInterface | undefined
 
-  async function open(idleMs: number, flowLimit = 1024): Promise<CountedInterface> {
-    current = await CountedInterface.open(network.one, { idleMs, flowLimit })
+  async function open(ms: number, flowLimit = 1024): Promise<CountedInterface> {
+    current = await CountedInterface.open(network.one, { retire: allAfter(ms), flowLimit })
     return current
   }
   afterEach(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, before, beforeEach, describe, it } from 'mocha'
-import { NativeProbeSource } from '../../lib/capture/native-probe.ts'
+import { NativeProbeSource, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { ipBatch } from '../../lib/demo/iproute.ts'
 import type { StatusRecord } from '../../lib/signals/flow-record.ts'
 import type { NodeTotals } from '../../lib/signals/ledger-totals.ts'
@@ -13,6 +13,7 @@ import { Agent } from '../support/agent.ts'
 import type { DeviceCounters } from '../support/counters.ts'
 import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
 import { comeToRest } from '../support/rest.ts'
+import { allAfter } from '../support/retire-times.ts'
 import { skip } from '../support/skip.ts'
 import { Tally } from '../support/tally.ts'
 
@@ -127,7 +128,7 @@ describe('the ledger’s equations', function () {
   it('lose nothing while flows retire under traffic on two CPUs', async () => {
     const { a, b } = await namespaces.createPair()
     // A tuple comes again 50 ms after its last datagram: about when the drain finds it idle and retires it.
-    source = await NativeProbeSource.open({ flowLimit: 16_384, idleMs: 38 })
+    source = await NativeProbeSource.open({ flowLimit: 16_384, retire: allAfter(38), auditEvery: 1 })
     for (const { path } of [a, b]) await source.attach({ netns: path, device: 'eth0', place: 'pod', hook: 'auto' })
     await b.serve('udp-serve', '--port', 9000, '--answer', '--response', 64)
     await b.serve('udp-serve', '--port', 9001, '--answer', '--response', 64)
@@ -162,7 +163,7 @@ describe('the ledger’s equations', function () {
 
   it('hold to the packet for an interface that is detached while it has flows', async () => {
     const { a, b } = await namespaces.createPair()
-    source = await NativeProbeSource.open({ flowLimit: 4096, idleMs: 60_000 })
+    source = await NativeProbeSource.open({ flowLimit: 4096, retire: RETIRE_TIMES, auditEvery: 1 })
     const attach = (netns: string) => source!.attach({ netns, device: 'eth0', place: 'pod', hook: 'auto' })
     const [left, stays] = [await attach(a.path), await attach(b.path)]
     await b.serve('udp-serve', '--port', 9000, '--answer')

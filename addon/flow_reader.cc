@@ -1,0 +1,224 @@
+#include "flow_reader.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "probe.h"
+#include "slot_view.h"
+
+namespace podweir {
+namespace {
+
+constexpr size_t kAddressBytes = 16;
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr double kNsPerSecond = 1e9;
+constexpr size_t kTimedOutAttempts = 8192;
+// A refusal moves no counter of the flow that it is about: an unanswered request is looked at once in so many drains.
+constexpr uint32_t kDrainsPerLook = 4;
+
+// Opener evidence as lib/capture/flow-batch.ts names it.
+enum Confidence : uint8_t { kFirstPacket = 0, kHandshake = 1, kResumed = 2 };
+enum Retired : uint8_t { kGoesOn = 0, kEnded = 1, kParked = 2 };
+
+// NaN while one of them was not seen.
+double Seconds(const __u64& from_ns, const __u64& to_ns) {
+  uint64_t from = ReadOnce(from_ns), to = ReadOnce(to_ns);
+  return from && to ? static_cast<double>(static_cast<int64_t>(to - from)) / kNsPerSecond : NAN;
+}
+
+// The opener's initial sequence number; without its SYN there is none, and each attempt is another.
+bool FindSyn(const flow_slot& slot, uint32_t& sequence) {
+  for (const flow_half& half : slot.half) {
+    if (half.counters.handshake == HANDSHAKE_NONE || !(half.tcp.known & KNOWN_SYN)) continue;
+    sequence = half.tcp.initial_sequence;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void FlowRows::Reserve(size_t rows) {
+  for (auto* column : {&slot, &generation}) column->reserve(rows);
+  for (auto* column : {&opened, &failed, &closed, &state, &ended}) column->reserve(rows);
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    packets[direction].reserve(rows);
+    bytes[direction].reserve(rows);
+  }
+}
+
+FlowReader::FlowReader(const Probe& probe, const RetireTimes& times)
+    : probe_(probe),
+      connect_timeout_ns_(times.connect_timeout_ms * kNsPerMs),
+      abandoned_ms_(times.abandoned_ms),
+      seen_(probe.slot_count()),
+      tcp_(probe),
+      retired_(probe.flow_limit()),
+      timed_out_(std::min<size_t>(probe.flow_limit(), kTimedOutAttempts)) {}
+
+void FlowReader::Begin(const DrainTime& time) {
+  time_ = time;
+  now_ms_ = time.ms();
+  drains_++;
+}
+
+void FlowReader::ReadLast(uint32_t slot, Leaving why, DrainResult& result) {
+  ReadRow(slot, why, result);
+  // Otherwise a new connection has the key already, or another interface will have its slot number.
+  if (why != Leaving::kTime) return;
+  const flow_slot& from = probe_.slots()[slot];
+  retired_.Add(First(from).key6);
+  uint32_t sequence;
+  if (seen_[slot].connection.state() == State::kTimeout && FindSyn(from, sequence))
+    timed_out_.Add(First(from).key6, sequence);
+}
+
+uint32_t FlowReader::Forget(uint32_t slot) {
+  uint32_t generation = seen_[slot].generation + 1;
+  if (seen_[slot].kind == Kind::kTcp) tcp_.Forget(slot);
+  seen_[slot] = Seen{};
+  seen_[slot].generation = generation;
+  return generation;
+}
+
+FlowReader::Increase FlowReader::TakeCounts(const flow_slot& slot, Seen& seen) {
+  Increase increase{};
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    const flow_counters& counters = slot.half[direction].counters;
+    uint64_t packets = Gained(seen.packets[direction], uint64_t{ReadOnce(counters.packets)});
+    uint64_t bytes = Gained(seen.bytes[direction], uint64_t{ReadOnce(counters.bytes)});
+    increase.any |= packets || bytes;
+    increase.packets[direction] = static_cast<double>(packets);
+    increase.bytes[direction] = static_cast<double>(bytes);
+  }
+  return increase;
+}
+
+void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
+  Seen& seen = seen_[slot];
+  bool last = why != Leaving::kNo;
+  Increase increase = TakeCounts(probe_.slots()[slot], seen);
+  if ((increase.any && seen.wait <= Wait::kIdle) || !seen.since_ms) seen.since_ms = now_ms_;
+  bool tell = increase.any || last;
+  if (seen.kind == Kind::kNew) {
+    // Its first packet is not counted yet: it starts with that.
+    if (!tell) return;
+    AddStarted(slot, result.started);
+  }
+  State before = seen.connection.state();
+  News news;
+  if (seen.kind == Kind::kTcp && (tell || seen.look_again || before == State::kConnecting)) {
+    news = LookAtTcp(slot, increase.any);
+    tell |= tcp_.Read(slot, last, result);
+  } else if (seen.kind == Kind::kRequest) {
+    news = LookAtRequest(slot, last);
+  }
+  if (last) Leave(slot, why, news);
+  if (news.failed == Failure::kTimeout && ToldBefore(slot)) news.failed = Failure::kNone;
+  if (!tell && !news.any() && seen.connection.state() == before) return;
+  FlowRows& rows = result.flows;
+  if (seen.kind == Kind::kTcp) AddTimes(slot, rows);
+  rows.slot.push_back(slot);
+  rows.generation.push_back(seen.generation);
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    rows.packets[direction].push_back(increase.packets[direction]);
+    rows.bytes[direction].push_back(increase.bytes[direction]);
+  }
+  rows.opened.push_back(news.opened);
+  rows.failed.push_back(static_cast<uint8_t>(news.failed));
+  rows.closed.push_back(static_cast<uint8_t>(news.closed));
+  rows.state.push_back(static_cast<uint8_t>(seen.connection.state()));
+  rows.ended.push_back(RetiredAs(seen, why));
+}
+
+News FlowReader::LookAtTcp(uint32_t slot, bool moved) {
+  const flow_slot& from = probe_.slots()[slot];
+  const flow_identity& identity = probe_.details()[slot].identity;
+  Seen& seen = seen_[slot];
+  State before = seen.connection.state();
+  News news = seen.connection.Look(from, identity, time_.ns, connect_timeout_ns_);
+  seen.look_again = moved;
+  State state = seen.connection.state();
+  seen.wait = WaitOf(state);
+  int64_t ended_ms = seen.connection.EndedNs(identity, time_.ns, connect_timeout_ns_) / kNsPerMs;
+  if (state == State::kUnreachable) seen.since_ms = std::max(moved ? now_ms_ : seen.since_ms, ended_ms);
+  else if (state == State::kTimeout) seen.since_ms = state == before ? seen.since_ms : now_ms_;
+  else if (ended_ms) seen.since_ms = ended_ms;
+  else if (moved) seen.since_ms = now_ms_;
+  return news;
+}
+
+News FlowReader::LookAtRequest(uint32_t slot, bool last) {
+  const flow_slot& from = probe_.slots()[slot];
+  bool turn = last || (drains_ + slot) % kDrainsPerLook == 0;
+  if (!turn || !IsUnanswered(from)) return News{};
+  return seen_[slot].connection.LookAtRequest(from, probe_.details()[slot].identity);
+}
+
+void FlowReader::Leave(uint32_t slot, Leaving why, News& news) {
+  Seen& seen = seen_[slot];
+  if (why == Leaving::kInterfaceGone || seen.kind == Kind::kPlain) return;
+  News more = seen.connection.Leave(probe_.slots()[slot]);
+  if (more.failed != Failure::kNone) news.failed = more.failed;
+  if (more.closed != Closed::kNone) news.closed = more.closed;
+}
+
+// Its slot was given back between two of its SYNs: the attempt goes on, and has failed already.
+bool FlowReader::ToldBefore(uint32_t slot) const {
+  const flow_slot& from = probe_.slots()[slot];
+  uint32_t sequence;
+  return FindSyn(from, sequence) && timed_out_.Contains(First(from).key6, sequence);
+}
+
+// Only a connection that is still open is parked.
+uint8_t FlowReader::RetiredAs(const Seen& seen, Leaving why) const {
+  if (why == Leaving::kNo) return kGoesOn;
+  bool open = seen.wait == Wait::kIdle && why == Leaving::kTime;
+  return open && now_ms_ - seen.since_ms < abandoned_ms_ ? kParked : kEnded;
+}
+
+void FlowReader::AddTimes(uint32_t slot, FlowRows& rows) const {
+  const flow_identity& identity = probe_.details()[slot].identity;
+  int64_t ended_ns = seen_[slot].connection.EndedNs(identity, time_.ns, connect_timeout_ns_);
+  TimesRow row{static_cast<uint32_t>(rows.size()), Seconds(identity.syn_ns, identity.syn_ack_ns),
+               Seconds(identity.syn_ack_ns, identity.established_ns), ended_ns ? time_.WallMs(ended_ns) : NAN};
+  if (!std::isnan(row.handshake_seconds) || !std::isnan(row.accepted_seconds) || ended_ns) rows.times.push_back(row);
+}
+
+void FlowReader::AddStarted(uint32_t slot, StartedRows& rows) {
+  const flow_counters& flow = First(probe_.slots()[slot]);
+  const flow_identity& identity = probe_.details()[slot].identity;
+  bool v4 = IsIpv4(flow.state);
+  rows.slot.push_back(slot);
+  rows.generation.push_back(seen_[slot].generation);
+  for (auto [address, to] : {std::pair{v4 ? &flow.key4.local : flow.key6.local, &rows.local_address},
+                             std::pair{v4 ? &flow.key4.remote : flow.key6.remote, &rows.remote_address}}) {
+    to->resize(to->size() + kAddressBytes);
+    memcpy(to->data() + to->size() - kAddressBytes, address, v4 ? sizeof(*address) : kAddressBytes);
+  }
+  uint8_t protocol = ProtocolOf(flow), flags = FlagsOf(flow);
+  rows.family.push_back(v4 ? 4 : 6);
+  rows.local_port.push_back(ntohs(v4 ? flow.key4.local_port : flow.key6.local_port));
+  rows.remote_port.push_back(ntohs(v4 ? flow.key4.remote_port : flow.key6.remote_port));
+  rows.protocol.push_back(protocol);
+  rows.flags.push_back(flags);
+  rows.interface_slot.push_back(InterfaceOf(flow));
+  uint8_t opener = ReadOnce(identity.opener);
+  uint8_t first_sender = identity.first_direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
+  rows.opener.push_back(opener != OPENER_UNKNOWN ? opener : first_sender);
+  rows.confidence.push_back(opener != OPENER_UNKNOWN       ? kHandshake
+                            : retired_.Contains(flow.key6) ? kResumed
+                                                           : kFirstPacket);
+  rows.start_ms.push_back(time_.WallMs(identity.started_ns));
+  bool request = protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+  Kind kind = protocol == IPPROTO_TCP ? Kind::kTcp : request ? Kind::kRequest : Kind::kPlain;
+  bool many = flags & FLOW_COLLAPSED || (protocol == IPPROTO_TCP && flags & FLOW_FRAGMENT);
+  seen_[slot].kind = many ? Kind::kPlain : kind;
+}
+
+}  // namespace podweir

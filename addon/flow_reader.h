@@ -1,0 +1,89 @@
+// Reads slots and remembers what of them was told: a row has what is new since the last one.
+#ifndef PODWEIR_FLOW_READER_H
+#define PODWEIR_FLOW_READER_H
+
+#include <cstdint>
+
+#include "connection.h"
+#include "drain_rows.h"
+#include "flow.h"
+#include "retire.h"
+#include "retired_keys.h"
+#include "tcp_reader.h"
+#include "zeroed_array.h"
+
+namespace podweir {
+
+class Probe;
+
+// Of one drain.
+struct DrainTime {
+  int64_t ns = 0;  // CLOCK_MONOTONIC, as the kernel's times
+  double wall_minus_mono_ms = 0;
+
+  int64_t ms() const { return ns / 1'000'000; }
+  double WallMs(uint64_t event_ns) const { return static_cast<double>(event_ns) / 1e6 + wall_minus_mono_ms; }
+};
+
+class FlowReader {
+ public:
+  FlowReader(const Probe& probe, const RetireTimes& times);
+
+  void Begin(const DrainTime& time);
+  // A row when something is new.
+  void Read(uint32_t slot, DrainResult& result) { ReadRow(slot, Leaving::kNo, result); }
+  // Always a row. No program writes to the slot any more.
+  void ReadLast(uint32_t slot, Leaving why, DrainResult& result);
+  bool IsDue(uint32_t slot, const WaitLimits& limits) const {
+    const Seen& seen = seen_[slot];
+    return now_ms_ - seen.since_ms >= limits.ms[static_cast<size_t>(seen.wait)];
+  }
+  void SetLeaving(uint32_t slot) { seen_[slot].leaving = true; }
+  bool is_leaving(uint32_t slot) const { return seen_[slot].leaving; }
+  // Returns the generation of the slot's next flow.
+  uint32_t Forget(uint32_t slot);
+
+ private:
+  enum class Kind : uint8_t { kNew, kTcp, kRequest, kPlain };
+
+  // One cache line: all that a scan needs of a flow that does not move.
+  struct alignas(64) Seen {
+    uint64_t packets[DIRECTIONS];
+    uint64_t bytes[DIRECTIONS];
+    int64_t since_ms;     // what `wait` counts from
+    uint32_t generation;  // the slot's: only we change it, and the scan reads no line for it
+    Connection connection;
+    Wait wait;
+    Kind kind;
+    bool look_again;  // counters and state are not written at once: what moved is looked at once more
+    bool leaving;
+  };
+  struct Increase {
+    double packets[DIRECTIONS], bytes[DIRECTIONS];
+    bool any;
+  };
+
+  static Increase TakeCounts(const flow_slot& slot, Seen& seen);
+  void ReadRow(uint32_t slot, Leaving why, DrainResult& result);
+  News LookAtTcp(uint32_t slot, bool moved);
+  News LookAtRequest(uint32_t slot, bool last);
+  void Leave(uint32_t slot, Leaving why, News& news);
+  bool ToldBefore(uint32_t slot) const;
+  uint8_t RetiredAs(const Seen& seen, Leaving why) const;
+  void AddStarted(uint32_t slot, StartedRows& rows);
+  void AddTimes(uint32_t slot, FlowRows& rows) const;
+
+  const Probe& probe_;
+  const int64_t connect_timeout_ns_, abandoned_ms_;
+  ZeroedArray<Seen> seen_;
+  TcpReader tcp_;
+  RetiredKeys retired_;
+  RetiredKeys timed_out_;  // attempts, by key and sequence number
+  DrainTime time_;
+  int64_t now_ms_ = 0;
+  uint32_t drains_ = 0;
+};
+
+}  // namespace podweir
+
+#endif

@@ -1,0 +1,144 @@
+#include "probe_objects.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace podweir {
+namespace {
+
+constexpr double kFewestFlows = 16, kMostFlows = 1 << 20;
+constexpr double kLongestMs = 1e12;
+
+const char* NameOf(CounterKind kind) {
+  return kind == CounterKind::kSkb ? "skb" : kind == CounterKind::kWire ? "wire" : "unknown";
+}
+
+std::string TextOf(const Napi::Object& object, const char* name) {
+  Napi::Value value = object.Get(name);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+// NaN when it is no number.
+double NumberOf(const Napi::Object& object, const char* name) {
+  Napi::Value value = object.Get(name);
+  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+}
+
+struct NamedTime {
+  const char* name;
+  int64_t RetireTimes::*time;
+};
+constexpr NamedTime kRetireTimes[] = {
+    {"closedMs", &RetireTimes::closed_ms},
+    {"failedMs", &RetireTimes::failed_ms},
+    {"halfOpenMs", &RetireTimes::half_open_ms},
+    {"datagramMs", &RetireTimes::datagram_ms},
+    {"idleMs", &RetireTimes::idle_ms},
+    {"abandonedMs", &RetireTimes::abandoned_ms},
+    {"connectTimeoutMs", &RetireTimes::connect_timeout_ms},
+};
+
+}  // namespace
+
+Napi::Value ToError(Napi::Env env, const Status& status) {
+  Napi::Error error = Napi::Error::New(env, status.step + " " + status.subject + ": " + strerror(status.error));
+  error.Set("step", status.step);
+  error.Set("subject", status.subject);
+  error.Set("errno", static_cast<double>(status.error));
+  error.Set("reason", strerror(status.error));
+  error.Set("detail", status.detail);
+  return error.Value();
+}
+
+Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("interfaceSlot", info.slot);
+  to.Set("device", info.device);
+  to.Set("place", info.place == Place::kPod ? "pod" : "host");
+  to.Set("hook", info.hook == Hook::kTcx ? "tcx" : "clsact");
+  to.Set("attachedAtMs", static_cast<double>(info.attached_at_ms));
+  to.Set("transmitCounter", NameOf(info.transmit));
+  to.Set("receiveCounter", NameOf(info.receive));
+  to.Set("baselineExact", info.baseline_exact);
+  to.Set("replacedStale", info.replaced_stale);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const Link& link) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("index", link.index);
+  to.Set("name", link.name);
+  to.Set("kind", link.kind);
+  to.Set("ethernet", link.ethernet);
+  to.Set("loopback", link.loopback);
+  to.Set("up", link.up);
+  to.Set("peerIndex", link.peer_index);
+  to.Set("peerNamespaceId", link.peer_namespace_id);
+  to.Set("address", link.address);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("path", entry.path);
+  to.Set("inode", static_cast<double>(entry.inode));
+  to.Set("id", entry.id);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const ProgramInfo& program) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("name", program.name);
+  to.Set("tag", program.tag);
+  to.Set("id", program.id);
+  to.Set("nanoseconds", static_cast<double>(program.run_time_ns));
+  to.Set("runs", static_cast<double>(program.runs));
+  to.Set("verifiedInstructions", program.instructions);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const MapInfo& map) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("name", map.name);
+  to.Set("id", map.id);
+  to.Set("memoryBytes", static_cast<double>(map.memory_bytes));
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const ProgramTime& time) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("nanoseconds", static_cast<double>(time.nanoseconds));
+  to.Set("runs", static_cast<double>(time.runs));
+  return to;
+}
+
+AttachRequest ToAttachRequest(const Napi::Object& from) {
+  std::string hook = TextOf(from, "hook");
+  return AttachRequest{TextOf(from, "netns"), TextOf(from, "device"),
+                       TextOf(from, "place") == "host" ? Place::kHost : Place::kPod,
+                       hook == "tcx"      ? Hook::kTcx
+                       : hook == "clsact" ? Hook::kClsact
+                                          : Hook::kAuto};
+}
+
+std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptions& drain) {
+  if (!from.IsObject()) return "Probe takes { flowLimit, retire, auditEvery }";
+  auto options = from.As<Napi::Object>();
+  double flow_limit = NumberOf(options, "flowLimit");
+  if (!(flow_limit >= kFewestFlows && flow_limit <= kMostFlows)) return "flowLimit is not 16 to 1048576";
+  probe.flow_limit = static_cast<uint32_t>(flow_limit);
+  double audit_every = NumberOf(options, "auditEvery");
+  if (!(audit_every >= 0 && audit_every <= UINT32_MAX)) return "auditEvery is no number of drains";
+  drain.audit_every = static_cast<uint32_t>(audit_every);
+  if (!options.Get("retire").IsObject()) return "retire is no object";
+  auto retire = options.Get("retire").As<Napi::Object>();
+  for (const auto& [name, time] : kRetireTimes) {
+    double ms = NumberOf(retire, name);
+    if (!(std::isfinite(ms) && ms >= 0)) return std::string("retire.") + name + " is no time in ms";
+    // Beyond this it is never; the sum of it and a clock still fits.
+    drain.retire.*time = static_cast<int64_t>(std::fmin(ms, kLongestMs));
+  }
+  return "";
+}
+
+}  // namespace podweir

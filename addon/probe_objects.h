@@ -1,0 +1,39 @@
+// What the probe takes and tells besides batches, as JS objects.
+#ifndef PODWEIR_PROBE_OBJECTS_H
+#define PODWEIR_PROBE_OBJECTS_H
+
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "drain.h"
+#include "probe.h"
+
+namespace podweir {
+
+// A rejection carries what lib/capture/native-probe.ts makes a Failure of.
+Napi::Value ToError(Napi::Env env, const Status& status);
+
+Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info);
+Napi::Object ToObject(Napi::Env env, const Link& link);
+Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry);
+Napi::Object ToObject(Napi::Env env, const ProgramInfo& program);
+Napi::Object ToObject(Napi::Env env, const MapInfo& map);
+Napi::Object ToObject(Napi::Env env, const ProgramTime& time);
+
+template <typename T>
+Napi::Array ToArray(Napi::Env env, const std::vector<T>& rows) {
+  Napi::Array to = Napi::Array::New(env, rows.size());
+  for (size_t i = 0; i < rows.size(); i++) to.Set(static_cast<uint32_t>(i), ToObject(env, rows[i]));
+  return to;
+}
+
+AttachRequest ToAttachRequest(const Napi::Object& from);
+
+// Both from the options of lib/capture/native-probe.ts. Returns what is wrong with them, empty: nothing.
+std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptions& drain);
+
+}  // namespace podweir
+
+#endif

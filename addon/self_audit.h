@@ -1,0 +1,55 @@
+// Compares what is in flows with the kernel's totals while packets go on, interface by interface: T1 <= F <= T2.
+#ifndef PODWEIR_SELF_AUDIT_H
+#define PODWEIR_SELF_AUDIT_H
+
+#include <cstdint>
+#include <vector>
+
+#include "drain_rows.h"
+#include "flow.h"
+
+namespace podweir {
+
+class Probe;
+
+class SelfAudit {
+ public:
+  // `every`: drains between two audits, 0: none.
+  SelfAudit(Probe& probe, uint32_t every);
+
+  // The last counts of a slot that is about to be zeroed.
+  void AddRetired(const flow_slot& slot);
+  // The interface slot was given back: its next interface starts at 0.
+  void Forget(uint32_t interface_slot) { retired_[interface_slot] = {}; }
+  void RunIfDue();
+
+  const AuditResult& result() const { return result_; }
+
+ private:
+  struct Counts {
+    uint64_t packets[DIRECTIONS] = {};
+    uint64_t bytes[DIRECTIONS] = {};
+  };
+  struct Measure {
+    const char* unit;
+    uint64_t (Counts::*amounts)[DIRECTIONS];
+  };
+  using CountsOfInterfaces = std::vector<Counts>;
+
+  static void Add(CountsOfInterfaces& to, const flow_slot& slot);
+  CountsOfInterfaces Read(bool seen) const;
+  CountsOfInterfaces InFlows() const;
+  bool Fits(uint32_t interface_slot, flow_direction direction, const char* unit, uint64_t flows, uint64_t least,
+            uint64_t most);
+
+  Probe& probe_;
+  const uint32_t every_;
+  uint32_t drains_ = 0;
+  CountsOfInterfaces retired_;
+  std::vector<uint32_t> interfaces_;  // of this audit
+  AuditResult result_;
+};
+
+}  // namespace podweir
+
+#endif
