@@ -1,5 +1,13 @@
 // Flows by slot: a drained row of a known flow costs an index and a few additions.
-import { Confidence, type FlowBatch, type FlowColumns, Opener, type StartedColumns } from '../capture/flow-batch.ts'
+import {
+  Confidence,
+  type FlowBatch,
+  type FlowColumns,
+  Opener,
+  Retired,
+  type StartedColumns,
+  slotCount,
+} from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES } from './address-order.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { FlowResolver } from './flow-resolver.ts'
@@ -42,7 +50,7 @@ export class FlowTable {
 
   constructor(parts: FlowTableParts) {
     this.flowLimit = parts.flowLimit
-    this.#slots = new FlowSlots(parts.flowLimit + 1)
+    this.#slots = new FlowSlots(slotCount(parts.flowLimit))
     this.#edges = parts.edges
     this.#ledger = parts.ledger
     this.#names = parts.names
@@ -171,7 +179,7 @@ export class FlowTable {
     else if (edge !== OTHER_END) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
     const opened = flows.opened[i]!
     if (opened > 0) this.#open(slot, opened)
-    if (flows.ended[i] === 1) this.#end(slot)
+    if (flows.ended[i] !== Retired.no) this.#end(slot)
   }
 
   #open(slot: number, connections: number): void {
