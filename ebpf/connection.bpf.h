@@ -5,8 +5,7 @@
 #define PODWEIR_CONNECTION_BPF_H
 
 #include "table.bpf.h"
-
-#define MOST_OPTIONS 10 /* 40 bytes have room for more only if they say nothing */
+#include "tcp_options.bpf.h"
 
 struct connection {
 	struct flow_slot *slot;
@@ -29,57 +28,29 @@ static __always_inline __u32 opener_direction(const struct flow_identity *identi
 	return identity->opener == OPENER_REMOTE ? TO_POD : FROM_POD;
 }
 
-#define OPTION_IS_SCALE 0x100 /* the lower byte is the shift, and not the option's length */
-
-/* The option at `offset`, which has `bytes` left: its length, or the shift of a window scale, or 0 at the end. */
-__noinline __u32 read_option(struct __sk_buff *skb, __u32 offset, __u32 bytes)
-{
-	__u8 option[TCP_OPTION_WINDOW_SCALE_BYTES] = {};
-
-	if (!bytes || bpf_skb_load_bytes(skb, offset, option, 1) || option[0] == TCP_OPTION_END)
-		return 0;
-	if (option[0] == TCP_OPTION_NOP)
-		return 1;
-	if (bytes < 2 || bpf_skb_load_bytes(skb, offset, option, 2) || option[1] < 2)
-		return 0;
-	if (option[0] != TCP_OPTION_WINDOW_SCALE)
-		return option[1];
-	if (bytes < sizeof(option) || bpf_skb_load_bytes(skb, offset, option, sizeof(option)))
-		return 0;
-	return OPTION_IS_SCALE | (option[2] < TCP_LARGEST_WINDOW_SCALE ? option[2] : TCP_LARGEST_WINDOW_SCALE);
-}
-
-/* RFC 7323, section 2.2; 0 without the option. `offset`: of the TCP header. */
-__noinline __u32 window_scale(struct __sk_buff *skb, __u32 offset)
-{
-	__u32 end, option;
-	__u8 words;
-
-	if (bpf_skb_load_bytes(skb, offset + offsetof(struct tcp_header, offset), &words, sizeof(words)))
-		return 0;
-	end = offset + (words >> 4) * 4;
-	offset += sizeof(struct tcp_header);
-	for (int i = 0; i < MOST_OPTIONS; i++) {
-		if (offset >= end)
-			return 0;
-		option = read_option(skb, offset, end - offset);
-		if (!option)
-			return 0;
-		if (option & OPTION_IS_SCALE)
-			return option & 0xff;
-		offset += option;
-	}
-	return 0;
-}
-
 /* Behind the SYN and the data that TCP Fast Open (RFC 7413) lets it carry. */
-static __always_inline void begin_sequence(struct flow_tcp *tcp, const struct packet *packet, __u32 scale,
-					   __u8 also_known)
+static __always_inline void begin_sequence(struct connection *connection, __u32 direction, __u32 scale, __u8 also_known)
 {
+	struct flow_half *half = &connection->slot->half[direction & 1];
+	struct flow_tcp *tcp = &connection->details->tcp[direction & 1];
+	const struct packet *packet = connection->packet;
+
 	tcp->initial_sequence = packet->sequence;
-	tcp->next_sequence = packet->sequence + 1 + packet->payload_bytes;
 	tcp->window_scale = scale;
-	tcp->known |= KNOWN_SYN | KNOWN_SEQUENCE | also_known;
+	half->next_sequence = packet->sequence + 1 + packet->payload_bytes;
+	half->known |= KNOWN_SYN | KNOWN_SEQUENCE | also_known;
+}
+
+static __always_inline int repeats_sequence(const struct connection *connection, __u32 direction, __u8 known)
+{
+	return connection->slot->half[direction & 1].known & known &&
+	       connection->details->tcp[direction & 1].initial_sequence == connection->packet->sequence;
+}
+
+static __always_inline void count_retransmit(struct connection *connection, __u32 direction)
+{
+	__sync_fetch_and_add(&connection->details->tcp[direction & 1].retransmits, connection->packet->packets);
+	__sync_fetch_and_add(&connection->slot->half[direction & 1].events, 1);
 }
 
 /* The packet belongs to a new connection: a slot of its own, or else the old one's with its counters going on. */
@@ -96,8 +67,8 @@ __noinline __u32 begin_another(__u32 slot_number, __u32 direction)
 	for (int i = 0; i < DIRECTIONS; i++) {
 		struct flow_half *half = &old.slot->half[i];
 
-		half->counters.handshake = HANDSHAKE_NONE;
-		half->tcp.known = half->tcp.sampling = half->tcp.awaiting = 0;
+		half->handshake = HANDSHAKE_NONE;
+		half->known = half->sampling = half->awaiting = 0;
 	}
 	identity = &old.details->identity;
 	identity->opener = OPENER_UNKNOWN;
@@ -124,18 +95,17 @@ __noinline __u32 note_syn(struct __sk_buff *skb, __u32 slot_number, __u32 direct
 	own = &here.slot->half[direction & 1];
 	other = &here.slot->half[~direction & 1];
 	scale = window_scale(skb, here.packet->transport_offset);
-	if (own->tcp.known & KNOWN_SYN && own->tcp.initial_sequence == here.packet->sequence) {
-		__sync_fetch_and_add(&own->tcp.retransmits, here.packet->packets);
+	if (repeats_sequence(&here, direction, KNOWN_SYN)) {
+		count_retransmit(&here, direction);
 		identity->last_syn_ns = now;
 		return slot_number;
 	}
-	if (other->counters.handshake == HANDSHAKE_SYN && !(own->tcp.known & KNOWN_SYN) && !identity->end) {
-		begin_sequence(&own->tcp, here.packet, scale, 0); /* simultaneous open */
+	if (other->handshake == HANDSHAKE_SYN && !(own->known & KNOWN_SYN) && !identity->end) {
+		begin_sequence(&here, direction, scale, 0); /* simultaneous open */
 		return slot_number;
 	}
-	if (own->counters.packets || other->counters.packets) {
-		if (!identity->end &&
-		    (own->counters.handshake == HANDSHAKE_DONE || other->counters.handshake == HANDSHAKE_DONE)) {
+	if (own->packets || other->packets) {
+		if (!identity->end && (own->handshake == HANDSHAKE_DONE || other->handshake == HANDSHAKE_DONE)) {
 			identity->last_syn_ns = now;
 			return slot_number;
 		}
@@ -145,18 +115,20 @@ __noinline __u32 note_syn(struct __sk_buff *skb, __u32 slot_number, __u32 direct
 		identity = &here.details->identity;
 		own = &here.slot->half[direction & 1];
 	}
-	begin_sequence(&own->tcp, here.packet, scale, 0);
+	begin_sequence(&here, direction, scale, 0);
 	identity->opener = direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
 	identity->syn_ns = identity->last_syn_ns = now;
-	own->counters.handshake = HANDSHAKE_SYN;
+	own->handshake = HANDSHAKE_SYN;
 	return slot_number;
 }
 
-/* Whether a SYN-ACK acknowledges the opener's SYN, with or without the data that the SYN carried. */
-static __always_inline int acknowledges_syn(const struct flow_tcp *opener, const struct packet *packet)
+/* Whether it acknowledges the other side's SYN, with or without the data that the SYN carried. */
+static __always_inline int acknowledges_syn(const struct connection *connection, __u32 direction)
 {
-	return packet->acknowledgment - opener->initial_sequence - 1 <=
-	       opener->next_sequence - opener->initial_sequence - 1;
+	__u32 first = connection->details->tcp[~direction & 1].initial_sequence + 1;
+
+	return connection->packet->acknowledgment - first <=
+	       connection->slot->half[~direction & 1].next_sequence - first;
 }
 
 __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 direction)
@@ -173,16 +145,14 @@ __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 di
 	own = &here.slot->half[direction & 1];
 	other = &here.slot->half[~direction & 1];
 	scale = window_scale(skb, here.packet->transport_offset);
-	if (own->tcp.known & KNOWN_SYN_ACK && own->tcp.initial_sequence == here.packet->sequence) {
-		__sync_fetch_and_add(&own->tcp.retransmits, here.packet->packets);
+	if (repeats_sequence(&here, direction, KNOWN_SYN_ACK)) {
+		count_retransmit(&here, direction);
 		return slot_number;
 	}
-	if (other->tcp.known & KNOWN_SYN && other->counters.handshake < HANDSHAKE_DONE &&
-	    !acknowledges_syn(&other->tcp, here.packet))
+	if (other->known & KNOWN_SYN && other->handshake < HANDSHAKE_DONE && !acknowledges_syn(&here, direction))
 		return slot_number; /* for nothing that we saw */
-	if (own->counters.handshake == HANDSHAKE_DONE || other->counters.handshake == HANDSHAKE_DONE ||
-	    (!((own->tcp.known | other->tcp.known) & KNOWN_SYN) &&
-	     (own->counters.packets || other->counters.packets))) {
+	if (own->handshake == HANDSHAKE_DONE || other->handshake == HANDSHAKE_DONE ||
+	    (!((own->known | other->known) & KNOWN_SYN) && (own->packets || other->packets))) {
 		/* the answer to a SYN that was taken for a stray one, or that we did not see */
 		syn_ns = identity->last_syn_ns > identity->syn_ns ? identity->last_syn_ns : 0;
 		slot_number = begin_another(slot_number, direction);
@@ -192,39 +162,40 @@ __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 di
 		own = &here.slot->half[direction & 1];
 		identity->syn_ns = identity->last_syn_ns = syn_ns;
 	}
-	begin_sequence(&own->tcp, here.packet, scale, KNOWN_SYN_ACK);
+	begin_sequence(&here, direction, scale, KNOWN_SYN_ACK);
 	if (identity->opener == OPENER_UNKNOWN)
 		identity->opener = direction == FROM_POD ? OPENER_REMOTE : OPENER_LOCAL;
 	opening = &here.slot->half[opener_direction(identity) & 1];
-	if (opening->counters.handshake < HANDSHAKE_SYN_ACK)
-		opening->counters.handshake = HANDSHAKE_SYN_ACK;
+	if (opening->handshake < HANDSHAKE_SYN_ACK)
+		opening->handshake = HANDSHAKE_SYN_ACK;
 	if (!identity->syn_ack_ns)
 		identity->syn_ack_ns = now;
 	return slot_number;
 }
 
 /* RFC 9293, section 3.10.7.4: inside the window that its receiver has announced, or where its sender was. */
-static __always_inline int reset_fits(const struct flow_tcp *own, const struct flow_tcp *other, __u32 sequence)
+static __always_inline int reset_fits(const struct connection *connection, __u32 direction)
 {
+	const struct flow_half *own = &connection->slot->half[direction & 1];
+	const struct flow_half *other = &connection->slot->half[~direction & 1];
+	__u32 sequence = connection->packet->sequence;
+	__u32 window = (__u32)other->window << (connection->details->tcp[~direction & 1].window_scale & 15);
+
 	if (own->known & KNOWN_SEQUENCE && sequence == own->next_sequence)
 		return 1;
-	return other->known & KNOWN_ACK && sequence - other->acknowledged <= (__u32)other->window
-										     << other->window_scale;
+	return other->known & KNOWN_ACK && sequence - other->acknowledged <= window;
 }
 
 static __always_inline enum tcp_end end_by_reset(const struct connection *here, __u32 direction)
 {
-	const struct flow_half *own = &here->slot->half[direction & 1], *other = &here->slot->half[~direction & 1];
-	const struct flow_identity *identity = &here->details->identity;
-	__u32 opener = opener_direction(identity);
-	__u8 handshake = here->slot->half[opener & 1].counters.handshake;
+	__u32 opener = opener_direction(&here->details->identity);
+	__u8 handshake = here->slot->half[opener & 1].handshake;
 
 	if (handshake == HANDSHAKE_SYN && direction != opener)
-		return here->packet->tcp_flags & TCP_ACK && acknowledges_syn(&other->tcp, here->packet) ? END_REFUSED
-													: END_NONE;
+		return here->packet->tcp_flags & TCP_ACK && acknowledges_syn(here, direction) ? END_REFUSED : END_NONE;
 	if (handshake == HANDSHAKE_SYN || handshake == HANDSHAKE_SYN_ACK)
 		return END_RESET_EARLY;
-	if (!reset_fits(&own->tcp, &other->tcp, here->packet->sequence))
+	if (!reset_fits(here, direction))
 		return END_NONE;
 	return direction == FROM_POD ? END_RESET_BY_LOCAL : END_RESET_BY_REMOTE;
 }
@@ -248,12 +219,13 @@ __noinline __u32 note_end(__u32 slot_number, __u32 direction)
 	own = &here.slot->half[direction & 1];
 	other = &here.slot->half[~direction & 1];
 	if (here.packet->tcp_flags & TCP_RST) {
-		own->tcp.resets++;
+		__sync_fetch_and_add(&here.details->tcp[direction & 1].resets, 1);
+		__sync_fetch_and_add(&own->events, 1);
 		end_connection(&here.details->identity, end_by_reset(&here, direction));
 		return slot_number;
 	}
-	own->tcp.known |= KNOWN_FIN;
-	if (other->tcp.known & KNOWN_FIN)
+	own->known |= KNOWN_FIN;
+	if (other->known & KNOWN_FIN)
 		end_connection(&here.details->identity, END_FIN);
 	return slot_number;
 }
@@ -286,7 +258,7 @@ __noinline int note_established(__u32 slot_number, __u32 direction)
 	if (!details->identity.established_ns)
 		details->identity.established_ns = bpf_ktime_get_ns();
 	barrier_compiler();
-	slot->half[direction & 1].counters.handshake = HANDSHAKE_DONE;
+	slot->half[direction & 1].handshake = HANDSHAKE_DONE;
 	return 0;
 }
 

@@ -26,7 +26,7 @@ __noinline int count_class(__u32 interface_slot, __u32 direction, __u32 packet_c
 static __always_inline struct flow_slot *note_flags(struct __sk_buff *skb, struct flow_slot *slot, __u32 *slot_number,
 						    enum flow_direction direction, const struct packet *packet)
 {
-	if (slot->half[direction].counters.handshake == HANDSHAKE_SYN_ACK &&
+	if (slot->half[direction].handshake == HANDSHAKE_SYN_ACK &&
 	    (packet->tcp_flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK)
 		note_established(*slot_number, direction);
 	if (!(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
@@ -50,8 +50,8 @@ static __always_inline int count_flow(struct __sk_buff *skb, struct flow_slot *s
 	} else if (packet->icmp) {
 		note_icmp(skb, slot_number, interface_slot, direction);
 	}
-	__sync_fetch_and_add(&slot->half[direction].counters.packets, packet->packets);
-	__sync_fetch_and_add(&slot->half[direction].counters.bytes, packet->bytes);
+	__sync_fetch_and_add(&slot->half[direction].packets, packet->packets);
+	__sync_fetch_and_add(&slot->half[direction].bytes, packet->bytes);
 	return 1;
 }
 

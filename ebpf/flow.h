@@ -74,7 +74,7 @@ enum tcp_end {
 	END_RESET_EARLY = 5, /* RST by either side between SYN-ACK and ACK, or by the opener after its own SYN */
 };
 
-/* What `flow_tcp.known` tells of a sender. */
+/* What `flow_half.known` tells of a sender. */
 enum tcp_known {
 	KNOWN_SYN = 1,      /* initial_sequence and window_scale */
 	KNOWN_SEQUENCE = 2, /* next_sequence */
@@ -117,52 +117,39 @@ struct flow_key6 {
 	__u8 flags;
 };
 
-/* One cache line per direction and all that a packet of a known flow touches: the key to be sure of it, and the
- * counters. Two CPUs on the two directions share none. packets and bytes are those of the wire: a GSO or GRO skb counts
- * as the packets it is. */
-struct flow_counters {
+/* One cache line per direction and all that most packets touch: what they are recognised by, counters, and as much of
+ * TCP as in-order data and its acknowledgment need. Two CPUs on the two directions share none. packets and bytes are
+ * those of the wire: a GSO or GRO skb counts as the packets it is. What TCP is concerned: what this direction's sender
+ * has said, in the order of the packets that we saw, and written by this direction's packets alone; but for `sampling`,
+ * which the other one clears, and for `awaited`, `awaited_since_ns` and `awaiting`, which the other one sets. */
+struct flow_half {
 	union {
 		struct flow_key4 key4;
-		struct flow_key6 key6;
+		struct {
+			__u64 address_hash; /* of key6, which is in the details */
+			__u64 rest_of_key6;
+		};
+		__u64 name[2];
 	};
 	__u8 state;     /* enum slot_state; written last */
 	__u8 handshake; /* enum tcp_handshake, of a connection that this direction's sender opened */
-	__u8 reserved[6];
+	__u8 known;     /* enum tcp_known */
+	__u8 sampling;  /* epoch of `tcp_detail` in which a sample of this sender's data began, 0: none */
+	__u8 awaiting;  /* the same for the other's, in the line that its acknowledgment touches */
+	__u8 reserved;
+	__u16 window; /* as sent, not scaled */
 	__u64 packets;
 	__u64 bytes;
-};
-
-/* One cache line: what this direction's sender has said, in the order of the packets that we saw. Counters are added
- * to atomically; the rest is written by this direction's packets alone, but for `sampling`, which the other one clears,
- * and `awaited`, `awaited_since_ns` and `awaiting`, which the other one sets. */
-struct flow_tcp {
-	__u32 initial_sequence;
-	__u32 next_sequence;        /* behind the highest byte sent */
-	__u32 hole_start, hole_end; /* the newest gap, up to where it is filled */
-	__u32 acknowledged;         /* highest acknowledgment number */
-	__u32 awaited;              /* this sender's acknowledgment of it ends the other's round-trip sample */
+	__u32 next_sequence; /* behind the highest byte sent */
+	__u32 acknowledged;  /* highest acknowledgment number */
+	__u32 awaited;       /* this sender's acknowledgment of it ends the other's round-trip sample */
+	__u32 events; /* grows with each change of what the details say of this direction, or of an end or unreachable
+		       */
 	__u64 awaited_since_ns;
-	__u64 rtt_sum_ns; /* of the samples of this sender's data */
-	__u32 retransmits;
-	__u32 out_of_order;   /* packets that filled a hole */
-	__u32 duplicate_acks; /* RFC 5681, section 2 */
-	__u32 zero_windows;   /* times that the window closed */
-	__u16 resets;
-	__u16 window; /* as sent, not scaled */
-	__u8 window_scale;
-	__u8 known;    /* enum tcp_known */
-	__u8 sampling; /* epoch of `tcp_detail` in which a sample of this sender's data began, 0: none */
-	__u8 awaiting; /* the same for the other's, in the line that its acknowledgment touches */
 };
 
-/* Counters and TCP state of a direction side by side, since a processor fetches lines in pairs. */
-struct flow_half {
-	struct flow_counters counters;
-	struct flow_tcp tcp;
-};
-
-/* Four cache lines: what each packet may touch. The kernel only ever adds to the counters; user space reads them where
- * they are. */
+/* Two cache lines, next to nothing else: the denser the slots, the fewer page translations miss. The kernel only ever
+ * adds to the counters; user space reads them where they are. */
 struct flow_slot {
 	struct flow_half half[DIRECTIONS];
 };
@@ -184,9 +171,26 @@ struct flow_identity {
 	__u64 unreachable_ns; /* with `unreachable` */
 };
 
-/* The rest of a slot, three cache lines: what not every packet needs. */
+/* Of one direction's sender, and rarely touched. Counters are added to atomically. */
+struct flow_tcp {
+	__u32 initial_sequence;
+	__u32 hole_start, hole_end; /* the newest gap, up to where it is filled */
+	__u32 retransmits;
+	__u32 out_of_order;   /* packets that filled a hole */
+	__u32 duplicate_acks; /* RFC 5681, section 2 */
+	__u32 zero_windows;   /* times that the window closed */
+	__u32 resets;
+	__u8 window_scale;
+	__u8 reserved[7];
+	__u64 rtt_sum_ns; /* of the samples of this sender's data */
+};
+
+/* The rest of a slot, five cache lines: what not every packet needs. */
 struct flow_details {
 	struct flow_identity identity;
+	struct flow_key6 key6; /* of an IPv6 flow */
+	struct flow_tcp tcp[DIRECTIONS];
+	__u64 reserved;
 	__u32 rtt_buckets[DIRECTIONS][RTT_BUCKETS]; /* direction of the data */
 };
 

@@ -16,7 +16,7 @@ static __always_inline __s32 ahead(__u32 sequence, __u32 of)
 }
 
 /* An acknowledgment of something that was sent twice can be of either (Karn). */
-static __always_inline void drop_sample(struct flow_tcp *own, struct flow_tcp *other)
+static __always_inline void drop_sample(struct flow_half *own, struct flow_half *other)
 {
 	if (!own->sampling)
 		return;
@@ -24,7 +24,7 @@ static __always_inline void drop_sample(struct flow_tcp *own, struct flow_tcp *o
 	own->sampling = 0;
 }
 
-static __always_inline void start_sample(struct flow_tcp *own, struct flow_tcp *other, __u32 end, __u8 epoch)
+static __always_inline void start_sample(struct flow_half *own, struct flow_half *other, __u32 end, __u8 epoch)
 {
 	other->awaited = end;
 	other->awaited_since_ns = bpf_ktime_get_ns();
@@ -60,55 +60,101 @@ __noinline int end_sample(__u32 slot_number, __u32 direction)
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
-	struct flow_tcp *own, *data;
+	struct flow_half *own, *data;
 	__u64 nanoseconds;
 
 	if (!details || !slot)
 		return 0; /* can't be */
-	own = &slot->half[direction & 1].tcp;
-	data = &slot->half[~direction & 1].tcp;
+	own = &slot->half[direction & 1];
+	data = &slot->half[~direction & 1];
 	nanoseconds = bpf_ktime_get_ns() - own->awaited_since_ns;
 	own->awaiting = 0;
 	data->sampling = 0;
 	__sync_fetch_and_add(&details->rtt_buckets[~direction & 1][rtt_bucket(nanoseconds) & (RTT_BUCKETS - 1)], 1);
-	__sync_fetch_and_add(&data->rtt_sum_ns, nanoseconds);
+	__sync_fetch_and_add(&details->tcp[~direction & 1].rtt_sum_ns, nanoseconds);
+	__sync_fetch_and_add(&data->events, 1);
 	return 0;
 }
 
-/* Something that ends where the sender has been before: a gap's filler, a probe that carries old bytes on purpose, or a
- * retransmission. `length` counts a FIN. Two CPUs that send for one connection swap packets now and then, and these are
- * no retransmissions: the newest gap tells them apart. */
+static __always_inline int fills_hole(struct flow_half *own, struct flow_tcp *tcp, __u32 sequence, __u32 end)
+{
+	if (!(own->known & KNOWN_HOLE) || ahead(sequence, tcp->hole_start) < 0 || ahead(sequence, tcp->hole_end) >= 0)
+		return 0;
+	if (sequence == tcp->hole_start)
+		tcp->hole_start = end;
+	else
+		tcp->hole_end = sequence;
+	if (ahead(tcp->hole_end, tcp->hole_start) <= 0)
+		own->known &= ~KNOWN_HOLE;
+	return 1;
+}
+
+/* Keep-alive (RFC 9293, section 3.8.4) and window probe (3.8.6.1): one old byte to get an answer. */
+static __always_inline int is_probe(const struct flow_half *own, const struct flow_half *other, __u32 length, __u32 end)
+{
+	return length == 1 && end == own->next_sequence && !(own->known & KNOWN_FIN) &&
+	       (other->known & KNOWN_ZERO || (other->known & KNOWN_ACK && ahead(other->acknowledged, end) >= 0));
+}
+
+/* Something that ends where the sender has been before: a gap's filler, a probe that carries an old byte on purpose, or
+ * a retransmission. `length` counts a FIN. Two CPUs that send for one connection swap packets now and then, and these
+ * are no retransmissions: the newest gap tells them apart. */
 __noinline int follow_old(__u32 slot_number, __u32 direction, __u32 sequence, __u32 length, __u32 packets)
 {
+	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
-	struct flow_tcp *own, *other;
-	__u32 end = sequence + length;
+	struct flow_half *own, *other;
+	struct flow_tcp *tcp;
 
-	if (!slot)
+	if (!details || !slot)
 		return 0; /* can't be */
-	own = &slot->half[direction & 1].tcp;
-	other = &slot->half[~direction & 1].tcp;
-	if (own->known & KNOWN_HOLE && ahead(sequence, own->hole_start) >= 0 && ahead(sequence, own->hole_end) < 0) {
-		__sync_fetch_and_add(&own->out_of_order, packets);
-		if (sequence == own->hole_start)
-			own->hole_start = end;
-		else
-			own->hole_end = sequence;
-		if (ahead(own->hole_end, own->hole_start) <= 0)
-			own->known &= ~KNOWN_HOLE;
-		drop_sample(own, other);
+	own = &slot->half[direction & 1];
+	other = &slot->half[~direction & 1];
+	tcp = &details->tcp[direction & 1];
+	if (fills_hole(own, tcp, sequence, sequence + length))
+		__sync_fetch_and_add(&tcp->out_of_order, packets);
+	else if (is_probe(own, other, length, sequence + length))
 		return 0;
-	}
-	/* keep-alive (RFC 9293, section 3.8.4) and window probe (3.8.6.1): one old byte to get an answer */
-	if (length == 1 && end == own->next_sequence && !(own->known & KNOWN_FIN) &&
-	    (other->known & KNOWN_ZERO || (other->known & KNOWN_ACK && ahead(other->acknowledged, end) >= 0)))
-		return 0;
-	__sync_fetch_and_add(&own->retransmits, packets);
+	else
+		__sync_fetch_and_add(&tcp->retransmits, packets);
+	__sync_fetch_and_add(&own->events, 1);
 	drop_sample(own, other);
 	return 0;
 }
 
-static __always_inline void follow_data(struct flow_tcp *own, struct flow_tcp *other, __u32 slot_number,
+/* The sender has left out what is between its last byte and this packet. */
+__noinline int follow_gap(__u32 slot_number, __u32 direction, __u32 sequence)
+{
+	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
+	struct flow_half *own;
+
+	if (!details || !slot)
+		return 0; /* can't be */
+	own = &slot->half[direction & 1];
+	details->tcp[direction & 1].hole_start = own->next_sequence;
+	details->tcp[direction & 1].hole_end = sequence;
+	own->known |= KNOWN_HOLE;
+	drop_sample(own, &slot->half[~direction & 1]);
+	return 0;
+}
+
+/* `duplicate`: an acknowledgment sent once more, otherwise a window that closes. */
+__noinline int count_ack_event(__u32 slot_number, __u32 direction, __u32 duplicate)
+{
+	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
+	struct flow_tcp *tcp;
+
+	if (!details || !slot)
+		return 0; /* can't be */
+	tcp = &details->tcp[direction & 1];
+	__sync_fetch_and_add(duplicate ? &tcp->duplicate_acks : &tcp->zero_windows, 1);
+	__sync_fetch_and_add(&slot->half[direction & 1].events, 1);
+	return 0;
+}
+
+static __always_inline void follow_data(struct flow_half *own, struct flow_half *other, __u32 slot_number,
 					__u32 direction, const struct packet *packet, __u32 length, __u8 epoch)
 {
 	__u32 end = packet->sequence + length;
@@ -122,18 +168,14 @@ static __always_inline void follow_data(struct flow_tcp *own, struct flow_tcp *o
 		follow_old(slot_number, direction, packet->sequence, length, packet->packets);
 		return;
 	}
-	if (ahead(packet->sequence, own->next_sequence) > 0) {
-		own->hole_start = own->next_sequence;
-		own->hole_end = packet->sequence;
-		own->known |= KNOWN_HOLE;
-		drop_sample(own, other);
-	} else if (own->sampling != epoch) {
+	if (ahead(packet->sequence, own->next_sequence) > 0)
+		follow_gap(slot_number, direction, packet->sequence);
+	else if (own->sampling != epoch)
 		start_sample(own, other, end, epoch);
-	}
 	own->next_sequence = end;
 }
 
-static __always_inline void follow_ack(struct flow_tcp *own, const struct flow_tcp *other, __u32 slot_number,
+static __always_inline void follow_ack(struct flow_half *own, const struct flow_half *other, __u32 slot_number,
 				       __u32 direction, const struct packet *packet, __u32 length, __u8 epoch)
 {
 	if (own->awaiting == epoch && ahead(packet->acknowledgment, own->awaited) >= 0)
@@ -146,7 +188,7 @@ static __always_inline void follow_ack(struct flow_tcp *own, const struct flow_t
 	} else if (!length && packet->acknowledgment == own->acknowledged && packet->window == own->window &&
 		   packet->sequence == own->next_sequence && other->known & KNOWN_SEQUENCE &&
 		   ahead(other->next_sequence, packet->acknowledgment) > 0) {
-		__sync_fetch_and_add(&own->duplicate_acks, 1);
+		count_ack_event(slot_number, direction, 1);
 	}
 	own->window = packet->window;
 	if (packet->window) {
@@ -154,7 +196,7 @@ static __always_inline void follow_ack(struct flow_tcp *own, const struct flow_t
 			own->known &= ~KNOWN_ZERO;
 	} else if (!(own->known & KNOWN_ZERO)) {
 		own->known |= KNOWN_ZERO;
-		__sync_fetch_and_add(&own->zero_windows, 1);
+		count_ack_event(slot_number, direction, 0);
 	}
 }
 
@@ -162,7 +204,7 @@ static __always_inline void follow_ack(struct flow_tcp *own, const struct flow_t
 static __always_inline void follow(struct flow_slot *slot, __u32 slot_number, enum flow_direction direction,
 				   const struct packet *packet, __u8 epoch)
 {
-	struct flow_tcp *own = &slot->half[direction].tcp, *other = &slot->half[!direction].tcp;
+	struct flow_half *own = &slot->half[direction], *other = &slot->half[!direction];
 	__u32 length = packet->payload_bytes + (packet->tcp_flags & TCP_FIN);
 
 	if (length)

@@ -49,6 +49,7 @@ static __always_inline void note_unreachable(struct __sk_buff *skb, const struct
 {
 	struct flow_identity *identity;
 	struct flow_details *details;
+	struct flow_slot *slot;
 	union flow_key key = {};
 	__u32 *slot_number;
 
@@ -56,14 +57,18 @@ static __always_inline void note_unreachable(struct __sk_buff *skb, const struct
 			direction == FROM_POD ? TO_POD : FROM_POD))
 		return;
 	slot_number = indexed_slot(&key, packet->family);
-	details = slot_number ? bpf_map_lookup_elem(&slot_details, slot_number) : NULL;
-	if (!details)
+	if (!slot_number)
 		return;
+	details = bpf_map_lookup_elem(&slot_details, slot_number);
+	slot = bpf_map_lookup_elem(&slots, slot_number);
+	if (!details || !slot)
+		return; /* can't be */
 	identity = &details->identity;
 	if (!identity->unreachable) {
 		identity->unreachable_ns = bpf_ktime_get_ns();
 		barrier_compiler();
 		identity->unreachable = packet->quoted_code + 1;
+		__sync_fetch_and_add(&slot->half[FROM_POD].events, 1);
 	}
 }
 

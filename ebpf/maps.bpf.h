@@ -116,10 +116,6 @@ struct {
 	__array(values, struct barrier_inner);
 } barrier SEC(".maps");
 
-/* Lossy: the newest entry of a set comes first, the oldest is forgotten. The slot's own key decides, so that a stale,
- * mixed or foreign entry costs a hash look-up and nothing else. Kernel only. */
-__u32 front_cache[1 << FRONT_CACHE_BITS][FRONT_CACHE_WAYS];
-
 /* Numbers of slots: below the first for flows, from there on so many for collapsed ones. Set before load. */
 const volatile __u32 slot_limit = 32768, collapsed_limit = 4096;
 

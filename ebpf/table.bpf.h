@@ -4,76 +4,55 @@
 #ifndef PODWEIR_TABLE_BPF_H
 #define PODWEIR_TABLE_BPF_H
 
+#include "front_cache.bpf.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
 
 #define NO_SLOT 0xffffffff
 #define barrier_compiler() asm volatile("" ::: "memory")
 
-/* The upper bits depend on all bits of both words. */
-static __always_inline __u64 mix(__u64 high, __u64 low)
-{
-	return high * 0x9e3779b97f4a7c15ULL ^ low * 0xc2b2ae3d27d4eb4fULL;
-}
+/* What a slot is first recognised by: all of an IPv4 key, or a hash of an IPv6 key's addresses and the rest of it. */
+struct flow_name {
+	__u64 words[2];
+};
 
-static __always_inline __u64 hash_of(const union flow_key *key, __u32 family)
+static __always_inline struct flow_name name_of(const union flow_key *key, __u32 family)
 {
 	const __u64 *words = key->words;
+	struct flow_name name = {{words[0], words[1]}};
 
-	if (family == SLOT_IPV4)
-		return mix(words[0], words[1]);
-	return mix(mix(words[0], words[1]) ^ words[4], mix(words[2], words[3]));
-}
-
-static __always_inline int same_key(const struct flow_counters *counters, const union flow_key *key, __u32 family)
-{
-	const __u64 *words = (const __u64 *)&counters->key6;
-	__u64 difference = (words[0] ^ key->words[0]) | (words[1] ^ key->words[1]);
-
-	if (family == SLOT_IPV6)
-		difference |= (words[2] ^ key->words[2]) | (words[3] ^ key->words[3]) | (words[4] ^ key->words[4]);
-	return !difference;
-}
-
-/* The set's number and the entry's tag share the upper half of the hash. */
-static __always_inline __u32 tag_of(__u64 hash)
-{
-	return hash >> (32 - FRONT_CACHE_BITS) & FRONT_CACHE_TAG;
-}
-
-/* The slot that the set names for this tag, the newest if there are several, or any slot. Without a branch: which entry
- * it is can't be predicted, and a wrong guess comes out only when the set's cache line has arrived. */
-static __always_inline __u32 cached_slot(const volatile __u32 *set, __u32 tag)
-{
-	__u64 found = set[FRONT_CACHE_WAYS - 1];
-
-#pragma unroll
-	for (int i = FRONT_CACHE_WAYS - 2; i >= 0; i--) {
-		__u64 entry = set[i];
-		/* all ones for the same tag, else 0 */
-		__u64 mask = (__s64)(((entry ^ tag) & FRONT_CACHE_TAG) - 1) >> 63;
-
-		/* or the compiler makes a branch of it */
-		barrier_var(mask);
-		found ^= (found ^ entry) & mask;
+	if (family == SLOT_IPV6) {
+		name.words[0] = mix(mix(words[0], words[1]), mix(words[2], words[3]));
+		name.words[1] = words[4];
 	}
-	return found & ~FRONT_CACHE_TAG;
+	return name;
 }
 
-static __always_inline void remember_slot(volatile __u32 *set, __u32 tag, __u32 slot_number)
+/* The hash of an IPv6 name nearly proves it, and "nearly" is not enough. */
+static __always_inline int same_flow(const struct flow_half *half, const struct flow_name *name,
+				     const union flow_key *key, __u32 family, __u32 slot_number)
 {
-#pragma unroll
-	for (int i = FRONT_CACHE_WAYS - 1; i > 0; i--)
-		set[i] = set[i - 1];
-	set[0] = tag | slot_number;
+	const struct flow_details *details;
+	const __u64 *words;
+
+	if (half->state != family || (half->name[0] ^ name->words[0]) | (half->name[1] ^ name->words[1]))
+		return 0;
+	if (family == SLOT_IPV4)
+		return 1;
+	details = bpf_map_lookup_elem(&slot_details, &slot_number);
+	if (!details)
+		return 0; /* can't be */
+	words = (const __u64 *)&details->key6;
+	return !((words[0] ^ key->words[0]) | (words[1] ^ key->words[1]) | (words[2] ^ key->words[2]) |
+		 (words[3] ^ key->words[3]));
 }
 
 static __always_inline void set_state(struct flow_slot *slot, __u8 state)
 {
 	barrier_compiler();
-	slot->half[TO_POD].counters.state = state;
+	slot->half[TO_POD].state = state;
 	barrier_compiler();
-	slot->half[FROM_POD].counters.state = state;
+	slot->half[FROM_POD].state = state;
 }
 
 static __always_inline __u32 *indexed_slot(const union flow_key *key, __u32 family)
@@ -144,16 +123,16 @@ static __always_inline int name_slot(__u32 slot_number, const union flow_key *ke
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
+	struct flow_name name = name_of(key, family);
 
 	if (!slot || !details)
 		return 0; /* can't be: the stacks hold numbers of slots */
 	details->identity.started_ns = bpf_ktime_get_ns();
 	details->identity.first_direction = direction;
-	if (family == SLOT_IPV4) {
-		slot->half[FROM_POD].counters.key4 = slot->half[TO_POD].counters.key4 = key->v4;
-	} else {
-		slot->half[FROM_POD].counters.key6 = slot->half[TO_POD].counters.key6 = key->v6;
-	}
+	if (family == SLOT_IPV6)
+		details->key6 = key->v6;
+	slot->half[FROM_POD].name[0] = slot->half[TO_POD].name[0] = name.words[0];
+	slot->half[FROM_POD].name[1] = slot->half[TO_POD].name[1] = name.words[1];
 	return 1;
 }
 
@@ -238,14 +217,14 @@ static __always_inline struct flow_slot *find_slot(const union flow_key *key, __
 						   enum flow_direction direction, __u32 interface_slot,
 						   __u32 *slot_number)
 {
-	__u64 hash = hash_of(key, family);
+	struct flow_name name = name_of(key, family);
+	__u64 hash = mix(name.words[0], name.words[1]);
 	volatile __u32 *set = front_cache[hash >> (64 - FRONT_CACHE_BITS)];
 	struct flow_slot *slot;
 
 	*slot_number = cached_slot(set, tag_of(hash));
 	slot = bpf_map_lookup_elem(&slots, slot_number);
-	if (slot && slot->half[direction].counters.state == family &&
-	    same_key(&slot->half[direction].counters, key, family))
+	if (slot && same_flow(&slot->half[direction], &name, key, family, *slot_number))
 		return slot;
 	*slot_number = find_indexed(family, direction, interface_slot);
 	slot = bpf_map_lookup_elem(&slots, slot_number);
@@ -258,20 +237,22 @@ static __always_inline struct flow_slot *find_slot(const union flow_key *key, __
  * number, or the old one's when none is to be had. User space finds the old one by its state. */
 __noinline __u32 replace_flow(__u32 slot_number, __u32 direction)
 {
+	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *old = bpf_map_lookup_elem(&slots, &slot_number);
 	__u32 family, interface_slot, fresh_number;
-	struct flow_counters *counters;
 	struct flow_slot *fresh;
-	union flow_key key;
+	union flow_key key = {};
 	long failed;
 
-	if (!old)
+	if (!old || !details)
 		return slot_number; /* can't be */
-	counters = &old->half[FROM_POD].counters;
-	family = counters->state;
-	if (family != SLOT_IPV4 && family != SLOT_IPV6)
+	family = old->half[FROM_POD].state;
+	if (family == SLOT_IPV4)
+		key.v4 = old->half[FROM_POD].key4;
+	else if (family == SLOT_IPV6)
+		key.v6 = details->key6;
+	else
 		return slot_number; /* user space is about to retire it */
-	__builtin_memcpy(&key, &counters->key6, sizeof(key));
 	interface_slot = family == SLOT_IPV4 ? key.v4.interface_slot : key.v6.interface_slot;
 	fresh_number = take_slot(interface_slot);
 	if (fresh_number == NO_SLOT)
