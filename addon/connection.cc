@@ -8,7 +8,7 @@ namespace podweir {
 namespace {
 
 bool HasFin(const flow_slot& slot) {
-  return (ReadOnce(slot.half[FROM_POD].tcp.known) | ReadOnce(slot.half[TO_POD].tcp.known)) & KNOWN_FIN;
+  return (ReadOnce(slot.half[FROM_POD].known) | ReadOnce(slot.half[TO_POD].known)) & KNOWN_FIN;
 }
 
 State StateAfter(uint8_t end) {
@@ -41,11 +41,11 @@ State Undecided(const flow_identity& identity, uint8_t handshake, int64_t now_ns
 }  // namespace
 
 uint8_t HandshakeOf(const flow_slot& slot) {
-  return std::max(ReadOnce(slot.half[FROM_POD].counters.handshake), ReadOnce(slot.half[TO_POD].counters.handshake));
+  return std::max(ReadOnce(slot.half[FROM_POD].handshake), ReadOnce(slot.half[TO_POD].handshake));
 }
 
 bool IsUnanswered(const flow_slot& slot) {
-  return !ReadOnce(slot.half[FROM_POD].counters.packets) || !ReadOnce(slot.half[TO_POD].counters.packets);
+  return !ReadOnce(slot.half[FROM_POD].packets) || !ReadOnce(slot.half[TO_POD].packets);
 }
 
 News Connection::Look(const flow_slot& slot, const flow_identity& identity, int64_t now_ns,

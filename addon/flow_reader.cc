@@ -32,10 +32,11 @@ double Seconds(const __u64& from_ns, const __u64& to_ns) {
 }
 
 // The opener's initial sequence number; without its SYN there is none, and each attempt is another.
-bool FindSyn(const flow_slot& slot, uint32_t& sequence) {
-  for (const flow_half& half : slot.half) {
-    if (half.counters.handshake == HANDSHAKE_NONE || !(half.tcp.known & KNOWN_SYN)) continue;
-    sequence = half.tcp.initial_sequence;
+bool FindSyn(const flow_slot& slot, const flow_details& details, uint32_t& sequence) {
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    const flow_half& half = slot.half[direction];
+    if (half.handshake == HANDSHAKE_NONE || !(half.known & KNOWN_SYN)) continue;
+    sequence = details.tcp[direction].initial_sequence;
     return true;
   }
   return false;
@@ -72,10 +73,12 @@ void FlowReader::ReadLast(uint32_t slot, Leaving why, DrainResult& result) {
   // Otherwise a new connection has the key already, or another interface will have its slot number.
   if (why != Leaving::kTime) return;
   const flow_slot& from = probe_.slots()[slot];
-  retired_.Add(First(from).key6);
+  const flow_details& details = probe_.details()[slot];
+  flow_key6 key = KeyOf(from, details);
+  retired_.Add(key);
   uint32_t sequence;
-  if (seen_[slot].connection.state() == State::kTimeout && FindSyn(from, sequence))
-    timed_out_.Add(First(from).key6, sequence);
+  if (seen_[slot].connection.state() == State::kTimeout && FindSyn(from, details, sequence))
+    timed_out_.Add(key, sequence);
 }
 
 uint32_t FlowReader::Forget(uint32_t slot) {
@@ -89,7 +92,7 @@ uint32_t FlowReader::Forget(uint32_t slot) {
 FlowReader::Increase FlowReader::TakeCounts(const flow_slot& slot, Seen& seen) {
   Increase increase{};
   for (int direction = 0; direction < DIRECTIONS; direction++) {
-    const flow_counters& counters = slot.half[direction].counters;
+    const flow_half& counters = slot.half[direction];
     uint64_t packets = Gained(seen.packets[direction], uint64_t{ReadOnce(counters.packets)});
     uint64_t bytes = Gained(seen.bytes[direction], uint64_t{ReadOnce(counters.bytes)});
     increase.any |= packets || bytes;
@@ -172,7 +175,8 @@ void FlowReader::Leave(uint32_t slot, Leaving why, News& news) {
 bool FlowReader::ToldBefore(uint32_t slot) const {
   const flow_slot& from = probe_.slots()[slot];
   uint32_t sequence;
-  return FindSyn(from, sequence) && timed_out_.Contains(First(from).key6, sequence);
+  const flow_details& details = probe_.details()[slot];
+  return FindSyn(from, details, sequence) && timed_out_.Contains(KeyOf(from, details), sequence);
 }
 
 // Only a connection that is still open is parked.
@@ -191,29 +195,30 @@ void FlowReader::AddTimes(uint32_t slot, FlowRows& rows) const {
 }
 
 void FlowReader::AddStarted(uint32_t slot, StartedRows& rows) {
-  const flow_counters& flow = First(probe_.slots()[slot]);
-  const flow_identity& identity = probe_.details()[slot].identity;
+  const flow_half& flow = First(probe_.slots()[slot]);
+  const flow_details& details = probe_.details()[slot];
+  const flow_identity& identity = details.identity;
   bool v4 = IsIpv4(flow.state);
   rows.slot.push_back(slot);
   rows.generation.push_back(seen_[slot].generation);
-  for (auto [address, to] : {std::pair{v4 ? &flow.key4.local : flow.key6.local, &rows.local_address},
-                             std::pair{v4 ? &flow.key4.remote : flow.key6.remote, &rows.remote_address}}) {
+  for (auto [address, to] : {std::pair{v4 ? &flow.key4.local : details.key6.local, &rows.local_address},
+                             std::pair{v4 ? &flow.key4.remote : details.key6.remote, &rows.remote_address}}) {
     to->resize(to->size() + kAddressBytes);
     memcpy(to->data() + to->size() - kAddressBytes, address, v4 ? sizeof(*address) : kAddressBytes);
   }
   uint8_t protocol = ProtocolOf(flow), flags = FlagsOf(flow);
   rows.family.push_back(v4 ? 4 : 6);
-  rows.local_port.push_back(ntohs(v4 ? flow.key4.local_port : flow.key6.local_port));
-  rows.remote_port.push_back(ntohs(v4 ? flow.key4.remote_port : flow.key6.remote_port));
+  rows.local_port.push_back(ntohs(flow.key4.local_port));
+  rows.remote_port.push_back(ntohs(flow.key4.remote_port));
   rows.protocol.push_back(protocol);
   rows.flags.push_back(flags);
   rows.interface_slot.push_back(InterfaceOf(flow));
   uint8_t opener = ReadOnce(identity.opener);
   uint8_t first_sender = identity.first_direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
   rows.opener.push_back(opener != OPENER_UNKNOWN ? opener : first_sender);
-  rows.confidence.push_back(opener != OPENER_UNKNOWN       ? kHandshake
-                            : retired_.Contains(flow.key6) ? kResumed
-                                                           : kFirstPacket);
+  rows.confidence.push_back(opener != OPENER_UNKNOWN                                  ? kHandshake
+                            : retired_.Contains(KeyOf(probe_.slots()[slot], details)) ? kResumed
+                                                                                      : kFirstPacket);
   rows.start_ms.push_back(time_.WallMs(identity.started_ns));
   bool request = protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
   Kind kind = protocol == IPPROTO_TCP ? Kind::kTcp : request ? Kind::kRequest : Kind::kPlain;

@@ -75,13 +75,13 @@ bool Retirement::Run(DrainResult& result) {
 // that saw the slot before the mark can do that.
 void Retirement::TakeKey(uint32_t slot) {
   flow_slot& leaving = probe_.slots()[slot];
-  const flow_counters& flow = First(leaving);
+  const flow_half& flow = First(leaving);
   uint8_t state = ReadOnce(flow.state);
   for (flow_half& half : leaving.half)
-    __atomic_or_fetch(&half.counters.state, static_cast<uint8_t>(SLOT_RETIRING), __ATOMIC_SEQ_CST);
+    __atomic_or_fetch(&half.state, static_cast<uint8_t>(SLOT_RETIRING), __ATOMIC_SEQ_CST);
   const auto& maps = probe_.skeleton()->maps;
   int index = bpf_map__fd(IsIpv4(state) ? maps.index4 : maps.index6);
-  const void* key = IsIpv4(state) ? static_cast<const void*>(&flow.key4) : &flow.key6;
+  const void* key = IsIpv4(state) ? static_cast<const void*>(&flow.key4) : &probe_.details()[slot].key6;
   uint32_t named;
   if (!bpf_map_lookup_elem(index, key, &named) && named == slot) bpf_map_delete_elem(index, key);
 }

@@ -20,8 +20,8 @@ void SelfAudit::AddRetired(const flow_slot& slot) { Add(retired_, slot); }
 void SelfAudit::Add(CountsOfInterfaces& to, const flow_slot& slot) {
   Counts& counts = to[InterfaceOf(First(slot)) % INTERFACE_SLOTS];
   for (int direction = 0; direction < DIRECTIONS; direction++) {
-    counts.packets[direction] += ReadOnce(slot.half[direction].counters.packets);
-    counts.bytes[direction] += ReadOnce(slot.half[direction].counters.bytes);
+    counts.packets[direction] += ReadOnce(slot.half[direction].packets);
+    counts.bytes[direction] += ReadOnce(slot.half[direction].bytes);
   }
 }
 

@@ -19,14 +19,19 @@ bool TcpReader::Read(uint32_t slot, bool last, DrainResult& result) {
 }
 
 bool TcpReader::ReadDirection(uint32_t slot, int direction, bool last, DrainResult& result) {
-  const flow_tcp& tcp = probe_.slots()[slot].half[direction].tcp;
+  const flow_tcp& tcp = probe_.details()[slot].tcp[direction];
   Seen& seen = seen_[slot].direction[direction];
+  uint32_t events = ReadOnce(probe_.slots()[slot].half[direction].events);
+  // An event is counted behind what it tells of, and that is read again once.
+  if (events == seen.events && !seen.look_again && !last) return false;
+  bool moved = events != seen.events;
+  seen.events = events;
   TcpRow row{};
   row.row = static_cast<uint32_t>(result.flows.size());
   row.retransmits = Gained(seen.retransmits, uint32_t{ReadOnce(tcp.retransmits)});
   row.out_of_order = Gained(seen.out_of_order, uint32_t{ReadOnce(tcp.out_of_order)});
   row.duplicate_acks = Gained(seen.duplicate_acks, uint32_t{ReadOnce(tcp.duplicate_acks)});
-  row.zero_windows = Gained(seen.zero_windows, uint32_t{ReadOnce(tcp.zero_windows)});
+  row.zero_windows = Gained(seen.zero_windows, static_cast<uint16_t>(ReadOnce(tcp.zero_windows)));
   row.resets = Gained(seen.resets, uint16_t{ReadOnce(tcp.resets)});
   uint64_t rtt_ns = Gained(seen.rtt_sum_ns, uint64_t{ReadOnce(tcp.rtt_sum_ns)});
   bool any = row.retransmits || row.out_of_order || row.duplicate_acks || row.zero_windows || row.resets || rtt_ns;
@@ -35,7 +40,7 @@ bool TcpReader::ReadDirection(uint32_t slot, int direction, bool last, DrainResu
     result.flows.tcp[direction].push_back(row);
   }
   if (rtt_ns || seen.look_again || (last && seen.rtt_sum_ns)) any |= ReadBuckets(slot, direction, result);
-  seen.look_again = rtt_ns;
+  seen.look_again = moved;
   return any;
 }
 

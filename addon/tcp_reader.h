@@ -23,8 +23,9 @@ class TcpReader {
  private:
   struct Seen {
     uint64_t rtt_sum_ns;
-    uint32_t retransmits, out_of_order, duplicate_acks, zero_windows;
-    uint16_t resets;
+    uint32_t events, retransmits, out_of_order, duplicate_acks;
+    // Of the lower half: more than that comes in no interval.
+    uint16_t zero_windows, resets;
     bool look_again;  // the sum and its bucket are not written at once: what moved is looked at once more
   };
   // One cache line.

@@ -10,7 +10,9 @@ import { benchOptions, type Limit, publish, type Result, resultOf } from './repo
 
 const BASELINE = 'hash_atomics'
 const COMPARED = [BASELINE, 'hash_spinlock', 'percpu_lru']
-const FLOW_LIMIT = 65_536
+const MANY_FLOWS = 65_536
+/** One interface gets four fifths of the slots: all flows of a course have theirs. */
+const FLOW_LIMIT = (MANY_FLOWS / 4) * 5 + 1024
 /** Runs per flow before the clock starts, so that tables and caches are as they stay. */
 const WARM_UP = 3
 /** Which pages a table got decides as much as how it is built: each load gets others. */
@@ -30,7 +32,7 @@ interface Course {
 
 const COURSES: Course[] = [
   { name: '1 flow', flows: 1, runs: 20_000, windows: 20, by: 'minimum' },
-  { name: '64 k flows', flows: FLOW_LIMIT, runs: 131_072, windows: 1, by: 'median of the rounds' },
+  { name: '64 k flows', flows: MANY_FLOWS, runs: 131_072, windows: 1, by: 'median of the rounds' },
 ]
 const LIMITS: Limit[] = [
   { ratio: 'podweir, 1 flow', most: 0.75 },

@@ -219,7 +219,7 @@ __noinline __u32 note_end(__u32 slot_number, __u32 direction)
 	own = &here.slot->half[direction & 1];
 	other = &here.slot->half[~direction & 1];
 	if (here.packet->tcp_flags & TCP_RST) {
-		__sync_fetch_and_add(&here.details->tcp[direction & 1].resets, 1);
+		here.details->tcp[direction & 1].resets++;
 		__sync_fetch_and_add(&own->events, 1);
 		end_connection(&here.details->identity, end_by_reset(&here, direction));
 		return slot_number;

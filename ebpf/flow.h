@@ -179,9 +179,9 @@ struct flow_tcp {
 	__u32 out_of_order;   /* packets that filled a hole */
 	__u32 duplicate_acks; /* RFC 5681, section 2 */
 	__u32 zero_windows;   /* times that the window closed */
-	__u32 resets;
+	__u16 resets;
 	__u8 window_scale;
-	__u8 reserved[7];
+	__u8 reserved;
 	__u64 rtt_sum_ns; /* of the samples of this sender's data */
 };
 

@@ -185,9 +185,9 @@ static __always_inline void follow_ack(struct flow_half *own, const struct flow_
 		own->known |= KNOWN_ACK;
 	} else if (ahead(packet->acknowledgment, own->acknowledged) > 0) {
 		own->acknowledged = packet->acknowledgment;
-	} else if (!length && packet->acknowledgment == own->acknowledged && packet->window == own->window &&
-		   packet->sequence == own->next_sequence && other->known & KNOWN_SEQUENCE &&
-		   ahead(other->next_sequence, packet->acknowledgment) > 0) {
+	} else if (!length && own->known & KNOWN_SEQUENCE && packet->acknowledgment == own->acknowledged &&
+		   packet->window == own->window && packet->sequence == own->next_sequence &&
+		   other->known & KNOWN_SEQUENCE && ahead(other->next_sequence, packet->acknowledgment) > 0) {
 		count_ack_event(slot_number, direction, 1);
 	}
 	own->window = packet->window;
