@@ -1,13 +1,22 @@
 // Batches as the capture hands them over, written as rows: a test names only the columns that it is about.
 import { parseAddress } from '../../lib/capture/address.ts'
 import {
+  type CaptureFaults,
+  Closed,
   Confidence,
+  ConnectionState,
   type DirectionColumns,
+  Failed,
   type FlowBatch,
   type FlowColumns,
   type InterfaceColumns,
   Opener,
+  packetClasses,
+  Retired,
+  type RttColumns,
+  type SelfAudit,
   type StartedColumns,
+  type TcpColumns,
 } from '../../lib/capture/flow-batch.ts'
 
 export interface FlowRow {
@@ -18,7 +27,32 @@ export interface FlowRow {
   toPodPackets?: number
   toPodBytes?: number
   opened?: number
-  ended?: boolean
+  failed?: number
+  closed?: number
+  state?: number
+  /** `Retired`; true: yes. */
+  ended?: boolean | number
+  handshakeSeconds?: number
+  acceptedSeconds?: number
+  endedAtMs?: number
+  fromPod?: TcpRow
+  toPod?: TcpRow
+}
+
+export interface TcpRow {
+  retransmits?: number
+  outOfOrder?: number
+  duplicateAcks?: number
+  zeroWindows?: number
+  resets?: number
+  rttSumSeconds?: number
+}
+
+export interface RttRow {
+  row?: number
+  direction?: number
+  bucket?: number
+  count?: number
 }
 
 export interface StartedRow {
@@ -50,7 +84,12 @@ export interface DirectionRow {
   devicePackets?: number
   overseenSkbs?: number
   unobservedSkbs?: number
+  classPackets?: ClassCounts
+  classBytes?: ClassCounts
 }
+
+/** By name of `packetClasses`. */
+type ClassCounts = Partial<Record<(typeof packetClasses)[number], number>>
 
 export interface InterfaceRow {
   interfaceSlot?: number
@@ -64,9 +103,13 @@ export interface BatchParts {
   sequence?: number
   readAtMs?: number
   flows?: FlowRow[]
+  rtt?: RttRow[]
   started?: StartedRow[]
   interfaces?: InterfaceRow[]
   liveFlows?: number
+  collapsedFlows?: number
+  faults?: Partial<CaptureFaults>
+  audit?: Partial<SelfAudit>
 }
 
 /** A row of a flow that starts needs a row in `flows` too; a TCP flow that the pod opened unless it says otherwise. */
@@ -76,10 +119,13 @@ export function flowBatch(parts: BatchParts = {}): FlowBatch {
     sequence,
     readAtMs: parts.readAtMs ?? 1_000_000 + sequence * 1000,
     flows: flowColumns(parts.flows ?? []),
+    rtt: rttColumns(parts.rtt ?? []),
     started: startedColumns(parts.started ?? []),
     interfaces: interfaceColumns(parts.interfaces ?? []),
     liveFlows: parts.liveFlows ?? 0,
-    faults: { tailCallFailed: 0, indexInsertFailed: 0, slotPushFailed: 0 },
+    collapsedFlows: parts.collapsedFlows ?? 0,
+    faults: { tailCallFailed: 0, indexInsertFailed: 0, slotPushFailed: 0, connectionsMerged: 0, ...parts.faults },
+    audit: { audits: 0, violations: 0, newest: '', ...parts.audit },
   }
 }
 
@@ -92,8 +138,38 @@ function flowColumns(rows: FlowRow[]): FlowColumns {
     fromPodBytes: Float64Array.from(rows, row => row.fromPodBytes ?? 0),
     toPodPackets: Float64Array.from(rows, row => row.toPodPackets ?? 0),
     toPodBytes: Float64Array.from(rows, row => row.toPodBytes ?? 0),
-    opened: Uint32Array.from(rows, row => row.opened ?? 0),
-    ended: Uint8Array.from(rows, row => (row.ended ? 1 : 0)),
+    opened: Uint8Array.from(rows, row => row.opened ?? 0),
+    failed: Uint8Array.from(rows, row => row.failed ?? Failed.none),
+    closed: Uint8Array.from(rows, row => row.closed ?? Closed.none),
+    state: Uint8Array.from(rows, row => row.state ?? ConnectionState.none),
+    ended: Uint8Array.from(rows, row => Number(row.ended ?? Retired.no)),
+    handshakeSeconds: Float64Array.from(rows, row => row.handshakeSeconds ?? Number.NaN),
+    acceptedSeconds: Float64Array.from(rows, row => row.acceptedSeconds ?? Number.NaN),
+    endedAtMs: Float64Array.from(rows, row => row.endedAtMs ?? Number.NaN),
+    fromPod: tcpColumns(rows.map(row => row.fromPod ?? {})),
+    toPod: tcpColumns(rows.map(row => row.toPod ?? {})),
+  }
+}
+
+function tcpColumns(rows: TcpRow[]): TcpColumns {
+  const column = (key: keyof TcpRow) => Uint32Array.from(rows, row => row[key] ?? 0)
+  return {
+    retransmits: column('retransmits'),
+    outOfOrder: column('outOfOrder'),
+    duplicateAcks: column('duplicateAcks'),
+    zeroWindows: column('zeroWindows'),
+    resets: column('resets'),
+    rttSumSeconds: Float64Array.from(rows, row => row.rttSumSeconds ?? 0),
+  }
+}
+
+function rttColumns(rows: RttRow[]): RttColumns {
+  return {
+    length: rows.length,
+    row: Uint32Array.from(rows, row => row.row ?? 0),
+    direction: Uint8Array.from(rows, row => row.direction ?? 0),
+    bucket: Uint8Array.from(rows, row => row.bucket ?? 0),
+    count: Uint32Array.from(rows, row => row.count ?? 1),
   }
 }
 
@@ -128,7 +204,10 @@ function interfaceColumns(rows: InterfaceRow[]): InterfaceColumns {
 }
 
 function directionColumns(rows: DirectionRow[]): DirectionColumns {
-  const column = (key: keyof DirectionRow) => Float64Array.from(rows, row => row[key] ?? 0)
+  const column = (key: Exclude<keyof DirectionRow, 'classPackets' | 'classBytes'>) =>
+    Float64Array.from(rows, row => row[key] ?? 0)
+  const classes = (key: 'classPackets' | 'classBytes') =>
+    Float64Array.from(rows.flatMap(row => packetClasses.map(name => row[key]?.[name] ?? 0)))
   return {
     skbs: column('skbs'),
     skbBytes: column('skbBytes'),
@@ -143,6 +222,8 @@ function directionColumns(rows: DirectionRow[]): DirectionColumns {
     devicePackets: column('devicePackets'),
     overseenSkbs: column('overseenSkbs'),
     unobservedSkbs: column('unobservedSkbs'),
+    classPackets: classes('classPackets'),
+    classBytes: classes('classBytes'),
   }
 }
 
