@@ -15,9 +15,9 @@ import { agentResource } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import type { InterfaceState } from './signals/agent-series.ts'
+import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
-import { attribute } from './signals/metric-names.ts'
 import { FlowMetricProducer } from './signals/metric-producer.ts'
 
 export interface PipelineParts {
@@ -66,7 +66,7 @@ export class Pipeline {
       clock,
       onAttached: attachment => ledger.attached(attachment),
     })
-    const edges = new EdgeTable(config.seriesLimit)
+    const edges = new EdgeTable(config.seriesLimit, config.detail)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
     const { flowLimit } = config

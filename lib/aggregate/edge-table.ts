@@ -1,8 +1,10 @@
 // Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them.
+import { beginsWithEdge, COUNTS_PER_EDGE, type Detail, EdgeCount, edgeSeries, overflowCounts } from './edge-counts.ts'
 import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { grown } from './histograms.ts'
 import type { Identity } from './identity.ts'
-
-export type Observer = 'client' | 'server'
+import { type Observer, PairTable } from './pair-table.ts'
+import { SeriesBudget } from './series-budget.ts'
 
 export interface Edge {
   readonly client: EdgeEnd
@@ -12,19 +14,11 @@ export interface Edge {
   readonly transport: string
   readonly networkType: 'ipv4' | 'ipv6'
   readonly observer: Observer
-  /** The edge of everything that found no place: both directions are in its request counts. */
+  /** Index in `EdgeTable.pairs`, -1: no durations are measured. */
+  readonly pair: number
+  /** The edge of everything that found no place: see `overflowCounts`. */
   readonly overflow: boolean
 }
-
-/** Offsets of an edge's counts in `EdgeTable.values`; packets follow the bytes of their direction. */
-export const EdgeCount = {
-  requestBytes: 0,
-  requestPackets: 1,
-  responseBytes: 2,
-  responsePackets: 3,
-  opened: 4,
-} as const
-export const COUNTS_PER_EDGE = 5
 
 /** A count that began again from 0, because its next value would not have been exact. */
 export interface Restart {
@@ -54,10 +48,12 @@ export class EdgeTable {
   /** Wall clock in ms of each count's start: nothing of it was counted before. */
   starts = new Float64Array(INITIAL_EDGES * COUNTS_PER_EDGE)
   readonly edges: Edge[] = []
+  readonly pairs: PairTable
+  readonly detail: Detail
   /** In the order in which they happened. One for each 9 PB of an edge. */
   readonly restarts: Restart[] = []
 
-  readonly #edgeLimit: number
+  readonly #budget: SeriesBudget
   readonly #index = new Map<string, number>()
   readonly #endIds = new Map<string, number>()
   readonly #clients = new EdgeEnds('client')
@@ -65,14 +61,20 @@ export class EdgeTable {
   #overflowIndex = -1
   #sinceMs = 0
 
-  /** `seriesLimit` counts series; the overflow edge comes on top of it. */
-  constructor(seriesLimit = 10_000) {
-    this.#edgeLimit = Math.max(0, Math.floor(seriesLimit / COUNTS_PER_EDGE))
+  /** `seriesLimit` counts series as a backend does; those of the overflow come on top of it. */
+  constructor(seriesLimit = 10_000, detail: Detail = 'basic') {
+    this.detail = detail
+    this.#budget = new SeriesBudget(seriesLimit)
+    this.pairs = new PairTable(this.#budget, detail)
   }
 
   /** From now on counts that begin, begin at this time. */
   startsAt(sinceMs: number): void {
     this.#sinceMs = sinceMs
+  }
+
+  get sinceMs(): number {
+    return this.#sinceMs
   }
 
   /** The index of the edge of a flow. */
@@ -83,10 +85,11 @@ export class EdgeTable {
     const key = `${this.#endIds.get(client.key)}|${this.#endIds.get(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const known = this.#index.get(key)
     if (known !== undefined) return known
-    if (this.#index.size >= this.#edgeLimit) return this.#overflow()
+    if (!this.#budget.take(edgeSeries(transport, this.detail))) return this.#overflow()
     const newKey = `${this.#idOf(client.key)}|${this.#idOf(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const networkType = family === 6 ? 'ipv6' : 'ipv4'
-    const index = this.#create({ client, server, serverPort, transport, networkType, observer, overflow: false })
+    const pair = this.pairs.pairFor(question)
+    const index = this.#create({ client, server, serverPort, transport, networkType, observer, pair, overflow: false })
     this.#index.set(newKey, index)
     return index
   }
@@ -107,8 +110,13 @@ export class EdgeTable {
     this.#increase(base + response + 1, responsePackets)
   }
 
-  addOpened(edge: number, connections: number): void {
-    this.#increase(edge * COUNTS_PER_EDGE + EdgeCount.opened, connections)
+  /** Adds to a count of `EdgeCount` that is not of packets or bytes. */
+  addEvents(edge: number, count: number, events: number): void {
+    const ofOverflow = edge === this.#overflowIndex
+    const index = edge * COUNTS_PER_EDGE + (ofOverflow ? overflowCounts[count]! : count)
+    if (this.values[index] === 0 && !beginsWithEdge(this.edges[edge]!.transport, count))
+      this.starts[index] = this.#sinceMs
+    this.#increase(index, events)
   }
 
   /** Everything that was ever added, counted from the edges themselves. */
@@ -148,6 +156,7 @@ export class EdgeTable {
         transport: '',
         networkType: 'ipv4',
         observer: 'client',
+        pair: this.pairs.overflow(),
         overflow: true,
       })
     return this.#overflowIndex
@@ -158,8 +167,8 @@ export class EdgeTable {
     this.edges.push(edge)
     const needed = this.edges.length * COUNTS_PER_EDGE
     if (needed > this.values.length) {
-      this.values = grown(this.values)
-      this.starts = grown(this.starts)
+      this.values = grown(this.values, this.values.length * 2)
+      this.starts = grown(this.starts, this.starts.length * 2)
     }
     this.starts.fill(this.#sinceMs, index * COUNTS_PER_EDGE, needed)
     return index
@@ -170,10 +179,4 @@ export class EdgeTable {
     this.#endIds.set(key, id)
     return id
   }
-}
-
-function grown(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(values.length * 2)
-  larger.set(values)
-  return larger
 }

@@ -13,6 +13,12 @@ import { hasPorts, Protocol, transportOf } from './transport.ts'
 /** The local end of an interface that nobody has claimed. */
 const UNCLAIMED: Identity = { class: 'unknown', name: 'unknown', ports: new Set() }
 
+/** As the columns of `FlowSlots` have it. */
+interface DecidedClient {
+  readonly clientIsLocal: number
+  readonly basis: number
+}
+
 export class FlowResolver {
   readonly #names: Names
   readonly #owner: (interfaceSlot: number) => InterfaceOwner | undefined
@@ -31,7 +37,8 @@ export class FlowResolver {
       if (
         started.protocol[i] === Protocol.tcp &&
         started.confidence[i] === Confidence.handshake &&
-        started.opener[i] === Opener.remote
+        started.opener[i] === Opener.remote &&
+        started.localPort[i] !== 0
       )
         this.#servedPorts.remember(started.interfaceSlot[i]!, Protocol.tcp, started.localPort[i]!)
   }
@@ -40,8 +47,8 @@ export class FlowResolver {
     this.#servedPorts.forget(interfaceSlot)
   }
 
-  /** Fills the columns that depend on names, if an end is another than before. */
-  resolve(slots: FlowSlots, slot: number, interfaceSlot: number): void {
+  /** Fills the columns that depend on names, if an end is another than before. `decided`: who is the client is known. */
+  resolve(slots: FlowSlots, slot: number, interfaceSlot: number, decided?: DecidedClient): void {
     const local = this.#localEnd(interfaceSlot)
     const address = formatAddress(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
     const remote = this.#names.remote(address, slots.startMs[slot]!)
@@ -49,7 +56,7 @@ export class FlowResolver {
     slots.local[slot] = local
     slots.remote[slot] = remote
     slots.named[slot] = isNamed(local) && isNamed(remote) ? 1 : 0
-    const answer = this.#openerOf(slots, slot, interfaceSlot, local, remote)
+    const answer = decided ? answerOf(decided) : this.#openerOf(slots, slot, interfaceSlot, local, remote)
     slots.clientIsLocal[slot] = answer.client === 'local' ? 1 : 0
     slots.basis[slot] = openerBases.indexOf(answer.basis)
     slots.edge[slot] = this.#edgeOf(slots, slot, local, remote, answer)
@@ -92,4 +99,8 @@ export class FlowResolver {
       observer: client === 'local' ? 'client' : 'server',
     })
   }
+}
+
+function answerOf({ clientIsLocal, basis }: DecidedClient): OpenerAnswer {
+  return { client: clientIsLocal === 1 ? 'local' : 'remote', basis: openerBases[basis]! }
 }

@@ -1,10 +1,13 @@
 // What is kept of each flow, column by column: index is the kernel's slot.
+import type { StartedColumns } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES } from './address-order.ts'
 import type { Identity } from './identity.ts'
 import type { InterfaceAccount } from './interface-account.ts'
 import type { OpenerBasis } from './opener.ts'
+import type { ParkedConnection } from './parked-connections.ts'
+import { clear, SlotSide } from './slot-side.ts'
 
-export const SlotState = { free: 0, live: 1, ended: 2 } as const
+export const SlotState = { free: 0, live: 1, ended: 2, parked: 3 } as const
 /** In `edge`: not exported here, the other end's interface reports it. */
 export const OTHER_END = -1
 export const openerBases: readonly OpenerBasis[] = ['handshake', 'ports', 'service', 'lower_port', 'address']
@@ -22,20 +25,30 @@ export class FlowSlots {
   readonly confidence: Uint8Array
   readonly family: Uint8Array
   readonly protocol: Uint8Array
+  readonly flags: Uint8Array
   readonly localPort: Uint16Array
   readonly remotePort: Uint16Array
   readonly localAddress: Uint8Array
   readonly remoteAddress: Uint8Array
   readonly named: Uint8Array
-  readonly fromPodPackets: Float64Array
-  readonly fromPodBytes: Float64Array
-  readonly toPodPackets: Float64Array
-  readonly toPodBytes: Float64Array
+  readonly fromPod: SlotSide
+  readonly toPod: SlotSide
   readonly opened: Float64Array
   readonly startMs: Float64Array
   readonly lastMs: Float64Array
   /** Sequence of the last batch with a row of this flow. */
   readonly changedIn: Float64Array
+  /** `ConnectionState`. */
+  readonly connection: Uint8Array
+  /** `Failed`, the newest. */
+  readonly failed: Uint8Array
+  /** 1: UDP whose first packet the client sent, or an ICMP echo whose request we saw. */
+  readonly isRequest: Uint8Array
+  /** Seconds, 0: not known. */
+  readonly handshakeSeconds: Float64Array
+  readonly acceptedSeconds: Float64Array
+  /** When the connection or request began, which may be before the flow; 0: not known. */
+  readonly beganMs: Float64Array
   readonly account: (InterfaceAccount | undefined)[]
   readonly local: (Identity | undefined)[]
   readonly remote: (Identity | undefined)[]
@@ -51,19 +64,24 @@ export class FlowSlots {
     this.confidence = new Uint8Array(length)
     this.family = new Uint8Array(length)
     this.protocol = new Uint8Array(length)
+    this.flags = new Uint8Array(length)
     this.localPort = new Uint16Array(length)
     this.remotePort = new Uint16Array(length)
     this.localAddress = new Uint8Array(length * ADDRESS_BYTES)
     this.remoteAddress = new Uint8Array(length * ADDRESS_BYTES)
     this.named = new Uint8Array(length)
-    this.fromPodPackets = new Float64Array(length)
-    this.fromPodBytes = new Float64Array(length)
-    this.toPodPackets = new Float64Array(length)
-    this.toPodBytes = new Float64Array(length)
+    this.fromPod = new SlotSide(length)
+    this.toPod = new SlotSide(length)
     this.opened = new Float64Array(length)
     this.startMs = new Float64Array(length)
     this.lastMs = new Float64Array(length)
     this.changedIn = new Float64Array(length)
+    this.connection = new Uint8Array(length)
+    this.failed = new Uint8Array(length)
+    this.isRequest = new Uint8Array(length)
+    this.handshakeSeconds = new Float64Array(length)
+    this.acceptedSeconds = new Float64Array(length)
+    this.beganMs = new Float64Array(length)
     this.account = new Array(length).fill(undefined)
     this.local = new Array(length).fill(undefined)
     this.remote = new Array(length).fill(undefined)
@@ -73,10 +91,48 @@ export class FlowSlots {
     return this.state[slot] === SlotState.live && this.generation[slot] === generation
   }
 
+  /** A new flow, with everything of an earlier one gone but what its names decide. */
+  begin(started: StartedColumns, i: number, slot: number): void {
+    this.state[slot] = SlotState.live
+    this.generation[slot] = started.generation[i]!
+    this.opener[slot] = started.opener[i]!
+    this.confidence[slot] = started.confidence[i]!
+    this.family[slot] = started.family[i]!
+    this.protocol[slot] = started.protocol[i]!
+    this.flags[slot] = started.flags[i]!
+    this.localPort[slot] = started.localPort[i]!
+    this.remotePort[slot] = started.remotePort[i]!
+    copyAddress(started.localAddress, i, this.localAddress, slot)
+    copyAddress(started.remoteAddress, i, this.remoteAddress, slot)
+    this.startMs[slot] = started.startMs[i]!
+    this.fromPod.clear(slot)
+    this.toPod.clear(slot)
+    clear(this.opened, slot)
+    clear(this.connection, slot)
+    clear(this.failed, slot)
+    clear(this.isRequest, slot)
+    clear(this.handshakeSeconds, slot)
+    clear(this.acceptedSeconds, slot)
+    clear(this.beganMs, slot)
+    this.local[slot] = undefined
+  }
+
+  /** A connection that was here before, under another slot: what its first packets said stays true. */
+  resume(slot: number, { opener, confidence, opened, beganMs }: ParkedConnection): void {
+    this.opener[slot] = opener
+    this.confidence[slot] = confidence
+    this.opened[slot] = opened
+    this.beganMs[slot] = beganMs
+  }
+
   free(slot: number): void {
     this.state[slot] = SlotState.free
     this.account[slot] = undefined
     this.local[slot] = undefined
     this.remote[slot] = undefined
   }
+}
+
+function copyAddress(from: Uint8Array, row: number, to: Uint8Array, slot: number): void {
+  for (let i = 0; i < ADDRESS_BYTES; i++) to[slot * ADDRESS_BYTES + i] = from[row * ADDRESS_BYTES + i]!
 }

@@ -3,20 +3,22 @@ import {
   Confidence,
   type FlowBatch,
   type FlowColumns,
-  Opener,
+  FlowFlag,
   Retired,
   type StartedColumns,
   slotCount,
 } from '../capture/flow-batch.ts'
-import { ADDRESS_BYTES } from './address-order.ts'
+import { countActive } from './active-connections.ts'
+import { ConnectionCounter } from './connection-counter.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { FlowResolver } from './flow-resolver.ts'
 import { FlowSlots, OTHER_END, SlotState } from './flow-slots.ts'
 import { type FlowView, viewFlow } from './flow-view.ts'
 import type { InterfaceOwner, Names } from './identity.ts'
 import type { InterfaceLedger } from './interface-ledger.ts'
+import { ParkedConnections } from './parked-connections.ts'
 import { PendingRows } from './pending-rows.ts'
-import { Protocol } from './transport.ts'
+import { TcpCounter } from './tcp-counter.ts'
 
 export interface FlowTableParts {
   readonly flowLimit: number
@@ -27,7 +29,11 @@ export interface FlowTableParts {
   readonly ledger: InterfaceLedger
   /** Wall clock: nothing was counted before. */
   readonly startedAtMs: number
+  /** A connection that the kernel has no slot for stays active for so long without a packet. */
+  readonly parkedForMs?: number
 }
+
+const PARKED_FOR_MS = 7_200_000
 
 export class FlowTable {
   readonly flowLimit: number
@@ -36,6 +42,9 @@ export class FlowTable {
   readonly #ledger: InterfaceLedger
   readonly #names: Names
   readonly #resolver: FlowResolver
+  readonly #connections: ConnectionCounter
+  readonly #tcp: TcpCounter
+  readonly #parked: ParkedConnections
   readonly #startedAtMs: number
   readonly #pendingRows = new PendingRows()
   #endedSlots: number[] = []
@@ -43,6 +52,7 @@ export class FlowTable {
   #sequence = 0
   #readAtMs: number | undefined
   #liveFlows = 0
+  #collapsedFlows = 0
   #unattributedRows = 0
   #startedFlows = 0
   #namedFlows = 0
@@ -56,6 +66,9 @@ export class FlowTable {
     this.#names = parts.names
     this.#namesVersion = parts.names.version
     this.#resolver = new FlowResolver(parts.names, parts.owner, parts.edges)
+    this.#connections = new ConnectionCounter(this.#slots, parts.edges)
+    this.#tcp = new TcpCounter(this.#slots, parts.edges)
+    this.#parked = new ParkedConnections(parts.flowLimit, parts.parkedForMs ?? PARKED_FOR_MS)
     this.#startedAtMs = parts.startedAtMs
   }
 
@@ -67,11 +80,15 @@ export class FlowTable {
     const ownersChanged = this.#ledger.ownersChanged()
     if (ownersChanged || this.#names.version !== this.#namesVersion) this.#resolveAgain()
     this.#resolver.learnServers(batch.started)
+    this.#tcp.expect(batch.flows)
     this.#countKnown(batch.flows)
     this.#countStarted(batch.started, batch.flows)
     this.#countUnattributed(batch.flows)
+    this.#tcp.count(batch.flows, batch.rtt)
+    this.#parked.forgetOld(batch.readAtMs)
     this.#ledger.apply(batch.interfaces, batch.readAtMs, interfaceSlot => this.#interfaceEnded(interfaceSlot))
     this.#liveFlows = batch.liveFlows
+    this.#collapsedFlows = batch.collapsedFlows
   }
 
   /** Rows of a flow that never started: a fault of the capture. What they count is the ledger's loss `unattributed`. */
@@ -82,6 +99,21 @@ export class FlowTable {
   /** Slots in use after the last drain. */
   get liveFlows(): number {
     return this.#liveFlows
+  }
+
+  /** Of those, the ones without their higher port: there were no slots for more. */
+  get collapsedFlows(): number {
+    return this.#collapsedFlows
+  }
+
+  /** Connections without a slot that stay active, and those of them that had to be given up. */
+  get parked(): { connections: number; dropped: number } {
+    return { connections: this.#parked.size, dropped: this.#parked.dropped }
+  }
+
+  /** Connections and requests that go on, edge by edge. */
+  activeByEdge(): Float64Array {
+    return countActive(this.#slots, this.#parked, this.#edges.edges.length)
   }
 
   /** Flows that started so far, and those of them whose two ends have a name. */
@@ -121,7 +153,7 @@ export class FlowTable {
       this.#start(started, i, slot)
       const row = this.#pendingRows.take(flows, slot, started.generation[i]!)
       if (row === -1) continue
-      this.#countRequestFlow(slot)
+      this.#connections.begin(slot)
       this.#count(flows, row, slot)
     }
   }
@@ -129,35 +161,15 @@ export class FlowTable {
   #start(started: StartedColumns, i: number, slot: number): void {
     const slots = this.#slots
     const interfaceSlot = started.interfaceSlot[i]!
-    slots.state[slot] = SlotState.live
-    slots.generation[slot] = started.generation[i]!
-    slots.opener[slot] = started.opener[i]!
-    slots.confidence[slot] = started.confidence[i]!
-    slots.family[slot] = started.family[i]!
-    slots.protocol[slot] = started.protocol[i]!
-    slots.localPort[slot] = started.localPort[i]!
-    slots.remotePort[slot] = started.remotePort[i]!
-    copyAddress(started.localAddress, i, slots.localAddress, slot)
-    copyAddress(started.remoteAddress, i, slots.remoteAddress, slot)
-    slots.startMs[slot] = started.startMs[i]!
-    slots.fromPodPackets[slot] = 0
-    slots.fromPodBytes[slot] = 0
-    slots.toPodPackets[slot] = 0
-    slots.toPodBytes[slot] = 0
-    slots.opened[slot] = 0
+    slots.begin(started, i, slot)
+    slots.lastMs[slot] = this.#readAtMs!
     slots.account[slot] = this.#ledger.account(interfaceSlot)
-    slots.local[slot] = undefined
-    this.#resolver.resolve(slots, slot, interfaceSlot)
+    const parked = this.#parked.take(started, i)
+    const resumed = parked && started.confidence[i] !== Confidence.handshake ? parked : undefined
+    if (resumed) slots.resume(slot, resumed)
+    this.#resolver.resolve(slots, slot, interfaceSlot, resumed)
     this.#startedFlows++
     if (slots.named[slot] === 1) this.#countNamed()
-  }
-
-  /** UDP has no handshake: its first packet opens it, when we saw that one and the client had sent it. */
-  #countRequestFlow(slot: number): void {
-    const slots = this.#slots
-    if (slots.protocol[slot] !== Protocol.udp || slots.confidence[slot] === Confidence.resumed) return
-    if (slots.opener[slot] !== (slots.clientIsLocal[slot] === 1 ? Opener.local : Opener.remote)) return
-    this.#open(slot, 1)
   }
 
   #count(flows: FlowColumns, i: number, slot: number): void {
@@ -166,36 +178,33 @@ export class FlowTable {
     const fromPodBytes = flows.fromPodBytes[i]!
     const toPodPackets = flows.toPodPackets[i]!
     const toPodBytes = flows.toPodBytes[i]!
-    slots.fromPodPackets[slot]! += fromPodPackets
-    slots.fromPodBytes[slot]! += fromPodBytes
-    slots.toPodPackets[slot]! += toPodPackets
-    slots.toPodBytes[slot]! += toPodBytes
-    slots.lastMs[slot] = this.#readAtMs!
+    slots.fromPod.packets[slot]! += fromPodPackets
+    slots.fromPod.bytes[slot]! += fromPodBytes
+    slots.toPod.packets[slot]! += toPodPackets
+    slots.toPod.bytes[slot]! += toPodBytes
+    if (fromPodPackets + toPodPackets > 0) slots.lastMs[slot] = this.#readAtMs!
     slots.changedIn[slot] = this.#sequence
     const edge = slots.edge[slot]!
-    this.#ledger.drained(slots.account[slot]!, edge === OTHER_END, flows, i)
+    const isCollapsed = (slots.flags[slot]! & FlowFlag.collapsed) !== 0
+    this.#ledger.drained(slots.account[slot]!, edge === OTHER_END, isCollapsed, flows, i)
     if (edge !== OTHER_END && slots.clientIsLocal[slot] === 1)
       this.#edges.add(edge, fromPodPackets, fromPodBytes, toPodPackets, toPodBytes)
     else if (edge !== OTHER_END) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
-    const opened = flows.opened[i]!
-    if (opened > 0) this.#open(slot, opened)
-    if (flows.ended[i] !== Retired.no) this.#end(slot)
-  }
-
-  #open(slot: number, connections: number): void {
-    this.#slots.opened[slot]! += connections
-    const edge = this.#slots.edge[slot]!
-    if (edge !== OTHER_END) this.#edges.addOpened(edge, connections)
+    this.#connections.count(flows, i, slot)
+    this.#tcp.remember(i, slot)
+    if (flows.ended[i] !== Retired.no) this.#end(slot, flows.ended[i] === Retired.parked)
   }
 
   /** Its last figures can be read until the next batch. */
-  #end(slot: number): void {
-    this.#slots.state[slot] = SlotState.ended
+  #end(slot: number, isParked: boolean): void {
+    const slots = this.#slots
+    slots.state[slot] = isParked ? SlotState.parked : SlotState.ended
     this.#endedSlots.push(slot)
+    if (isParked && slots.account[slot] !== this.#ledger.late) this.#parked.park(slots, slot, this.#readAtMs!)
   }
 
   #freeEnded(): void {
-    for (const slot of this.#endedSlots) if (this.#slots.state[slot] === SlotState.ended) this.#slots.free(slot)
+    for (const slot of this.#endedSlots) if (this.#slots.state[slot] !== SlotState.live) this.#slots.free(slot)
     this.#endedSlots = []
   }
 
@@ -231,13 +240,10 @@ export class FlowTable {
 
   #interfaceEnded(interfaceSlot: number): void {
     this.#resolver.forgetInterface(interfaceSlot)
+    this.#parked.forgetInterface(interfaceSlot)
     const slots = this.#slots
     for (let slot = 0; slot < slots.length; slot++)
       if (slots.state[slot] === SlotState.live && slots.account[slot]?.interfaceSlot === interfaceSlot)
         slots.account[slot] = this.#ledger.late
   }
-}
-
-function copyAddress(from: Uint8Array, row: number, to: Uint8Array, slot: number): void {
-  for (let i = 0; i < ADDRESS_BYTES; i++) to[slot * ADDRESS_BYTES + i] = from[row * ADDRESS_BYTES + i]!
 }

@@ -1,9 +1,11 @@
 // One flow as a reader sees it: a copy, made only for readers that ask.
 import { formatAddress } from '../capture/address.ts'
+import { ConnectionState, FlowFlag } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES } from './address-order.ts'
-import { type FlowSlots, OTHER_END, openerBases, SlotState } from './flow-slots.ts'
+import { type FlowSlots, OTHER_END, openerBases } from './flow-slots.ts'
 import type { Identity } from './identity.ts'
 import type { OpenerBasis, Side } from './opener.ts'
+import type { SlotSide } from './slot-side.ts'
 import { transportOf } from './transport.ts'
 
 export interface FlowView {
@@ -34,11 +36,43 @@ export interface FlowView {
   readonly toPodPackets: number
   readonly toPodBytes: number
   readonly opened: number
+  /** `Failed`: why the newest attempt failed; also that of a datagram. */
+  readonly failed: number
+  /** Its higher port was left out: it may be many flows, and says nothing of TCP. */
+  readonly collapsed: boolean
   readonly startMs: number
   /** Time of the last drain in which it moved. */
   readonly lastMs: number
-  readonly ended: boolean
+  /** `parked`: over for the kernel, and not for those who talk. */
+  readonly life: 'live' | 'ended' | 'parked'
+  /** Of a TCP connection alone. */
+  readonly tcp?: TcpView
 }
+
+export interface TcpView {
+  /** `ConnectionState`. */
+  readonly state: number
+  /** From the first SYN to the first SYN-ACK; absent: not seen. */
+  readonly handshakeSeconds?: number
+  /** From the SYN-ACK to the opener's ACK. */
+  readonly acceptedSeconds?: number
+  readonly fromPod: TcpSideView
+  readonly toPod: TcpSideView
+}
+
+/** What one sender did; times are to the acknowledgment of its data. */
+export interface TcpSideView {
+  readonly retransmits: number
+  readonly outOfOrder: number
+  readonly duplicateAcks: number
+  readonly zeroWindows: number
+  readonly resets: number
+  readonly rttSamples: number
+  readonly rttSumSeconds: number
+}
+
+/** By `SlotState`; what is free is not shown. */
+const lives = ['ended', 'live', 'ended', 'parked'] as const
 
 export function viewFlow(slots: FlowSlots, slot: number): FlowView {
   const account = slots.account[slot]!
@@ -63,13 +97,40 @@ export function viewFlow(slots: FlowSlots, slot: number): FlowView {
     clientBasis: openerBases[slots.basis[slot]!]!,
     confidence: slots.confidence[slot]!,
     exported: slots.edge[slot] !== OTHER_END,
-    fromPodPackets: slots.fromPodPackets[slot]!,
-    fromPodBytes: slots.fromPodBytes[slot]!,
-    toPodPackets: slots.toPodPackets[slot]!,
-    toPodBytes: slots.toPodBytes[slot]!,
+    fromPodPackets: slots.fromPod.packets[slot]!,
+    fromPodBytes: slots.fromPod.bytes[slot]!,
+    toPodPackets: slots.toPod.packets[slot]!,
+    toPodBytes: slots.toPod.bytes[slot]!,
     opened: slots.opened[slot]!,
+    failed: slots.failed[slot]!,
+    collapsed: (slots.flags[slot]! & FlowFlag.collapsed) !== 0,
     startMs: slots.startMs[slot]!,
     lastMs: slots.lastMs[slot]!,
-    ended: slots.state[slot] === SlotState.ended,
+    life: lives[slots.state[slot]!] ?? 'ended',
+    ...(slots.connection[slot] !== ConnectionState.none && { tcp: viewTcp(slots, slot) }),
+  }
+}
+
+function viewTcp(slots: FlowSlots, slot: number): TcpView {
+  const handshakeSeconds = slots.handshakeSeconds[slot]!
+  const acceptedSeconds = slots.acceptedSeconds[slot]!
+  return {
+    state: slots.connection[slot]!,
+    ...(handshakeSeconds > 0 && { handshakeSeconds }),
+    ...(acceptedSeconds > 0 && { acceptedSeconds }),
+    fromPod: viewSide(slots.fromPod, slot),
+    toPod: viewSide(slots.toPod, slot),
+  }
+}
+
+function viewSide(side: SlotSide, slot: number): TcpSideView {
+  return {
+    retransmits: side.retransmits[slot]!,
+    outOfOrder: side.outOfOrder[slot]!,
+    duplicateAcks: side.duplicateAcks[slot]!,
+    zeroWindows: side.zeroWindows[slot]!,
+    resets: side.resets[slot]!,
+    rttSamples: side.rttSamples[slot]!,
+    rttSumSeconds: side.rttSumSeconds[slot]!,
   }
 }

@@ -10,8 +10,8 @@ export const directions: readonly Direction[] = ['transmit', 'receive']
 
 export class DirectionAccount {
   /** Rows of flows; added to by the flow table. */
-  flowPackets = 0
-  flowBytes = 0
+  #flow = { packets: 0, bytes: 0 }
+  #collapsed = { packets: 0, bytes: 0 }
   otherEndPackets = 0
   otherEndBytes = 0
   kind: CounterKind = 'unknown'
@@ -21,6 +21,12 @@ export class DirectionAccount {
   #unobservedHigh = 0
   /** What the device had counted when we attached: a term of the equation, and nothing that we missed. */
   #countedBefore: number | undefined
+
+  drained(isCollapsed: boolean, packets: number, bytes: number): void {
+    const sum = isCollapsed ? this.#collapsed : this.#flow
+    sum.packets += packets
+    sum.bytes += bytes
+  }
 
   /** Without the device nothing new can be compared with it: equation (a) stays at the last snapshot that had it. */
   update(columns: DirectionColumns, i: number, devicePresent: boolean): void {
@@ -67,8 +73,8 @@ export class DirectionAccount {
   figures(): DirectionFigures {
     return {
       skbs: this.deviceFigures(),
-      packets: wireFigures(this.#packets, this.flowPackets),
-      bytes: wireFigures(this.#bytes, this.flowBytes),
+      packets: wireFigures(this.#packets, this.#flow.packets, this.#collapsed.packets),
+      bytes: wireFigures(this.#bytes, this.#flow.bytes, this.#collapsed.bytes),
     }
   }
 }
@@ -95,7 +101,7 @@ export class InterfaceAccount {
   }
 }
 
-function wireFigures(totals: Omit<WireFigures, 'flow' | 'collapsed'>, flow: number): WireFigures {
+function wireFigures(totals: Omit<WireFigures, 'flow' | 'collapsed'>, flow: number, collapsed: number): WireFigures {
   const { seen, other, overflow, filtered } = totals
-  return { seen, flow, collapsed: 0, other, overflow, filtered }
+  return { seen, flow, collapsed, other, overflow, filtered }
 }

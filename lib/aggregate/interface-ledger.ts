@@ -86,16 +86,14 @@ export class InterfaceLedger {
     return changed
   }
 
-  /** One row of a flow; `otherEnd`: the remote pod's own interface reports it. */
-  drained(account: InterfaceAccount, otherEnd: boolean, flows: FlowColumns, i: number): void {
+  /** One row of a flow; `otherEnd`: the remote pod's own interface reports it; `isCollapsed`: a port was left out. */
+  drained(account: InterfaceAccount, otherEnd: boolean, isCollapsed: boolean, flows: FlowColumns, i: number): void {
     const { transmit, receive } = account
     const { totals } = this
     const packets = flows.fromPodPackets[i]! + flows.toPodPackets[i]!
     const bytes = flows.fromPodBytes[i]! + flows.toPodBytes[i]!
-    transmit.flowPackets += flows.fromPodPackets[i]!
-    transmit.flowBytes += flows.fromPodBytes[i]!
-    receive.flowPackets += flows.toPodPackets[i]!
-    receive.flowBytes += flows.toPodBytes[i]!
+    transmit.drained(isCollapsed, flows.fromPodPackets[i]!, flows.fromPodBytes[i]!)
+    receive.drained(isCollapsed, flows.toPodPackets[i]!, flows.toPodBytes[i]!)
     totals.drainedPackets += packets
     totals.drainedBytes += bytes
     if (!otherEnd) return

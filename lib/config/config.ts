@@ -17,7 +17,9 @@ export interface Config {
   readonly hook: 'auto' | 'tcx' | 'clsact'
   /** Flows in kernel memory at the same time. */
   readonly flowLimit: number
-  /** Edges with series of their own; the rest shares one. */
+  /** Which metrics of edges there are. */
+  readonly detail: 'basic' | 'full'
+  /** Series of edges and pairs of owners; what exceeds it shares one per metric. */
   readonly seriesLimit: number
   readonly drainIntervalMs: number
   readonly exportIntervalMs: number
@@ -60,6 +62,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     attach: receiver.attach,
     hook: receiver.hook,
     flowLimit: receiver.flow_limit,
+    detail: receiver.detail,
     seriesLimit: receiver.series_limit,
     drainIntervalMs: receiver.drain_interval,
     exportIntervalMs: exportIntervalOf(receiver, environment, warnings),

@@ -29,6 +29,7 @@ function describeReceiver(config: Config) {
     attach: config.attach,
     hook: config.hook,
     flow_limit: config.flowLimit,
+    detail: config.detail,
     series_limit: config.seriesLimit,
     drain_interval: formatDuration(config.drainIntervalMs),
     collection_interval: formatDuration(config.exportIntervalMs),

@@ -15,6 +15,7 @@ const receiverSchema = section({
   attach: choice('auto', 'host', 'pod').default('auto'),
   hook: choice('auto', 'tcx', 'clsact').default('auto'),
   flow_limit: wholeNumber(16, 1_048_576).default(32_768),
+  detail: choice('basic', 'full').default('basic'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),
   drain_interval: parsed('100ms to 60s, such as 1s', value => durationBetween(value, 100, 60_000)).default(1000),
   collection_interval: parsed('100ms to 1h, such as 10s', value => durationBetween(value, 100, 3_600_000)).optional(),

@@ -2,8 +2,9 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import { attribute } from './attribute-names.ts'
 import { metricData, type Points } from './metric-data.ts'
-import { agentMetric, attribute } from './metric-names.ts'
+import { agentMetric } from './metric-names.ts'
 import type { Moment } from './series.ts'
 
 /** One interface that the agent knows. */

@@ -2,7 +2,8 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { EdgeEnd } from '../aggregate/edge-end.ts'
 import type { Edge } from '../aggregate/edge-table.ts'
-import { attribute, endAttributes } from './metric-names.ts'
+import type { Pair } from '../aggregate/pair-table.ts'
+import { attribute, endAttributes } from './attribute-names.ts'
 
 export interface EdgeAttributes {
   readonly request: Attributes
@@ -13,7 +14,8 @@ export interface EdgeAttributes {
 const source = endAttributes('source')
 const destination = endAttributes('destination')
 
-export function attributesOf(edge: Edge): EdgeAttributes {
+/** A pair has no port. */
+export function attributesOf(edge: Edge | Pair): EdgeAttributes {
   if (edge.overflow) {
     const overflow = { [attribute.overflow]: true }
     return { request: overflow, response: overflow, connection: overflow }
@@ -29,9 +31,9 @@ export function attributesOf(edge: Edge): EdgeAttributes {
   }
 }
 
-function sharedAttributes(edge: Edge): Attributes {
+function sharedAttributes(edge: Edge | Pair): Attributes {
   return {
-    ...(edge.serverPort !== 0 && { [attribute.serverPort]: edge.serverPort }),
+    ...('serverPort' in edge && edge.serverPort !== 0 && { [attribute.serverPort]: edge.serverPort }),
     [attribute.transport]: edge.transport,
     [attribute.networkType]: edge.networkType,
     [attribute.observer]: edge.observer,

@@ -25,7 +25,7 @@ export function flowRecord(flow: FlowView): FlowRecord {
     responsePackets: localIsClient ? flow.toPodPackets : flow.fromPodPackets,
     responseBytes: localIsClient ? flow.toPodBytes : flow.fromPodBytes,
     opened: flow.opened,
-    state: flow.ended ? 'ended' : 'active',
+    state: flow.life === 'live' ? 'active' : 'ended',
     interface: flow.device ?? '',
     confidence: confidenceOf(flow.clientBasis, flow.confidence),
   }

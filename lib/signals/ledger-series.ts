@@ -4,10 +4,11 @@ import type { MetricData } from '@opentelemetry/sdk-metrics'
 import type { WireFigures } from '../aggregate/figures.ts'
 import { directions } from '../aggregate/interface-account.ts'
 import type { CounterKind } from '../capture/flow-source.ts'
+import { attribute } from './attribute-names.ts'
 import type { DeliveryFigures } from './delivery.ts'
 import { type Books, nodeTotals } from './ledger-totals.ts'
 import { metricData, type Points } from './metric-data.ts'
-import { attribute, ledgerMetric, type Metric } from './metric-names.ts'
+import { ledgerMetric, type Metric } from './metric-names.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
 
 export class LedgerSeries {

@@ -1,6 +1,9 @@
-// The only place where names of metrics and attributes are spelled: docs/signals.md is the same list for people.
+// The only place, with edge-metrics.ts, where names of metrics are spelled: docs/signals.md is the same list for people.
+import type { Detail } from '../aggregate/edge-counts.ts'
+import { attribute, ownerAttribute } from './attribute-names.ts'
+import { edgeMetric, pairMetric } from './edge-metrics.ts'
 
-export type Instrument = 'counter' | 'up_down_counter' | 'gauge'
+export type Instrument = 'counter' | 'up_down_counter' | 'gauge' | 'histogram'
 
 export interface Metric {
   readonly name: string
@@ -9,57 +12,9 @@ export interface Metric {
   readonly description: string
   /** Every key that a point of it can have, `k8s.<kind>.name` standing for the owner's kind. */
   readonly attributes: readonly string[]
+  /** From which detail on it is sent; absent: always. */
+  readonly detail?: Detail
 }
-
-export const attribute = {
-  clusterName: 'k8s.cluster.name',
-  observer: 'podweir.observer',
-  flowDirection: 'podweir.flow.direction',
-  overflow: 'otel.metric.overflow',
-  serverPort: 'server.port',
-  transport: 'network.transport',
-  networkType: 'network.type',
-  ioDirection: 'network.io.direction',
-  interfaceName: 'network.interface.name',
-  attachPlace: 'podweir.attach.place',
-  attachState: 'podweir.attach.state',
-  attachReason: 'podweir.attach.reason',
-  attachMode: 'podweir.attach.mode',
-  podNamespace: 'k8s.namespace.name',
-  podName: 'k8s.pod.name',
-  podUid: 'k8s.pod.uid',
-  /** What stands in for a pod's name where there is no Kubernetes pod. */
-  plainName: 'podweir.pod.name',
-  ledgerStage: 'podweir.ledger.stage',
-  counterKind: 'podweir.counter.kind',
-  lossReason: 'podweir.loss.reason',
-} as const
-
-/** Attributes of one end of an edge. */
-export function endAttributes(end: 'source' | 'destination') {
-  return {
-    namespace: `${end}.k8s.namespace.name`,
-    ownerName: `${end}.k8s.owner.name`,
-    ownerType: `${end}.k8s.owner.type`,
-    service: `${end}.k8s.service.name`,
-    name: `${end}.name`,
-  } as const
-}
-
-/** The key of a pod's owner on `podweir.pod.*`, as semantic conventions spell it: `k8s.deployment.name`. */
-export function ownerAttribute(kind: string): string {
-  return `k8s.${kind.toLowerCase()}.name`
-}
-
-const edgeAttributes = [
-  ...Object.values(endAttributes('source')),
-  ...Object.values(endAttributes('destination')),
-  attribute.serverPort,
-  attribute.transport,
-  attribute.networkType,
-  attribute.observer,
-  attribute.overflow,
-]
 
 const podAttributes = [
   attribute.podNamespace,
@@ -93,30 +48,6 @@ export const podMetric = {
     unit: '{skb}',
     description: 'Counted by the device and not by us.',
     attributes: podAttributes,
-  },
-} as const satisfies Record<string, Metric>
-
-export const edgeMetric = {
-  bytes: {
-    name: 'podweir.network.flow.bytes',
-    instrument: 'counter',
-    unit: 'By',
-    description: 'Bytes on the wire between two workloads, from the Ethernet header on.',
-    attributes: [...edgeAttributes, attribute.flowDirection],
-  },
-  packets: {
-    name: 'podweir.network.flow.packets',
-    instrument: 'counter',
-    unit: '{packet}',
-    description: 'Packets on the wire between two workloads.',
-    attributes: [...edgeAttributes, attribute.flowDirection],
-  },
-  opened: {
-    name: 'podweir.network.connection.opened',
-    instrument: 'counter',
-    unit: '{connection}',
-    description: 'TCP handshakes completed, and UDP request flows.',
-    attributes: edgeAttributes,
   },
 } as const satisfies Record<string, Metric>
 
@@ -175,6 +106,6 @@ export const agentMetric = {
   },
 } as const satisfies Record<string, Metric>
 
-export const metrics: readonly Metric[] = [podMetric, edgeMetric, ledgerMetric, agentMetric].flatMap(group =>
-  Object.values(group),
+export const metrics: readonly Metric[] = [podMetric, edgeMetric, pairMetric, ledgerMetric, agentMetric].flatMap(
+  group => Object.values(group),
 )

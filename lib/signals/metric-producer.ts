@@ -9,6 +9,7 @@ import { EdgeSeries } from './edge-series.ts'
 import { LedgerSeries } from './ledger-series.ts'
 import type { Books } from './ledger-totals.ts'
 import { toHrTime } from './metric-data.ts'
+import { PairSeries } from './pair-series.ts'
 import { PodSeries } from './pod-series.ts'
 import { SeriesWriter } from './series.ts'
 
@@ -32,6 +33,7 @@ export class FlowMetricProducer implements MetricProducer {
   readonly #everyPoint: Attributes
   readonly #writer: SeriesWriter
   readonly #edges: EdgeSeries
+  readonly #pairs: PairSeries
   readonly #pods: PodSeries
   readonly #ledger: LedgerSeries
   readonly #agent: AgentSeries
@@ -42,7 +44,8 @@ export class FlowMetricProducer implements MetricProducer {
     this.#start = toHrTime(parts.startedAtMs)
     this.#everyPoint = parts.everyPoint ?? {}
     this.#writer = new SeriesWriter(parts.resendUnchangedMs ?? 60_000, this.#everyPoint)
-    this.#edges = new EdgeSeries(parts.edges, this.#writer)
+    this.#edges = new EdgeSeries(parts.edges, () => parts.table.activeByEdge(), this.#writer)
+    this.#pairs = new PairSeries(parts.edges, this.#writer)
     this.#pods = new PodSeries(parts.ledger, this.#writer)
     this.#ledger = new LedgerSeries(parts, this.#writer, parts.startedAtMs)
     this.#agent = new AgentSeries(parts.table, parts.interfaces)
@@ -53,7 +56,9 @@ export class FlowMetricProducer implements MetricProducer {
   async collect(): Promise<CollectionResult> {
     const nowMs = this.#clock.nowMs()
     const moment = { nowMs, now: toHrTime(nowMs), start: this.#start, everyPoint: this.#everyPoint }
-    const metrics = [this.#pods, this.#edges, this.#ledger, this.#agent].flatMap(part => part.collect(moment))
+    const metrics = [this.#pods, this.#edges, this.#pairs, this.#ledger, this.#agent].flatMap(part =>
+      part.collect(moment),
+    )
     const scope = { name: 'podweir', version: this.#version }
     const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)
     const scopeMetrics = [{ scope, metrics: withPoints }]

@@ -4,8 +4,9 @@ import type { MetricData } from '@opentelemetry/sdk-metrics'
 import type { Identity } from '../aggregate/identity.ts'
 import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
 import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
+import { attribute, ownerAttribute } from './attribute-names.ts'
 import { metricData, type Points, toHrTime } from './metric-data.ts'
-import { attribute, ownerAttribute, podMetric } from './metric-names.ts'
+import { podMetric } from './metric-names.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
 
 /** Interfaces that are gone and whose last values no receiver has: when there are more, the oldest are given up. */

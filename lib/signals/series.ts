@@ -1,33 +1,94 @@
-// Counters on their way to one receiver: each value is sent until it is acknowledged, so that nothing is lost and nothing twice.
+// Values on their way to one receiver: each is sent until it is acknowledged, so that nothing is lost and nothing twice.
 import type { Attributes, HrTime } from '@opentelemetry/api'
-import type { DataPoint, ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { type Points, toHrTime, toMs } from './metric-data.ts'
+import type { DataPoint, Histogram, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { toHrTime, toMs } from './metric-data.ts'
 
 /** What acknowledged values of a series add to: the ledger's stage `exported`. */
 export type Delivers = 'packets' | 'bytes' | undefined
 
-/** One monotonic series of one receiver. */
-export class Series {
+/** One series of one receiver. */
+export abstract class SentSeries<Value> {
   readonly attributes: Attributes
   readonly startMs: number
   readonly start: HrTime
-  readonly delivers: Delivers
-  /** Precedes the series until the receiver has it: without it `rate()` never sees the first events. */
-  readonly zero: DataPoint<number>
+  /** Precedes the series until the receiver has it: without it `rate()` never sees the first events. Absent where values may fall. */
+  readonly zero: DataPoint<Value> | undefined
   zeroAcknowledged = false
-  acknowledgedValue = 0
+  /** Tells acknowledged values apart. */
+  acknowledgedMark = 0
   acknowledgedAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(attributes: Attributes, startMs: number, delivers?: Delivers) {
+  constructor(attributes: Attributes, startMs: number, zero: Value | undefined) {
     this.attributes = attributes
     this.startMs = startMs
     this.start = toHrTime(startMs)
-    this.delivers = delivers
-    this.zero = { startTime: this.start, endTime: this.start, attributes, value: 0 }
+    this.zero = zero === undefined ? undefined : { startTime: this.start, endTime: this.start, attributes, value: zero }
   }
 
-  isDelivered(value: number): boolean {
-    return this.acknowledgedAtMs !== Number.NEGATIVE_INFINITY && this.acknowledgedValue === value
+  /** `mark`: of the value that there is now. */
+  isDelivered(mark: number): boolean {
+    return this.acknowledgedAtMs !== Number.NEGATIVE_INFINITY && this.acknowledgedMark === mark
+  }
+
+  /** How much was acknowledged for the first time. */
+  acknowledge(point: DataPoint<Value>): number {
+    // Also by a later point alone: a zero after it would be out of order, for which some receivers refuse the request.
+    this.zeroAcknowledged = true
+    if (point === this.zero) return 0
+    const before = this.acknowledgedMark
+    const atMs = toMs(point.endTime)
+    const mark = this.markOf(point.value)
+    if (this.supersedes(mark, atMs)) this.acknowledgedMark = mark
+    this.acknowledgedAtMs = Math.max(this.acknowledgedAtMs, atMs)
+    return this.acknowledgedMark - before
+  }
+
+  protected abstract markOf(value: Value): number
+
+  /** Requests may be acknowledged in another order than they were sent. Of what never falls the highest value is the newest. */
+  protected supersedes(mark: number, _atMs: number): boolean {
+    return mark > this.acknowledgedMark
+  }
+}
+
+/** A counter. */
+export class Series extends SentSeries<number> {
+  readonly delivers: Delivers
+
+  constructor(attributes: Attributes, startMs: number, delivers?: Delivers) {
+    super(attributes, startMs, 0)
+    this.delivers = delivers
+  }
+
+  protected override markOf(value: number): number {
+    return value
+  }
+}
+
+/** An up-down counter. */
+export class LevelSeries extends SentSeries<number> {
+  constructor(attributes: Attributes, startMs: number) {
+    super(attributes, startMs, undefined)
+  }
+
+  protected override markOf(value: number): number {
+    return value
+  }
+
+  protected override supersedes(_mark: number, atMs: number): boolean {
+    return atMs >= this.acknowledgedAtMs
+  }
+}
+
+export class HistogramSeries extends SentSeries<Histogram> {
+  constructor(attributes: Attributes, startMs: number, boundaries: readonly number[]) {
+    const counts = new Array<number>(boundaries.length + 1).fill(0)
+    super(attributes, startMs, { buckets: { boundaries: [...boundaries], counts }, count: 0, sum: 0 })
+  }
+
+  /** With each sample another. */
+  protected override markOf({ count }: Histogram): number {
+    return count
   }
 }
 
@@ -41,12 +102,14 @@ export interface Moment {
   readonly everyPoint: Attributes
 }
 
+type At = Pick<Moment, 'nowMs' | 'now'>
+
 export class SeriesWriter {
   /** What the receiver has acknowledged of `podweir.network.flow.*`. */
   readonly delivered = { packets: 0, bytes: 0 }
   readonly #resendUnchangedMs: number
   readonly #everyPoint: Attributes
-  readonly #seriesOf = new WeakMap<DataPoint<number>, Series>()
+  readonly #seriesOf = new WeakMap<DataPoint<unknown>, SentSeries<unknown>>()
 
   /** `everyPoint`: attributes that each point of each series carries. */
   constructor(resendUnchangedMs: number, everyPoint: Attributes = {}) {
@@ -58,12 +121,28 @@ export class SeriesWriter {
     return new Series({ ...attributes, ...this.#everyPoint }, startMs, delivers)
   }
 
-  /** Adds the series' points to a request, if the receiver does not have this value or has not heard of it for long. */
-  write(points: Points, series: Series, value: number, moment: Pick<Moment, 'nowMs' | 'now'>): void {
-    if (series.isDelivered(value) && moment.nowMs - series.acknowledgedAtMs < this.#resendUnchangedMs) return
-    if (!series.zeroAcknowledged) this.#push(points, series, series.zero)
+  beginLevel(attributes: Attributes, startMs: number): LevelSeries {
+    return new LevelSeries({ ...attributes, ...this.#everyPoint }, startMs)
+  }
+
+  beginHistogram(attributes: Attributes, startMs: number, boundaries: readonly number[]): HistogramSeries {
+    return new HistogramSeries({ ...attributes, ...this.#everyPoint }, startMs, boundaries)
+  }
+
+  /** Adds the series' points to a request if it is due. */
+  write(points: DataPoint<number>[], series: SentSeries<number>, value: number, at: At): void {
+    if (this.isDue(series, value, at)) this.push(points, series, value, at)
+  }
+
+  /** The receiver does not have this value, or has not heard of it for long. */
+  isDue(series: SentSeries<unknown>, mark: number, { nowMs }: At): boolean {
+    return !series.isDelivered(mark) || nowMs - series.acknowledgedAtMs >= this.#resendUnchangedMs
+  }
+
+  push<Value>(points: DataPoint<Value>[], series: SentSeries<Value>, value: Value, { nowMs, now }: At): void {
+    if (series.zero && !series.zeroAcknowledged) this.#push(points, series, series.zero)
     // A clock that was set back, or a series younger than its resolution: a point must not end before it starts.
-    const endTime = moment.nowMs > series.startMs ? moment.now : toHrTime(series.startMs + 1)
+    const endTime = nowMs > series.startMs ? now : toHrTime(series.startMs + 1)
     this.#push(points, series, { startTime: series.start, endTime, attributes: series.attributes, value })
   }
 
@@ -71,26 +150,15 @@ export class SeriesWriter {
   acknowledge(metrics: ResourceMetrics): void {
     for (const scope of metrics.scopeMetrics)
       for (const metric of scope.metrics)
-        for (const point of metric.dataPoints as Points) {
+        for (const point of metric.dataPoints as DataPoint<unknown>[]) {
           const series = this.#seriesOf.get(point)
-          if (series) this.#acknowledgePoint(series, point)
+          const more = series?.acknowledge(point)
+          if (more && series instanceof Series && series.delivers) this.delivered[series.delivers] += more
         }
   }
 
-  /** Requests may be acknowledged in another order than they were sent: the highest value stays. */
-  #acknowledgePoint(series: Series, point: DataPoint<number>): void {
-    // Also by a later point alone: a zero after it would be out of order, for which some receivers refuse the request.
-    series.zeroAcknowledged = true
-    if (point === series.zero) return
-    series.acknowledgedAtMs = Math.max(series.acknowledgedAtMs, toMs(point.endTime))
-    const increase = point.value - series.acknowledgedValue
-    if (increase <= 0) return
-    series.acknowledgedValue = point.value
-    if (series.delivers) this.delivered[series.delivers] += increase
-  }
-
-  #push(points: Points, series: Series, point: DataPoint<number>): void {
+  #push<Value>(points: DataPoint<Value>[], series: SentSeries<Value>, point: DataPoint<Value>): void {
     points.push(point)
-    this.#seriesOf.set(point, series)
+    this.#seriesOf.set(point, series as SentSeries<unknown>)
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { COUNTS_PER_EDGE, EdgeCount, type EdgeQuestion, EdgeTable } from '../../lib/aggregate/edge-table.ts'
+import { COUNTS_PER_EDGE, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
+import { type EdgeQuestion, EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { api, apiService, external, podIdentity, web } from './small-cluster.ts'
 
 const webToApi: EdgeQuestion = {
@@ -13,7 +14,7 @@ const webToApi: EdgeQuestion = {
 }
 
 function valuesOf(edges: EdgeTable, edge: number): number[] {
-  return [...edges.values.subarray(edge * COUNTS_PER_EDGE, (edge + 1) * COUNTS_PER_EDGE)]
+  return [...edges.values.subarray(edge * COUNTS_PER_EDGE, edge * COUNTS_PER_EDGE + EdgeCount.opened + 1)]
 }
 
 describe('edge table', () => {
@@ -48,7 +49,7 @@ describe('edge table', () => {
     const edge = edges.edgeFor(webToApi)
     edges.add(edge, 2, 200, 1, 1500)
     edges.add(edge, 1, 60, 0, 0)
-    edges.addOpened(edge, 1)
+    edges.addEvents(edge, EdgeCount.opened, 1)
     assert.deepEqual(valuesOf(edges, edge), [260, 3, 1500, 1, 1])
     assert.deepEqual(edges.totals(), { packets: 4, bytes: 1760 })
   })
@@ -69,7 +70,7 @@ describe('edge table', () => {
   })
 
   it('puts what exceeds the series budget into one overflow edge, both directions together', () => {
-    const edges = new EdgeTable(10)
+    const edges = new EdgeTable(29)
     edges.edgeFor(webToApi)
     edges.edgeFor({ ...webToApi, serverPort: 1 })
     const third = edges.edgeFor({ ...webToApi, serverPort: 2 })

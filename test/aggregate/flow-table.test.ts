@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { COUNTS_PER_EDGE } from '../../lib/aggregate/edge-table.ts'
+import { COUNTS_PER_EDGE } from '../../lib/aggregate/edge-counts.ts'
 import { Confidence, Opener } from '../../lib/capture/flow-batch.ts'
 import { flowBatch } from '../support/flow-batch.ts'
 import { api, attachment, edgesOf, podIdentity, smallCluster, web } from './small-cluster.ts'
@@ -193,7 +193,7 @@ describe('flow table', () => {
     ledger.attached(attachment(1))
     table.apply(flowBatch({ sequence: 3, flows: [{ fromPodPackets: 2, ended: true }] }))
     assert.deepEqual(edgesOf(edges), { 'web>api:8080/tcp client': [0, 3, 0, 0, 0] })
-    assert.equal(ledger.account(1).transmit.flowPackets, 0)
+    assert.equal(ledger.account(1).transmit.figures().packets.flow, 0)
     assert.deepEqual(ledger.figures('transmit').packets, {
       seen: 3,
       flow: 3,
@@ -209,7 +209,9 @@ describe('flow table', () => {
     table.apply(
       flowBatch({ started: [{}, { slot: 8, localPort: 40_001 }], flows: [{ fromPodPackets: 3 }, { slot: 8 }] }),
     )
-    table.apply(flowBatch({ sequence: 2, readAtMs: 1_007_000, flows: [{ toPodBytes: 1514, ended: true }] }))
+    table.apply(
+      flowBatch({ sequence: 2, readAtMs: 1_007_000, flows: [{ toPodPackets: 1, toPodBytes: 1514, ended: true }] }),
+    )
     const [changed, ...others] = table.views(true)
     assert.equal(others.length, 0)
     assert.deepEqual(
@@ -234,12 +236,14 @@ describe('flow table', () => {
         exported: true,
         fromPodPackets: 3,
         fromPodBytes: 0,
-        toPodPackets: 0,
+        toPodPackets: 1,
         toPodBytes: 1514,
         opened: 0,
+        failed: 0,
+        collapsed: false,
         startMs: 1_000_500,
         lastMs: 1_007_000,
-        ended: true,
+        life: 'ended',
       },
     )
     assert.equal([...table.views(false)].length, 2)

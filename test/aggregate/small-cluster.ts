@@ -1,5 +1,6 @@
 // Two pods on this node, one of another node, a Service and the world outside: enough names for a flow table.
-import { COUNTS_PER_EDGE, EdgeTable } from '../../lib/aggregate/edge-table.ts'
+import { COUNTS_PER_EDGE, type Detail, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
+import { EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import type { Identity, InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
@@ -62,14 +63,14 @@ export function attachment(interfaceSlot: number, parts: Partial<Attachment> = {
 }
 
 /** Interface 1 is web's, interface 2 is api's. */
-export function smallCluster(parts: { seriesLimit?: number; flowLimit?: number } = {}) {
+export function smallCluster(parts: { seriesLimit?: number; flowLimit?: number; detail?: Detail } = {}) {
   const names = new FixedNames()
   const owners = new Map<number, InterfaceOwner>([
     [1, { identity: web, device: 'eth0' }],
     [2, { identity: api, device: 'eth0' }],
   ])
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
-  const edges = new EdgeTable(parts.seriesLimit)
+  const edges = new EdgeTable(parts.seriesLimit, parts.detail)
   const ledger = new InterfaceLedger(owner)
   const table = new FlowTable({ flowLimit: parts.flowLimit ?? 64, names, owner, edges, ledger, startedAtMs })
   ledger.attached(attachment(1))
@@ -77,11 +78,11 @@ export function smallCluster(parts: { seriesLimit?: number; flowLimit?: number }
   return { names, owners, edges, ledger, table }
 }
 
-/** `web>api:8080/tcp client` and its five counts. */
+/** `web>api:8080/tcp client` and its first five counts: bytes and packets of both directions, opened. */
 export function edgesOf(edges: EdgeTable): Record<string, number[]> {
   const entries = edges.edges.map((edge, index): [string, number[]] => {
     const ends = [edge.client, edge.server].map(end => end.ownerName ?? end.name).join('>')
-    const counts = edges.values.subarray(index * COUNTS_PER_EDGE, (index + 1) * COUNTS_PER_EDGE)
+    const counts = edges.values.subarray(index * COUNTS_PER_EDGE, index * COUNTS_PER_EDGE + EdgeCount.opened + 1)
     return [`${ends}:${edge.serverPort}/${edge.transport} ${edge.observer}`, [...counts]]
   })
   return Object.fromEntries(entries)

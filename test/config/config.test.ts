@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'mocha'
 import { loadConfig, parseConfig } from '../../lib/config/config.ts'
-import type { OtlpGrpcExporterConfig } from '../../lib/config/exporters.ts'
 import { WrongSettings } from '../../lib/config/problems.ts'
 import { Failure } from '../../lib/host/failure.ts'
 
@@ -14,6 +13,7 @@ describe('config', () => {
       attach: 'auto',
       hook: 'auto',
       flowLimit: 32_768,
+      detail: 'basic',
       seriesLimit: 10_000,
       drainIntervalMs: 1000,
       exportIntervalMs: 10_000,
@@ -36,7 +36,7 @@ describe('config', () => {
   it('reads every setting', () => {
     const config = parse(`
 receivers:
-  podweir: { attach: host, hook: clsact, flow_limit: 16, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml }
+  podweir: { attach: host, hook: clsact, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml }
 exporters:
   otlp_grpc/central:
     endpoint: collector:4317
@@ -58,6 +58,7 @@ service:
       attach: 'host',
       hook: 'clsact',
       flowLimit: 16,
+      detail: 'full',
       seriesLimit: 20,
       drainIntervalMs: 100,
       exportIntervalMs: 90_000,
@@ -110,63 +111,6 @@ service:
   })
 })
 
-describe('config from the environment', () => {
-  it('names what the OTLP exporter will dial, and leaves the options to it', () => {
-    const config = parse('', {
-      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4317',
-      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://b:4317',
-    })
-    assert.deepEqual(config.exporters, [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://b:4317' }])
-  })
-
-  it('lets the file beat the environment, and the environment the default', () => {
-    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a:4317', OTEL_METRIC_EXPORT_INTERVAL: '2500' }
-    assert.equal(parse('', environment).exportIntervalMs, 2500)
-    const config = parse(
-      'receivers: {podweir: {collection_interval: 3s}}\nexporters: {otlp_grpc: {endpoint: "http://f:1"}}',
-      environment,
-    )
-    assert.equal(config.exportIntervalMs, 3000)
-    assert.equal((config.exporters[0] as OtlpGrpcExporterConfig).target, 'http://f:1')
-  })
-
-  it('puts the resource together: file, service name, attributes, node name', () => {
-    const environment = {
-      NODE_NAME: 'pod-spec-node',
-      OTEL_RESOURCE_ATTRIBUTES: 'service.name=a,team=net%20ops,k8s.cluster.name=env',
-      OTEL_SERVICE_NAME: 'b',
-    }
-    assert.deepEqual(
-      parse('service: { telemetry: { resource: { k8s.cluster.name: file } } }', environment).resourceAttributes,
-      {
-        'k8s.node.name': 'pod-spec-node',
-        'service.name': 'b',
-        team: 'net ops',
-        'k8s.cluster.name': 'file',
-      },
-    )
-    assert.equal(parse('', { ...environment, K8S_NODE_NAME: 'n' }).resourceAttributes['k8s.node.name'], 'n')
-    assert.equal(
-      parse('', { NODE_NAME: 'x', OTEL_RESOURCE_ATTRIBUTES: 'k8s.node.name=y' }).resourceAttributes['k8s.node.name'],
-      'y',
-    )
-  })
-
-  it('ignores malformed variables with a warning', () => {
-    const config = parse('', {
-      OTEL_RESOURCE_ATTRIBUTES: 'a=1,b',
-      OTEL_METRIC_EXPORT_INTERVAL: '10s',
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
-    })
-    assert.deepEqual(config.resourceAttributes, {})
-    assert.equal(config.exportIntervalMs, 10_000)
-    assert.deepEqual(
-      config.warnings.map(each => each.split(':')[0]),
-      ['OTEL_EXPORTER_OTLP_PROTOCOL', 'OTEL_METRIC_EXPORT_INTERVAL', 'OTEL_RESOURCE_ATTRIBUTES'],
-    )
-  })
-})
-
 describe('config problems', () => {
   const file = `receivers:
   podweir:
@@ -186,7 +130,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, series_limit, drain_interval, collection_interval, inventory",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, detail, series_limit, drain_interval, collection_interval, inventory",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 60s, such as 1s',

@@ -9,6 +9,7 @@ import { metricsOf, partOf, pointsNamed, valuesNamed } from './receiver.ts'
 const bytes = 'podweir.network.flow.bytes'
 const packets = 'podweir.network.flow.packets'
 const opened = 'podweir.network.connection.opened'
+const failed = 'podweir.network.connection.failed'
 const request = { 'podweir.flow.direction': 'request' }
 const response = { 'podweir.flow.direction': 'response' }
 const firstRow = { fromPodPackets: 2, fromPodBytes: 140, toPodPackets: 1, toPodBytes: 1514, opened: 1 }
@@ -152,15 +153,17 @@ describe('edge series', () => {
   })
 
   it('sends one series per metric for everything that exceeds the series budget', async () => {
-    const { table, collect } = observedCluster({ seriesLimit: 5 })
+    const { table, collect } = observedCluster({ seriesLimit: 14 })
     const started = [1, 2, 3].map(slot => ({ slot, remotePort: slot }))
-    table.apply(flowBatch({ started, flows: started.map(({ slot }) => ({ ...firstRow, slot })) }))
+    table.apply(flowBatch({ started, flows: started.map(({ slot }) => ({ ...firstRow, slot, failed: slot })) }))
     const overflow = { 'otel.metric.overflow': true }
     const metrics = await collect()
     assert.deepEqual(valuesNamed(metrics, packets, overflow), [0, 6])
     assert.deepEqual(valuesNamed(metrics, bytes, overflow), [0, 3308])
     assert.deepEqual(valuesNamed(metrics, opened, overflow), [0, 2])
-    assert.deepEqual(pointsNamed(metrics, packets, overflow)[0]!.attributes, overflow)
+    for (const name of [packets, failed])
+      assert.deepEqual(pointsNamed(metrics, name, overflow)[0]!.attributes, overflow, name)
+    assert.deepEqual(valuesNamed(metrics, failed, overflow), [0, 2])
   })
 
   it('carries values past 2^32 exactly', async () => {

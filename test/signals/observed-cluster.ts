@@ -1,12 +1,13 @@
 // The small cluster with a producer of metrics and a clock that the test moves.
 
+import type { Detail } from '../../lib/aggregate/edge-counts.ts'
 import type { InterfaceState } from '../../lib/signals/agent-series.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
 import { FlowMetricProducer } from '../../lib/signals/metric-producer.ts'
 import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 
 export function observedCluster(
-  parts: { seriesLimit?: number; flowLimit?: number; everyPoint?: Record<string, string> } = {},
+  parts: { seriesLimit?: number; flowLimit?: number; detail?: Detail; everyPoint?: Record<string, string> } = {},
 ) {
   const cluster = smallCluster(parts)
   const delivery = new Delivery()

@@ -1,0 +1,45 @@
+// The only place where names of attributes are spelled.
+
+export const attribute = {
+  clusterName: 'k8s.cluster.name',
+  observer: 'podweir.observer',
+  flowDirection: 'podweir.flow.direction',
+  overflow: 'otel.metric.overflow',
+  serverPort: 'server.port',
+  transport: 'network.transport',
+  networkType: 'network.type',
+  ioDirection: 'network.io.direction',
+  interfaceName: 'network.interface.name',
+  attachPlace: 'podweir.attach.place',
+  attachState: 'podweir.attach.state',
+  attachReason: 'podweir.attach.reason',
+  attachMode: 'podweir.attach.mode',
+  podNamespace: 'k8s.namespace.name',
+  podName: 'k8s.pod.name',
+  podUid: 'k8s.pod.uid',
+  /** What stands in for a pod's name where there is no Kubernetes pod. */
+  plainName: 'podweir.pod.name',
+  ledgerStage: 'podweir.ledger.stage',
+  counterKind: 'podweir.counter.kind',
+  lossReason: 'podweir.loss.reason',
+  packetClass: 'podweir.packet.class',
+  errorType: 'error.type',
+  connectionEnd: 'podweir.connection.end',
+  faultKind: 'podweir.fault.kind',
+} as const
+
+/** Attributes of one end of an edge. */
+export function endAttributes(end: 'source' | 'destination') {
+  return {
+    namespace: `${end}.k8s.namespace.name`,
+    ownerName: `${end}.k8s.owner.name`,
+    ownerType: `${end}.k8s.owner.type`,
+    service: `${end}.k8s.service.name`,
+    name: `${end}.name`,
+  } as const
+}
+
+/** The key of a pod's owner on `podweir.pod.*`, as semantic conventions spell it: `k8s.deployment.name`. */
+export function ownerAttribute(kind: string): string {
+  return `k8s.${kind.toLowerCase()}.name`
+}
