@@ -1,7 +1,14 @@
 // What one attached interface counted, direction by direction, from attaching until its last row.
-import type { DirectionColumns } from '../capture/flow-batch.ts'
+import { type DirectionColumns, PACKET_CLASSES } from '../capture/flow-batch.ts'
 import type { Attachment, CounterKind } from '../capture/flow-source.ts'
-import { type DeviceFigures, type DirectionFigures, seenAs, unexplainedOf, type WireFigures } from './figures.ts'
+import {
+  classFigures,
+  type DeviceFigures,
+  type DirectionFigures,
+  seenAs,
+  unexplainedOf,
+  type WireFigures,
+} from './figures.ts'
 import type { InterfaceOwner } from './identity.ts'
 
 /** As the pod sees it. */
@@ -17,6 +24,8 @@ export class DirectionAccount {
   kind: CounterKind = 'unknown'
   #packets = { seen: 0, other: 0, overflow: 0, filtered: 0 }
   #bytes = { seen: 0, other: 0, overflow: 0, filtered: 0 }
+  #classPackets = new Float64Array(PACKET_CLASSES)
+  #classBytes = new Float64Array(PACKET_CLASSES)
   #reading = { device: 0, skbs: 0, packets: 0, unobserved: 0, overseen: 0 }
   #unobservedHigh = 0
   /** What the device had counted when we attached: a term of the equation, and nothing that we missed. */
@@ -38,6 +47,8 @@ export class DirectionAccount {
     this.#bytes.other = columns.otherBytes[i]!
     this.#bytes.overflow = columns.overflowBytes[i]!
     this.#bytes.filtered = columns.filteredBytes[i]!
+    this.#classPackets = columns.classPackets.slice(i * PACKET_CLASSES, (i + 1) * PACKET_CLASSES)
+    this.#classBytes = columns.classBytes.slice(i * PACKET_CLASSES, (i + 1) * PACKET_CLASSES)
     if (!devicePresent) return
     this.#reading.device = columns.devicePackets[i]!
     this.#reading.skbs = columns.skbs[i]!
@@ -75,6 +86,10 @@ export class DirectionAccount {
       skbs: this.deviceFigures(),
       packets: wireFigures(this.#packets, this.#flow.packets, this.#collapsed.packets),
       bytes: wireFigures(this.#bytes, this.#flow.bytes, this.#collapsed.bytes),
+      classes: {
+        packets: classFigures(index => this.#classPackets[index]!),
+        bytes: classFigures(index => this.#classBytes[index]!),
+      },
     }
   }
 }

@@ -1,12 +1,11 @@
 // The series of `podweir.ledger.*` for one receiver: the terms of the three equations (docs/ledger.md).
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
-import type { WireFigures } from '../aggregate/figures.ts'
+import { otherClasses } from '../aggregate/figures.ts'
 import { directions } from '../aggregate/interface-account.ts'
 import type { CounterKind } from '../capture/flow-source.ts'
 import { attribute } from './attribute-names.ts'
-import type { DeliveryFigures } from './delivery.ts'
-import { type Books, nodeTotals } from './ledger-totals.ts'
+import { type Books, type NodeTotals, nodeTotals } from './ledger-totals.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { ledgerMetric, type Metric } from './metric-names.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
@@ -16,6 +15,8 @@ export class LedgerSeries {
   readonly #writer: SeriesWriter
   readonly #startMs: number
   readonly #series = new Map<string, Series>()
+  /** Of flows, and of no class of its own. */
+  readonly #plain = { packets: 0, bytes: 0 }
 
   constructor(books: Books, writer: SeriesWriter, startMs: number) {
     this.#books = books
@@ -28,8 +29,8 @@ export class LedgerSeries {
     return [
       this.#skbs(moment),
       this.#unexplained(moment),
-      this.#stages(ledgerMetric.packets, totals.packets, totals.delivery.packets, moment),
-      this.#stages(ledgerMetric.bytes, totals.bytes, totals.delivery.bytes, moment),
+      this.#stages(ledgerMetric.packets, 'packets', totals, moment),
+      this.#stages(ledgerMetric.bytes, 'bytes', totals, moment),
     ]
   }
 
@@ -55,17 +56,33 @@ export class LedgerSeries {
     return metricData(ledgerMetric.unexplained, points)
   }
 
-  #stages(metric: Metric, wire: WireFigures, delivery: DeliveryFigures, moment: Moment): MetricData {
-    const { drained, exported, otherEnd, excluded, queued, lost, restart } = delivery
+  #stages(metric: Metric, unit: 'packets' | 'bytes', totals: NodeTotals, moment: Moment): MetricData {
+    const points: Points = []
+    const write = (stage: string, value: number, more: Attributes = {}) => {
+      const series = this.#stageSeries(metric, { [attribute.ledgerStage]: stage, ...more })
+      this.#writer.write(points, series, value, moment)
+    }
+    const { seen, collapsed, overflow, filtered } = totals[unit]
+    const { drained, exported, otherEnd, excluded, queued, lost, restart } = totals.delivery[unit]
     // What has ever been queued: a counter must not fall, the current amount is a difference.
     const everQueued = exported + queued
-    const stages = { ...wire, drained, exported, other_end: otherEnd, excluded, queued: everQueued, restart }
-    const points: Points = []
-    for (const [stage, value] of Object.entries(stages))
-      this.#writer.write(points, this.#stageSeries(metric, { [attribute.ledgerStage]: stage }), value, moment)
-    const unattributed = { [attribute.ledgerStage]: 'lost', [attribute.lossReason]: 'unattributed' }
-    this.#writer.write(points, this.#stageSeries(metric, unattributed), lost, moment)
+    const stages = { seen, collapsed, overflow, filtered, drained, exported, excluded, queued: everQueued, restart }
+    for (const [stage, value] of Object.entries(stages)) write(stage, value)
+    write('other_end', otherEnd)
+    write('lost', lost, { [attribute.lossReason]: 'unattributed' })
+    write('flow', this.#plainFlow(unit, totals))
+    const classes = totals.classes[unit]
+    for (const name of ['fragment', 'gso_guess'] as const)
+      write('flow', classes[name], { [attribute.packetClass]: name })
+    for (const name of otherClasses) write('other', classes[name], { [attribute.packetClass]: name })
     return metricData(metric, points)
+  }
+
+  /** Classes are counted before rows are drained, so that the rest would fall by what is between the two. */
+  #plainFlow(unit: 'packets' | 'bytes', totals: NodeTotals): number {
+    const { fragment, gso_guess: guess } = totals.classes[unit]
+    this.#plain[unit] = Math.max(this.#plain[unit], totals[unit].flow - fragment - guess)
+    return this.#plain[unit]
   }
 
   #skbSeries(stage: string, direction: string, kind: CounterKind): Series {

@@ -71,14 +71,14 @@ export const ledgerMetric = {
     instrument: 'counter',
     unit: '{packet}',
     description: 'Every packet that was seen, by what became of it.',
-    attributes: [attribute.ledgerStage, attribute.lossReason],
+    attributes: [attribute.ledgerStage, attribute.lossReason, attribute.packetClass],
   },
   bytes: {
     name: 'podweir.ledger.bytes',
     instrument: 'counter',
     unit: 'By',
     description: 'Every byte that was seen, by what became of it.',
-    attributes: [attribute.ledgerStage, attribute.lossReason],
+    attributes: [attribute.ledgerStage, attribute.lossReason, attribute.packetClass],
   },
 } as const satisfies Record<string, Metric>
 

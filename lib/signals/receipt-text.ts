@@ -1,6 +1,6 @@
 // The receipt for people: three blocks, one line per interface and direction.
 import type { DirectionFigures } from '../aggregate/figures.ts'
-import { deviceHolds, wireHolds } from '../aggregate/figures.ts'
+import { classesHold, countedClasses, deviceHolds, wireHolds } from '../aggregate/figures.ts'
 import { type DeliveryFigures, deliveryHolds } from './delivery.ts'
 import type { Receipt } from './receipt.ts'
 
@@ -11,7 +11,10 @@ const deliveryTerms = ['drained', 'exported', 'otherEnd', 'excluded', 'queued', 
 export function receiptText(receipt: Receipt): string {
   return [
     ...block('1  device + overseen = seen + unobserved + unexplained   (skbs)', deviceLines(receipt)),
-    ...block('2  seen = flow + collapsed + other + overflow + filtered', wireLines(receipt)),
+    ...block('2  seen = flow + collapsed + other + overflow + filtered', [
+      ...wireLines(receipt),
+      ...classLine(receipt),
+    ]),
     ...block(
       '3  drained = exported + otherEnd + excluded + queued + lost + restart',
       table(
@@ -41,10 +44,18 @@ function wireLines(receipt: Receipt): string[] {
       direction,
       unit,
       ...wireTerms.map(term => grouped(figures[unit][term])),
-      mark(wireHolds(figures[unit])),
+      mark(wireHolds(figures[unit]) && classesHold(figures[unit], figures.classes[unit])),
     ]),
   )
   return table(['interface', 'direction', 'unit', ...wireTerms, ''], rows)
+}
+
+/** What is no ordinary packet of a flow, in packets. */
+function classLine({ total }: Receipt): string[] {
+  const counted = countedClasses.filter(name => total.classes.packets[name] > 0)
+  return counted.length === 0
+    ? []
+    : [`of them ${counted.map(name => `${name} ${grouped(total.classes.packets[name])}`).join(', ')}`]
 }
 
 function deliveryLine(unit: string, figures: DeliveryFigures): string[] {

@@ -1,5 +1,5 @@
 // The receipt: the ledger's three equations per interface and in total, and whether every packet is accounted for.
-import { type DirectionFigures, deviceHolds, wireHolds } from '../aggregate/figures.ts'
+import { classesHold, type DirectionFigures, deviceHolds, wireHolds } from '../aggregate/figures.ts'
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
 import type { ProgramTime } from '../capture/flow-source.ts'
@@ -72,8 +72,9 @@ function isBalanced(
 }
 
 /** Row by row, because gaps of opposite sign cancel out in a sum. */
-function holds({ skbs, packets, bytes }: DirectionFigures): boolean {
-  return deviceHolds(skbs) && wireHolds(packets) && wireHolds(bytes)
+function holds({ skbs, packets, bytes, classes }: DirectionFigures): boolean {
+  const areClassed = classesHold(packets, classes.packets) && classesHold(bytes, classes.bytes)
+  return deviceHolds(skbs) && wireHolds(packets) && wireHolds(bytes) && areClassed
 }
 
 function rowsOf(account: InterfaceAccount): ReceiptRow[] {

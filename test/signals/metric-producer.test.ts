@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Attributes } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { describe, it } from 'mocha'
-import { Opener } from '../../lib/capture/flow-batch.ts'
+import { FlowFlag, Opener } from '../../lib/capture/flow-batch.ts'
 import { flowBatch } from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
 import { pointsNamed, valuesNamed } from './receiver.ts'
@@ -57,15 +57,48 @@ describe('metric producer', () => {
     table.apply(flowBatch({ interfaces: [{ fromPod: { skbs: 5, devicePackets: 5, seenPackets: 6, seenBytes: 600 } }] }))
     const metrics = await collect()
     const zeros = { collapsed: 0, drained: 0, excluded: 0, exported: 0, filtered: 0, flow: 0, lost: 0 }
-    const moreZeros = { other: 0, other_end: 0, overflow: 0, queued: 0, restart: 0 }
-    assert.deepEqual(stagesOf(metrics, 'podweir.ledger.packets'), { ...zeros, ...moreZeros, seen: 6 })
-    assert.deepEqual(stagesOf(metrics, 'podweir.ledger.bytes'), { ...zeros, ...moreZeros, seen: 600 })
+    const moreZeros = { other_end: 0, overflow: 0, queued: 0, restart: 0, 'flow fragment': 0, 'flow gso_guess': 0 }
+    const malformed = { 'other malformed_short': 0, 'other malformed_header': 0, 'other malformed_transport': 0 }
+    const other = { 'other arp': 0, 'other not_ip': 0, ...malformed }
+    assert.deepEqual(stagesOf(metrics, 'podweir.ledger.packets'), { ...zeros, ...moreZeros, ...other, seen: 6 })
+    assert.deepEqual(stagesOf(metrics, 'podweir.ledger.bytes'), { ...zeros, ...moreZeros, ...other, seen: 600 })
     assert.deepEqual(stagesOf(metrics, 'podweir.ledger.skbs', { 'network.io.direction': 'transmit' }), {
       device: 5,
       seen: 5,
       unobserved: 0,
       overseen: 0,
     })
+  })
+
+  it('divides other and flow by class, and counts flows without a port as collapsed', async () => {
+    const { table, collect } = observedCluster()
+    const classPackets = { arp: 1, not_ip: 2, malformed_transport: 4, fragment: 5, gso_guess: 10 }
+    const classBytes = { arp: 42, fragment: 500, gso_guess: 1000 }
+    const fromPod = { seenPackets: 127, otherPackets: 7, otherBytes: 42, classPackets, classBytes }
+    const toPod = { classPackets: { arp: 100 } }
+    const started = [{}, { slot: 8, localPort: 0, flags: FlowFlag.collapsed }]
+    const flows = [
+      { fromPodPackets: 90, fromPodBytes: 9000 },
+      { slot: 8, fromPodPackets: 20, toPodPackets: 10 },
+    ]
+    table.apply(flowBatch({ started, flows, interfaces: [{ fromPod, toPod }] }))
+    const stages = stagesOf(await collect(), 'podweir.ledger.packets')
+    const { flow, collapsed, drained, 'other arp': arp, 'other not_ip': notIp } = stages
+    assert.deepEqual([flow, stages['flow fragment'], stages['flow gso_guess']], [75, 5, 10])
+    assert.deepEqual([collapsed, drained, arp, notIp, stages['other malformed_transport']], [30, 120, 101, 2, 4])
+    const bytes = stagesOf(await collect(), 'podweir.ledger.bytes')
+    assert.deepEqual([bytes.flow, bytes['flow fragment'], bytes['flow gso_guess']], [7500, 500, 1000])
+  })
+
+  it('never lets the plain part of flow fall, although classes are counted before their rows', async () => {
+    const { table, collect } = observedCluster()
+    const interfaces = (fragment: number) => [{ fromPod: { classPackets: { fragment } } }]
+    table.apply(flowBatch({ started: [{}], flows: [{ fromPodPackets: 10 }], interfaces: interfaces(0) }))
+    assert.equal(stagesOf(await collect(), 'podweir.ledger.packets').flow, 10)
+    table.apply(flowBatch({ sequence: 2, flows: [{ fromPodPackets: 1 }], interfaces: interfaces(6) }))
+    assert.equal(stagesOf(await collect(), 'podweir.ledger.packets').flow, 10)
+    table.apply(flowBatch({ sequence: 3, flows: [{ fromPodPackets: 6 }], interfaces: interfaces(6) }))
+    assert.equal(stagesOf(await collect(), 'podweir.ledger.packets').flow, 11)
   })
 
   it('counts as exported only what every receiver has taken', async () => {
@@ -127,7 +160,12 @@ describe('metric producer', () => {
   })
 })
 
+/** `other arp`: the class is part of it. */
+function stageOf({ 'podweir.ledger.stage': stage, 'podweir.packet.class': packetClass }: Attributes): string {
+  return packetClass === undefined ? String(stage) : `${stage} ${packetClass}`
+}
+
 function stagesOf(metrics: ResourceMetrics, name: string, attributes: Attributes = {}): Record<string, number> {
   const points = pointsNamed(metrics, name, attributes)
-  return Object.fromEntries(points.map(point => [point.attributes['podweir.ledger.stage'], point.value]))
+  return Object.fromEntries(points.map(({ attributes, value }) => [stageOf(attributes), value]))
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
-import { Opener } from '../../lib/capture/flow-batch.ts'
+import { zeroFigures } from '../../lib/aggregate/figures.ts'
+import { FlowFlag, Opener } from '../../lib/capture/flow-batch.ts'
 import { buildReceipt } from '../../lib/signals/receipt.ts'
 import { receiptText } from '../../lib/signals/receipt-text.ts'
 import { startedAtMs } from '../aggregate/small-cluster.ts'
@@ -22,7 +23,12 @@ function balancedTraffic(): BatchParts {
       },
       {
         interfaceSlot: 2,
-        fromPod: { skbs: 1, devicePackets: 1, seenPackets: 1, seenBytes: 42, otherPackets: 1, otherBytes: 42 },
+        fromPod: {
+          skbs: 1,
+          devicePackets: 1,
+          ...{ seenPackets: 1, seenBytes: 42, otherPackets: 1, otherBytes: 42 },
+          ...{ classPackets: { arp: 1 }, classBytes: { arp: 42 } },
+        },
       },
     ],
   }
@@ -39,6 +45,8 @@ describe('receipt', () => {
   it('has two rows for each interface, a total, and what was delivered', async () => {
     const receipt = await receiptOf(balancedTraffic())
     const none = { seen: 0, flow: 0, collapsed: 0, other: 0, overflow: 0, filtered: 0 }
+    const { classes } = zeroFigures()
+    const arp = { packets: { ...classes.packets, arp: 1 }, bytes: { ...classes.bytes, arp: 42 } }
     const noSkbs = { device: 0, seen: 0, unobserved: 0, overseen: 0, unexplained: 0 }
     const web = { pod: 'shop/web-1', interface: 'eth0' }
     const api = { pod: 'shop/api-1', interface: 'eth0' }
@@ -52,6 +60,7 @@ describe('receipt', () => {
           skbs: { ...noSkbs, device: 1, seen: 1 },
           packets: { ...none, seen: 3, flow: 3 },
           bytes: { ...none, seen: 4542, flow: 4542 },
+          classes,
         },
         {
           ...web,
@@ -59,6 +68,7 @@ describe('receipt', () => {
           skbs: { ...noSkbs, device: 2, seen: 2 },
           packets: { ...none, seen: 2, flow: 2 },
           bytes: { ...none, seen: 132, flow: 132 },
+          classes,
         },
         {
           ...api,
@@ -66,13 +76,15 @@ describe('receipt', () => {
           skbs: { ...noSkbs, device: 1, seen: 1 },
           packets: { ...none, seen: 1, other: 1 },
           bytes: { ...none, seen: 42, other: 42 },
+          classes: arp,
         },
-        { ...api, direction: 'receive', skbs: noSkbs, packets: none, bytes: none },
+        { ...api, direction: 'receive', skbs: noSkbs, packets: none, bytes: none, classes },
       ],
       total: {
         skbs: { ...noSkbs, device: 4, seen: 4 },
         packets: { ...none, seen: 6, flow: 5, other: 1 },
         bytes: { ...none, seen: 4716, flow: 4674, other: 42 },
+        classes: arp,
       },
       delivery: { drained: 5, exported: 5, otherEnd: 0, excluded: 0, queued: 0, lost: 0, restart: 0 },
       deliveryBytes: { drained: 4674, exported: 4674, otherEnd: 0, excluded: 0, queued: 0, lost: 0, restart: 0 },
@@ -104,7 +116,7 @@ describe('receipt', () => {
 
   for (const [term, row] of Object.entries({
     unobserved: { devicePackets: 1, unobservedSkbs: 1 },
-    overseen: { skbs: 1, overseenSkbs: 1, seenPackets: 1, otherPackets: 1 },
+    overseen: { skbs: 1, overseenSkbs: 1, seenPackets: 1, otherPackets: 1, classPackets: { arp: 1 } },
   }))
     it(`does not balance when something is ${term}, although the equation holds`, async () => {
       const traffic = balancedTraffic()
@@ -127,6 +139,20 @@ describe('receipt', () => {
     const traffic = balancedTraffic()
     traffic.interfaces![0]!.fromPod!.seenPackets = 4
     assert.equal((await receiptOf(traffic)).balanced, false)
+  })
+
+  it('does not balance when a packet that is in no flow has no class', async () => {
+    const traffic = balancedTraffic()
+    traffic.interfaces![1]!.fromPod!.classPackets = { fragment: 1 }
+    assert.equal((await receiptOf(traffic)).balanced, false)
+  })
+
+  it('balances with flows whose port was left out', async () => {
+    const traffic = balancedTraffic()
+    traffic.started![0] = { localPort: 0, flags: FlowFlag.collapsed }
+    const receipt = await receiptOf(traffic)
+    assert.deepEqual([receipt.balanced, receipt.total.packets.flow, receipt.total.packets.collapsed], [true, 0, 5])
+    assert.deepEqual([receipt.delivery.drained, receipt.delivery.exported], [5, 5])
   })
 
   it('does not balance when rows belong to no flow', async () => {
@@ -206,6 +232,7 @@ describe('receipt text', () => {
    shop/api-1 eth0  receive    bytes        0      0          0      0         0         0  ✔
    total                       packets      6      5          0      1         0         0  ✔
    total                       bytes    4,716  4,674          0     42         0         0  ✔
+   of them arp 1
 
 3  drained = exported + otherEnd + excluded + queued + lost + restart
             drained  exported  otherEnd  excluded  queued  lost  restart

@@ -1,4 +1,5 @@
 // Builds flow records, and a feed that a test fills.
+import { zeroFigures } from '../../lib/aggregate/figures.ts'
 import type { FlowFeed, FlowRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
 
 export function flowRecord(parts: Partial<FlowRecord> = {}): FlowRecord {
@@ -31,6 +32,7 @@ export function flowRecord(parts: Partial<FlowRecord> = {}): FlowRecord {
 }
 
 const wire = { seen: 0, flow: 0, collapsed: 0, other: 0, overflow: 0, filtered: 0 }
+const classes = zeroFigures().classes
 const delivery = { drained: 0, exported: 0, otherEnd: 0, excluded: 0, queued: 0, lost: 0, restart: 0 }
 
 export const status: StatusRecord = {
@@ -52,6 +54,7 @@ export const status: StatusRecord = {
     skbs: { device: 0, seen: 0, unobserved: 0, overseen: 0, unexplained: 0 },
     packets: wire,
     bytes: wire,
+    classes,
     delivery: { packets: delivery, bytes: delivery },
   },
 }
