@@ -2,6 +2,7 @@
 import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
+import { CaptureHealth } from './capture/capture-health.ts'
 import type { FlowBatch } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
 import type { Config } from './config/config.ts'
@@ -41,6 +42,7 @@ export class Pipeline {
   readonly table: FlowTable
   readonly books: Books
   readonly attachments: Attachments
+  readonly health: CaptureHealth
   readonly startedAtMs: number
   readonly #parts: PipelineParts
   readonly #readers: MetricReaders
@@ -56,6 +58,7 @@ export class Pipeline {
     this.#parts = parts
     this.#inventory = inventory
     this.startedAtMs = clock.nowMs()
+    this.health = new CaptureHealth(log)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.attachments = new Attachments({
@@ -75,6 +78,7 @@ export class Pipeline {
     this.feed = new AgentFeed({
       ...this.books,
       table: this.table,
+      health: this.health,
       attachments: this.attachments,
       exporters: () => this.#readers.status(),
       version,
@@ -163,6 +167,7 @@ export class Pipeline {
         const producer = new FlowMetricProducer({
           ...this.books,
           table: this.table,
+          health: this.health,
           interfaces: () => this.#interfaceStates(),
           clock,
           startedAtMs: this.startedAtMs,
@@ -216,6 +221,7 @@ export class Pipeline {
     try {
       const batch = await this.#parts.source.drain()
       this.table.apply(batch)
+      this.health.update(batch)
       this.#followDevices(batch)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)

@@ -1,5 +1,6 @@
 // What the agent's socket tells: live flows from the table, the agent's state from its parts.
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { Attachments, TrackedInterface } from '../enrich/attachments.ts'
 import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
 import { flowRecord } from '../signals/flow-records.ts'
@@ -7,6 +8,7 @@ import { type Books, nodeTotals } from '../signals/ledger-totals.ts'
 
 export interface AgentFeedParts extends Books {
   readonly table: FlowTable
+  readonly health: CaptureHealth
   readonly attachments: Attachments
   readonly exporters: () => ExporterRecord[]
   readonly version: string
@@ -26,12 +28,19 @@ export class AgentFeed implements FlowFeed {
   }
 
   status(): StatusRecord {
-    const { table, attachments, exporters, version, startedAtMs } = this.#parts
+    const { table, health, attachments, exporters, version, startedAtMs } = this.#parts
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
       interfaces: [...attachments.interfaces()].map(interfaceRecord),
-      flows: { live: table.liveFlows, limit: table.flowLimit },
+      flows: {
+        live: table.liveFlows,
+        limit: table.flowLimit,
+        collapsed: table.collapsedFlows,
+        parked: table.parked.connections,
+      },
+      faults: { ...health.faults, parkedDropped: table.parked.dropped },
+      audit: health.audit,
       exporters: exporters(),
       ledger: nodeTotals(this.#parts),
     }

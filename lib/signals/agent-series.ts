@@ -1,11 +1,12 @@
-// What the agent says about itself: how full its table is, and how far it got with each interface.
+// What the agent says about itself: how full its table is, what went wrong with it, and how far it got with each interface.
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { CaptureHealth } from '../capture/capture-health.ts'
 import { attribute } from './attribute-names.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { agentMetric } from './metric-names.ts'
-import type { Moment } from './series.ts'
+import type { Moment, Series, SeriesWriter } from './series.ts'
 
 /** One interface that the agent knows. */
 export interface InterfaceState {
@@ -16,28 +17,40 @@ export interface InterfaceState {
   readonly place?: 'pod' | 'host'
 }
 
+export interface AgentSeriesParts {
+  readonly table: FlowTable
+  readonly health: CaptureHealth
+  readonly interfaces: () => Iterable<InterfaceState>
+  /** Wall clock. */
+  readonly startedAtMs: number
+}
+
 export class AgentSeries {
-  readonly #table: FlowTable
-  readonly #interfaces: () => Iterable<InterfaceState>
+  readonly #parts: AgentSeriesParts
+  readonly #writer: SeriesWriter
+  readonly #counters = new Map<string, Series>()
   /** A combination that was seen once goes on being sent, as 0 when no interface has it any more. */
   readonly #combinations = new Map<string, Attributes>()
 
-  constructor(table: FlowTable, interfaces: () => Iterable<InterfaceState>) {
-    this.#table = table
-    this.#interfaces = interfaces
+  constructor(parts: AgentSeriesParts, writer: SeriesWriter) {
+    this.#parts = parts
+    this.#writer = writer
   }
 
   collect(moment: Moment): MetricData[] {
+    const { table } = this.#parts
     return [
-      metricData(agentMetric.flowCount, [point(moment, {}, this.#table.liveFlows)]),
-      metricData(agentMetric.flowLimit, [point(moment, {}, this.#table.flowLimit)]),
+      metricData(agentMetric.flowCount, [point(moment, {}, table.liveFlows)]),
+      metricData(agentMetric.flowLimit, [point(moment, {}, table.flowLimit)]),
       metricData(agentMetric.interfaces, this.#interfacePoints(moment)),
+      metricData(agentMetric.faults, this.#faultPoints(moment)),
+      metricData(agentMetric.violations, this.#violationPoints(moment)),
     ]
   }
 
   #interfacePoints(moment: Moment): Points {
     const counts = new Map<string, number>()
-    for (const { state, reason, mode, place } of this.#interfaces()) {
+    for (const { state, reason, mode, place } of this.#parts.interfaces()) {
       const key = JSON.stringify([state, reason, mode, place])
       counts.set(key, (counts.get(key) ?? 0) + 1)
       if (this.#combinations.has(key)) continue
@@ -49,6 +62,35 @@ export class AgentSeries {
       })
     }
     return [...this.#combinations].map(([key, attributes]) => point(moment, attributes, counts.get(key) ?? 0))
+  }
+
+  #faultPoints(moment: Moment): Points {
+    const { faults } = this.#parts.health
+    const kinds = {
+      tail_call_failed: faults.tailCallFailed,
+      index_insert_failed: faults.indexInsertFailed,
+      slot_push_failed: faults.slotPushFailed,
+      connections_merged: faults.connectionsMerged,
+      parked_dropped: this.#parts.table.parked.dropped,
+    }
+    const points: Points = []
+    for (const [kind, value] of Object.entries(kinds))
+      this.#writer.write(points, this.#counter(kind, { [attribute.faultKind]: kind }), value, moment)
+    return points
+  }
+
+  #violationPoints(moment: Moment): Points {
+    const points: Points = []
+    this.#writer.write(points, this.#counter('violations', {}), this.#parts.health.audit.violations, moment)
+    return points
+  }
+
+  #counter(key: string, attributes: Attributes): Series {
+    const known = this.#counters.get(key)
+    if (known) return known
+    const series = this.#writer.begin(attributes, this.#parts.startedAtMs)
+    this.#counters.set(key, series)
+    return series
   }
 }
 

@@ -1,4 +1,5 @@
 // What the agent's socket says (docs/api.md): one record per flow, one about the agent, and where both come from.
+import type { CaptureFaults, SelfAudit } from '../capture/flow-batch.ts'
 import type { NodeTotals } from './ledger-totals.ts'
 
 /** One end of a flow. Everything but address and port is absent when nobody knows it. */
@@ -70,7 +71,12 @@ export interface StatusRecord {
   readonly version: string
   readonly startedAt: string
   readonly interfaces: readonly InterfaceRecord[]
-  readonly flows: { readonly live: number; readonly limit: number }
+  /** `collapsed`: of the live ones, those without their higher port. `parked`: connections without a slot that stay active. */
+  readonly flows: { readonly live: number; readonly limit: number; readonly collapsed: number; readonly parked: number }
+  /** What the capture could not do as it should, since it started. `parkedDropped`: parked connections given up for later ones. */
+  readonly faults: CaptureFaults & { readonly parkedDropped: number }
+  /** The kernel table's slots compared with its totals, since the start. */
+  readonly audit: SelfAudit
   readonly exporters: readonly ExporterRecord[]
   /** All interfaces and both directions added up, the stages of one equation from one snapshot. */
   readonly ledger: NodeTotals

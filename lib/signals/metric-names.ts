@@ -104,6 +104,20 @@ export const agentMetric = {
     description: 'Interfaces that the agent knows, by how far it got with them.',
     attributes: [attribute.attachState, attribute.attachReason, attribute.attachMode, attribute.attachPlace],
   },
+  faults: {
+    name: 'podweir.agent.faults',
+    instrument: 'counter',
+    unit: '{fault}',
+    description: 'What the capture could not do as it should, by kind.',
+    attributes: [attribute.faultKind],
+  },
+  violations: {
+    name: 'podweir.agent.self_audit.violations',
+    instrument: 'counter',
+    unit: '{violation}',
+    description: 'Times that the slots of the kernel table did not fit its totals.',
+    attributes: [],
+  },
 } as const satisfies Record<string, Metric>
 
 export const metrics: readonly Metric[] = [podMetric, edgeMetric, pairMetric, ledgerMetric, agentMetric].flatMap(

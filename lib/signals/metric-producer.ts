@@ -3,6 +3,7 @@ import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import type { CollectionResult, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { Clock } from '../host/clock.ts'
 import { AgentSeries, type InterfaceState } from './agent-series.ts'
 import { EdgeSeries } from './edge-series.ts'
@@ -15,6 +16,7 @@ import { SeriesWriter } from './series.ts'
 
 export interface MetricProducerParts extends Books {
   readonly table: FlowTable
+  readonly health: CaptureHealth
   readonly interfaces: () => Iterable<InterfaceState>
   readonly clock: Clock
   /** Wall clock: nothing was counted before. */
@@ -48,7 +50,7 @@ export class FlowMetricProducer implements MetricProducer {
     this.#pairs = new PairSeries(parts.edges, this.#writer)
     this.#pods = new PodSeries(parts.ledger, this.#writer)
     this.#ledger = new LedgerSeries(parts, this.#writer, parts.startedAtMs)
-    this.#agent = new AgentSeries(parts.table, parts.interfaces)
+    this.#agent = new AgentSeries(parts, this.#writer)
     parts.delivery.add(this.#writer.delivered)
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Attributes } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { describe, it } from 'mocha'
-import { FlowFlag, Opener } from '../../lib/capture/flow-batch.ts'
+import { FlowFlag, Opener, Retired } from '../../lib/capture/flow-batch.ts'
 import { flowBatch } from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
 import { pointsNamed, valuesNamed } from './receiver.ts'
@@ -138,6 +138,29 @@ describe('metric producer', () => {
     assert.deepEqual(valuesNamed(metrics, 'podweir.agent.interfaces', failed), [1])
     interfaces.length = 0
     assert.deepEqual(valuesNamed(await collect(), 'podweir.agent.interfaces', failed), [0])
+  })
+
+  it('says what went wrong with the capture, 0 from the start on', async () => {
+    const { table, health, collect, producer } = observedCluster({ flowLimit: 16 })
+    const [faults, violations] = ['podweir.agent.faults', 'podweir.agent.self_audit.violations']
+    const first = await collect()
+    assert.deepEqual(pointsNamed(first, faults).filter(({ value }) => value === 0).length, 10)
+    assert.deepEqual(valuesNamed(first, violations), [0, 0])
+    producer.acknowledged(first)
+    const slots = Array.from({ length: 17 }, (_, slot) => ({ slot, localPort: 1000 + slot }))
+    const parking = slots.map(({ slot }) => ({ slot, ended: Retired.parked }))
+    table.apply(flowBatch({ started: slots, flows: parking }))
+    health.update(flowBatch({ faults: { connectionsMerged: 3 }, audit: { violations: 2, newest: 'x' } }))
+    const metrics = await collect()
+    const counted = pointsNamed(metrics, faults).map(({ attributes, value }) => [
+      attributes['podweir.fault.kind'],
+      value,
+    ])
+    assert.deepEqual(counted, [
+      ['connections_merged', 3],
+      ['parked_dropped', 1],
+    ])
+    assert.deepEqual(valuesNamed(metrics, violations), [2])
   })
 
   it('sends no zero points for values that can fall', async () => {

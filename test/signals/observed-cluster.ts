@@ -1,10 +1,12 @@
 // The small cluster with a producer of metrics and a clock that the test moves.
 
 import type { Detail } from '../../lib/aggregate/edge-counts.ts'
+import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import type { InterfaceState } from '../../lib/signals/agent-series.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
 import { FlowMetricProducer } from '../../lib/signals/metric-producer.ts'
 import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
+import { capturedLog } from '../support/captured-log.ts'
 
 export function observedCluster(
   parts: { seriesLimit?: number; flowLimit?: number; detail?: Detail; everyPoint?: Record<string, string> } = {},
@@ -13,11 +15,13 @@ export function observedCluster(
   const delivery = new Delivery()
   const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
   const interfaces: InterfaceState[] = []
+  const health = new CaptureHealth(capturedLog().log)
   const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
   const newProducer = () =>
     new FlowMetricProducer({
       ...books,
       table: cluster.table,
+      health,
       interfaces: () => interfaces,
       clock,
       startedAtMs,
@@ -26,5 +30,5 @@ export function observedCluster(
     })
   const producer = newProducer()
   const collect = async (from = producer) => (await from.collect()).resourceMetrics
-  return { ...cluster, books, delivery, clock, interfaces, producer, newProducer, collect }
+  return { ...cluster, health, books, delivery, clock, interfaces, producer, newProducer, collect }
 }

@@ -48,7 +48,9 @@ export const status: StatusRecord = {
       since: '2026-11-21T12:00:00.000Z',
     },
   ],
-  flows: { live: 2, limit: 32_768 },
+  flows: { live: 2, limit: 32_768, collapsed: 0, parked: 0 },
+  faults: { tailCallFailed: 0, indexInsertFailed: 0, slotPushFailed: 0, connectionsMerged: 0, parkedDropped: 0 },
+  audit: { audits: 0, violations: 0, newest: '' },
   exporters: [{ id: 'otlp_grpc', failures: 0 }],
   ledger: {
     skbs: { device: 0, seen: 0, unobserved: 0, overseen: 0, unexplained: 0 },
