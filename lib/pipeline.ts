@@ -5,6 +5,7 @@ import { InterfaceLedger } from './aggregate/interface-ledger.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
 import type { FlowBatch } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
+import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './capture/program-budget.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
@@ -15,7 +16,7 @@ import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
-import type { InterfaceState } from './signals/agent-series.ts'
+import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
 import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
@@ -23,6 +24,9 @@ import { FlowMetricProducer } from './signals/metric-producer.ts'
 
 export interface PipelineParts {
   readonly source: FlowSource
+  /** With them the brake of `cpu_budget` works. */
+  readonly programs?: MeasuredPrograms
+  readonly budgetTimes?: BudgetTimes
   readonly config: Config
   readonly names: InventoryNames
   /** The namespace that the agent itself is in: it is no pod. */
@@ -45,6 +49,7 @@ export class Pipeline {
   readonly health: CaptureHealth
   readonly startedAtMs: number
   readonly #parts: PipelineParts
+  readonly #budget: ProgramBudget | undefined
   readonly #readers: MetricReaders
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
   #inventory: Inventory | undefined
@@ -72,14 +77,23 @@ export class Pipeline {
     const edges = new EdgeTable(config.seriesLimit, config.detail)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
-    const { flowLimit } = config
-    this.table = new FlowTable({ flowLimit, names, owner, edges, ledger, startedAtMs: this.startedAtMs })
+    this.table = new FlowTable({
+      flowLimit: config.flowLimit,
+      parkedForMs: config.retire.abandonedMs,
+      names,
+      owner,
+      edges,
+      ledger,
+      startedAtMs: this.startedAtMs,
+    })
+    this.#budget = this.#brake()
     this.#readers = this.#export()
     this.feed = new AgentFeed({
       ...this.books,
       table: this.table,
       health: this.health,
       attachments: this.attachments,
+      brakingSinceMs: () => this.#budget?.brakingSinceMs,
       exporters: () => this.#readers.status(),
       version,
       startedAtMs: this.startedAtMs,
@@ -90,6 +104,7 @@ export class Pipeline {
   async start(): Promise<void> {
     await this.reconcile()
     this.#schedule()
+    this.#budget?.start()
   }
 
   /** Called after each batch has been counted. */
@@ -147,12 +162,20 @@ export class Pipeline {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
+    await this.#budget?.stop()
     await this.attachments.stop()
     await this.drain()
     await this.#readers.shutdown(timeoutMs)
     const queued = this.#queued()
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
     await this.#parts.source.close()
+  }
+
+  #brake(): ProgramBudget | undefined {
+    const { programs, budgetTimes, config, clock, log } = this.#parts
+    if (!programs || config.cpuBudget === 0) return undefined
+    const times = budgetTimes && { times: budgetTimes }
+    return new ProgramBudget({ programs, share: config.cpuBudget, clock, log, ...times })
   }
 
   #export(): MetricReaders {
@@ -169,6 +192,7 @@ export class Pipeline {
           table: this.table,
           health: this.health,
           interfaces: () => this.#interfaceStates(),
+          programTime: () => this.#budget?.sampled,
           clock,
           startedAtMs: this.startedAtMs,
           version,
@@ -180,10 +204,10 @@ export class Pipeline {
   }
 
   *#interfaceStates(): Generator<InterfaceState> {
+    const isBraking = this.#budget?.brakingSinceMs !== undefined
     for (const { state, reason, attachment } of this.attachments.interfaces())
       yield {
-        state,
-        ...(reason !== undefined && { reason }),
+        ...(isBraking && state === 'attached' ? BRAKING : { state, ...(reason !== undefined && { reason }) }),
         ...(attachment && { mode: attachment.hook, place: attachment.place }),
       }
   }

@@ -1,7 +1,7 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
 import { statSync } from 'node:fs'
 import { release } from 'node:os'
-import { NativeProbeSource, RETIRE_TIMES } from '../capture/native-probe.ts'
+import { NativeProbeSource } from '../capture/native-probe.ts'
 import type { Config } from '../config/config.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
@@ -14,6 +14,7 @@ import { nodeAddresses } from '../host/node-addresses.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
 import { Ending } from './ending.ts'
+import { probeOptions } from './probe-options.ts'
 import { Story } from './story.ts'
 
 export interface AgentOptions {
@@ -62,15 +63,14 @@ async function startAgent(
 ): Promise<RunningAgent> {
   const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
   const names = new InventoryNames(inventory, nodeAddresses())
-  const { flowLimit } = config
-  const source = await NativeProbeSource.open({ flowLimit, retire: RETIRE_TIMES, auditEvery: 60 })
+  const source = await NativeProbeSource.open(probeOptions(config))
   ending.undoBy(log, () => source.close())
   const { programs, maps } = await source.inspect()
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
   const ownNamespaceInode = statSync('/proc/self/ns/net').ino
   const pipeline = new Pipeline(
-    { source, config, names, ownNamespaceInode, version, log, clock: systemClock },
+    { source, programs: source, config, names, ownNamespaceInode, version, log, clock: systemClock },
     inventory,
   )
   const api = await openApi(config, pipeline, log, story)

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { NativeProbeSource, RETIRE_TIMES } from '../capture/native-probe.ts'
+import { NativeProbeSource } from '../capture/native-probe.ts'
 import { type Config, parseConfig } from '../config/config.ts'
 import { parseInventory } from '../config/inventory.ts'
 import { clean, Watchdog } from '../demo/cleanup.ts'
@@ -20,6 +20,7 @@ import { buildReceipt, type Receipt } from '../signals/receipt.ts'
 import { receiptText } from '../signals/receipt-text.ts'
 import { Ending } from './ending.ts'
 import { LiveFlows } from './live-flows.ts'
+import { probeOptions } from './probe-options.ts'
 import { Story } from './story.ts'
 
 export interface DemoOptions {
@@ -77,7 +78,7 @@ interface Stage {
 async function observe(options: DemoOptions, stage: Stage): Promise<Receipt> {
   const { topology, story, log } = stage
   const config = demoConfig(options.otlp)
-  const source = await NativeProbeSource.open({ flowLimit: config.flowLimit, retire: RETIRE_TIMES, auditEvery: 60 })
+  const source = await NativeProbeSource.open(probeOptions(config))
   story.step('can load eBPF here')
   await source.enableStatistics()
   const inventory = parseInventory(demoInventoryYaml(), 'the demo’s inventory')

@@ -5,8 +5,9 @@ import { formatDuration } from './duration.ts'
 import { defaultExporter, durationBetween, type ExporterConfig, readExporters } from './exporters.ts'
 import { warnOfOtlpVariables } from './otlp-variables.ts'
 import { usedExporters } from './pipelines.ts'
+import { type ReceiverSettings, type RetireConfig, retireConfig } from './receiver.ts'
 import { environmentResource } from './resource.ts'
-import { type ReceiverSettings, readSettings, type Settings } from './schema.ts'
+import { readSettings, type Settings } from './schema.ts'
 import type { Environment } from './substitution.ts'
 import { unreadable } from './unreadable.ts'
 import { YamlDocument } from './yaml-document.ts'
@@ -23,6 +24,11 @@ export interface Config {
   readonly seriesLimit: number
   readonly drainIntervalMs: number
   readonly exportIntervalMs: number
+  readonly retire: RetireConfig
+  /** How often the kernel's table is compared with its own totals; 0: never. */
+  readonly auditIntervalMs: number
+  /** Share of a core that our programs may take before TCP detail is given up; 0: any. */
+  readonly cpuBudget: number
   /** Absent: every named network namespace is a pod of that name. */
   readonly inventoryFile?: string
   /** At least one. */
@@ -66,6 +72,9 @@ export function parseConfig(text: string, file: string, environment: Environment
     seriesLimit: receiver.series_limit,
     drainIntervalMs: receiver.drain_interval,
     exportIntervalMs: exportIntervalOf(receiver, environment, warnings),
+    retire: retireConfig(receiver),
+    auditIntervalMs: receiver.audit_interval,
+    cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
     exporters,
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),

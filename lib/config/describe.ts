@@ -3,7 +3,9 @@ import { stringify } from 'yaml'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 import type { ExporterConfig, OtlpGrpcExporterConfig } from './exporters.ts'
+import { describeRetire } from './receiver.ts'
 import { defaultApiEndpoint } from './schema.ts'
+import { formatShare } from './share.ts'
 
 const redacted = '[REDACTED]'
 const bytesPerMegabyte = 1024 * 1024
@@ -33,6 +35,9 @@ function describeReceiver(config: Config) {
     series_limit: config.seriesLimit,
     drain_interval: formatDuration(config.drainIntervalMs),
     collection_interval: formatDuration(config.exportIntervalMs),
+    retire: describeRetire(config.retire),
+    audit_interval: config.auditIntervalMs === 0 ? 'off' : formatDuration(config.auditIntervalMs),
+    cpu_budget: formatShare(config.cpuBudget),
     ...(config.inventoryFile !== undefined && { inventory: config.inventoryFile }),
   }
 }

@@ -1,26 +1,15 @@
 // The settings file's shape, keys as written in it, with every default.
 import { posix } from 'node:path'
 import { z } from 'zod'
-import { durationBetween } from './exporters.ts'
 import { pipelinesSchema } from './pipelines.ts'
-import { choice, list, parsed, required, section, text, validate, wholeNumber } from './validation.ts'
+import { receiverSchema } from './receiver.ts'
+import { choice, list, required, section, text, validate } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
 export const defaultApiEndpoint = 'unix:///run/podweir/podweir.sock'
 
 /** sockaddr_un's path holds 108 bytes, the last of which is 0. */
 const longestSocketPath = 107
-
-const receiverSchema = section({
-  attach: choice('auto', 'host', 'pod').default('auto'),
-  hook: choice('auto', 'tcx', 'clsact').default('auto'),
-  flow_limit: wholeNumber(16, 1_048_576).default(32_768),
-  detail: choice('basic', 'full').default('basic'),
-  series_limit: wholeNumber(16, 1_048_576).default(10_000),
-  drain_interval: parsed('100ms to 60s, such as 1s', value => durationBetween(value, 100, 60_000)).default(1000),
-  collection_interval: parsed('100ms to 1h, such as 10s', value => durationBetween(value, 100, 3_600_000)).optional(),
-  inventory: text('the path of a file').optional(),
-})
 
 const apiSchema = section({
   endpoint: text('unix:///PATH of a socket, at most 107 characters', isSocketEndpoint).default(defaultApiEndpoint),
@@ -55,8 +44,6 @@ const rootSchema = required({
   extensions: z.unknown().optional(),
   service: z.unknown().optional(),
 })
-
-export type ReceiverSettings = z.output<typeof receiverSchema>
 
 /** A section is undefined when something in it is wrong; the document has the problems. */
 export interface Settings {

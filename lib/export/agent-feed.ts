@@ -2,6 +2,7 @@
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { Attachments, TrackedInterface } from '../enrich/attachments.ts'
+import { BRAKING } from '../signals/agent-series.ts'
 import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
 import { flowRecord } from '../signals/flow-records.ts'
 import { type Books, nodeTotals } from '../signals/ledger-totals.ts'
@@ -10,6 +11,8 @@ export interface AgentFeedParts extends Books {
   readonly table: FlowTable
   readonly health: CaptureHealth
   readonly attachments: Attachments
+  /** Since when TCP detail is given up, wall clock. */
+  readonly brakingSinceMs: () => number | undefined
   readonly exporters: () => ExporterRecord[]
   readonly version: string
   readonly startedAtMs: number
@@ -28,11 +31,11 @@ export class AgentFeed implements FlowFeed {
   }
 
   status(): StatusRecord {
-    const { table, health, attachments, exporters, version, startedAtMs } = this.#parts
+    const { table, health, attachments, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
-      interfaces: [...attachments.interfaces()].map(interfaceRecord),
+      interfaces: [...attachments.interfaces()].map(each => interfaceRecord(each, brakingSinceMs())),
       flows: {
         live: table.liveFlows,
         limit: table.flowLimit,
@@ -59,14 +62,17 @@ export class AgentFeed implements FlowFeed {
   }
 }
 
-function interfaceRecord({ owner, device, state, reason, attachment, sinceMs }: TrackedInterface): InterfaceRecord {
+function interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
+  const { owner, device, attachment } = tracked
   const { pod, name } = owner.identity
+  const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
+  const { state, reason } = isBraking ? BRAKING : tracked
   return {
     pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
     device,
     state,
     ...(attachment && { place: attachment.place, hook: attachment.hook }),
     ...(reason !== undefined && { reason }),
-    since: new Date(sinceMs).toISOString(),
+    since: new Date(isBraking ? Math.max(brakingSinceMs, tracked.sinceMs) : tracked.sinceMs).toISOString(),
   }
 }

@@ -3,6 +3,7 @@ import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
+import type { ProgramTime } from '../capture/flow-source.ts'
 import { attribute } from './attribute-names.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { agentMetric } from './metric-names.ts'
@@ -17,10 +18,15 @@ export interface InterfaceState {
   readonly place?: 'pod' | 'host'
 }
 
+/** What an attached interface is while its TCP detail is given up. */
+export const BRAKING = { state: 'degraded', reason: 'budget' } as const
+
 export interface AgentSeriesParts {
   readonly table: FlowTable
   readonly health: CaptureHealth
   readonly interfaces: () => Iterable<InterfaceState>
+  /** While kernel statistics were on; undefined: they never are. */
+  readonly programTime: () => ProgramTime | undefined
   /** Wall clock. */
   readonly startedAtMs: number
 }
@@ -45,6 +51,7 @@ export class AgentSeries {
       metricData(agentMetric.interfaces, this.#interfacePoints(moment)),
       metricData(agentMetric.faults, this.#faultPoints(moment)),
       metricData(agentMetric.violations, this.#violationPoints(moment)),
+      ...this.#programs(moment),
     ]
   }
 
@@ -83,6 +90,16 @@ export class AgentSeries {
     const points: Points = []
     this.#writer.write(points, this.#counter('violations', {}), this.#parts.health.audit.violations, moment)
     return points
+  }
+
+  #programs(moment: Moment): MetricData[] {
+    const time = this.#parts.programTime()
+    if (!time) return []
+    const seconds: Points = []
+    const runs: Points = []
+    this.#writer.write(seconds, this.#counter('seconds', {}), time.nanoseconds / 1e9, moment)
+    this.#writer.write(runs, this.#counter('runs', {}), time.runs, moment)
+    return [metricData(agentMetric.programTime, seconds), metricData(agentMetric.programRuns, runs)]
   }
 
   #counter(key: string, attributes: Attributes): Series {

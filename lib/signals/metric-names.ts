@@ -118,6 +118,20 @@ export const agentMetric = {
     description: 'Times that the slots of the kernel table did not fit its totals.',
     attributes: [],
   },
+  programTime: {
+    name: 'podweir.agent.program.time',
+    instrument: 'counter',
+    unit: 's',
+    description: 'Time in our kernel programs while kernel statistics were on.',
+    attributes: [],
+  },
+  programRuns: {
+    name: 'podweir.agent.program.runs',
+    instrument: 'counter',
+    unit: '{run}',
+    description: 'Runs of our kernel programs while kernel statistics were on.',
+    attributes: [],
+  },
 } as const satisfies Record<string, Metric>
 
 export const metrics: readonly Metric[] = [podMetric, edgeMetric, pairMetric, ledgerMetric, agentMetric].flatMap(

@@ -4,6 +4,7 @@ import { emptyResource } from '@opentelemetry/resources'
 import type { CollectionResult, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
+import type { ProgramTime } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import { AgentSeries, type InterfaceState } from './agent-series.ts'
 import { EdgeSeries } from './edge-series.ts'
@@ -18,6 +19,8 @@ export interface MetricProducerParts extends Books {
   readonly table: FlowTable
   readonly health: CaptureHealth
   readonly interfaces: () => Iterable<InterfaceState>
+  /** While kernel statistics were on; undefined: they never are. */
+  readonly programTime: () => ProgramTime | undefined
   readonly clock: Clock
   /** Wall clock: nothing was counted before. */
   readonly startedAtMs: number

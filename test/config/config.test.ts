@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'mocha'
+import { RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { loadConfig, parseConfig } from '../../lib/config/config.ts'
 import { WrongSettings } from '../../lib/config/problems.ts'
 import { Failure } from '../../lib/host/failure.ts'
@@ -17,6 +18,9 @@ describe('config', () => {
       seriesLimit: 10_000,
       drainIntervalMs: 1000,
       exportIntervalMs: 10_000,
+      retire: RETIRE_TIMES,
+      auditIntervalMs: 60_000,
+      cpuBudget: 0.01,
       exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
       apiEndpoint: 'unix:///run/podweir/podweir.sock',
       logLevel: 'info',
@@ -36,7 +40,9 @@ describe('config', () => {
   it('reads every setting', () => {
     const config = parse(`
 receivers:
-  podweir: { attach: host, hook: clsact, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml }
+  podweir: { attach: host, hook: clsact, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
+    retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
+    audit_interval: off, cpu_budget: 2.5% }
 exporters:
   otlp_grpc/central:
     endpoint: collector:4317
@@ -62,6 +68,12 @@ service:
       seriesLimit: 20,
       drainIntervalMs: 100,
       exportIntervalMs: 90_000,
+      retire: {
+        ...{ closedMs: 1000, failedMs: 2000, halfOpenMs: 3000, datagramMs: 4000, idleMs: 5000 },
+        ...{ abandonedMs: 360_000, connectTimeoutMs: 7000 },
+      },
+      auditIntervalMs: 0,
+      cpuBudget: 0.025,
       inventoryFile: 'pods.yaml',
       exporters: [
         {
@@ -118,6 +130,9 @@ describe('config problems', () => {
     attach: hots
     flow_limit: 5
     drain_interval: 1
+    retire: { idel: 1s, abandoned: 59s }
+    audit_interval: 0s
+    cpu_budget: 0.01
 recievers: {}
 exporters:
   otlp_grpc: { endpoint: collector, headers: { "a b": x, token: 12 } }
@@ -130,18 +145,22 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, detail, series_limit, drain_interval, collection_interval, inventory",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
-      'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 60s, such as 1s',
-      "a.yaml:7:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, exporters, extensions, service",
-      "a.yaml:9:26: exporters.otlp_grpc.endpoint: 'collector' is not allowed; allowed: HOST:PORT, http://HOST:PORT, https://HOST:PORT",
-      "a.yaml:9:48: exporters.otlp_grpc.headers.a b: 'a b' is no name for it; allowed: letters, digits, - _ .",
-      'a.yaml:9:65: exporters.otlp_grpc.headers.token: this value is not allowed; allowed: text of printable ASCII characters',
-      "a.yaml:10:3: exporters.files: unknown exporter (did you mean 'file'?); allowed: otlp_grpc, file, debug, each with an optional /NAME",
-      'a.yaml:11:9: exporters.file.path: is missing; allowed: the path of a file',
-      "a.yaml:12:32: extensions.api.endpoint: 'tcp://x' is not allowed; allowed: unix:///PATH of a socket, at most 107 characters",
-      "a.yaml:14:39: service.pipelines.metrics.receivers[0]: 'podwier' is not allowed (did you mean 'podweir'?); allowed: podweir",
+      'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',
+      "a.yaml:7:15: receivers.podweir.retire.idel: unknown key (did you mean 'idle'?); allowed: closed, failed, half_open, datagram, idle, abandoned, connect_timeout",
+      "a.yaml:7:36: receivers.podweir.retire.abandoned: '59s' is not allowed; allowed: 1m to 168h, such as 1m",
+      "a.yaml:8:21: receivers.podweir.audit_interval: '0s' is not allowed; allowed: 1s to 1h, such as 1m, or off",
+      'a.yaml:9:17: receivers.podweir.cpu_budget: 0.01 is not allowed; allowed: 0.1% to 1000% of a core, such as 1%, or off',
+      "a.yaml:10:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, exporters, extensions, service",
+      "a.yaml:12:26: exporters.otlp_grpc.endpoint: 'collector' is not allowed; allowed: HOST:PORT, http://HOST:PORT, https://HOST:PORT",
+      "a.yaml:12:48: exporters.otlp_grpc.headers.a b: 'a b' is no name for it; allowed: letters, digits, - _ .",
+      'a.yaml:12:65: exporters.otlp_grpc.headers.token: this value is not allowed; allowed: text of printable ASCII characters',
+      "a.yaml:13:3: exporters.files: unknown exporter (did you mean 'file'?); allowed: otlp_grpc, file, debug, each with an optional /NAME",
+      'a.yaml:14:9: exporters.file.path: is missing; allowed: the path of a file',
+      "a.yaml:15:32: extensions.api.endpoint: 'tcp://x' is not allowed; allowed: unix:///PATH of a socket, at most 107 characters",
+      "a.yaml:17:39: service.pipelines.metrics.receivers[0]: 'podwier' is not allowed (did you mean 'podweir'?); allowed: podweir",
     ])
   })
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import type { Attributes } from '@opentelemetry/api'
+import { type Attributes, ValueType } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { describe, it } from 'mocha'
 import { FlowFlag, Opener, Retired } from '../../lib/capture/flow-batch.ts'
 import { flowBatch } from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
-import { pointsNamed, valuesNamed } from './receiver.ts'
+import { metricsOf, pointsNamed, valuesNamed } from './receiver.ts'
 
 const packets = 'podweir.network.flow.packets'
 const request = { 'podweir.flow.direction': 'request' }
@@ -161,6 +161,17 @@ describe('metric producer', () => {
       ['parked_dropped', 1],
     ])
     assert.deepEqual(valuesNamed(metrics, violations), [2])
+  })
+
+  it('says how much time programs took while it was measured, in seconds', async () => {
+    const { collect, producer, programTime } = observedCluster()
+    producer.acknowledged(await collect())
+    Object.assign(programTime, { runs: 7, nanoseconds: 1_250_000_000 })
+    const metrics = await collect()
+    assert.deepEqual(valuesNamed(metrics, 'podweir.agent.program.time'), [1.25])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.agent.program.runs'), [7])
+    const time = metricsOf(metrics).find(({ descriptor }) => descriptor.name === 'podweir.agent.program.time')!
+    assert.equal(time.descriptor.valueType, ValueType.DOUBLE)
   })
 
   it('sends no zero points for values that can fall', async () => {

@@ -15,6 +15,7 @@ export function observedCluster(
   const delivery = new Delivery()
   const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
   const interfaces: InterfaceState[] = []
+  const programTime = { runs: 0, nanoseconds: 0 }
   const health = new CaptureHealth(capturedLog().log)
   const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
   const newProducer = () =>
@@ -22,6 +23,7 @@ export function observedCluster(
       ...books,
       table: cluster.table,
       health,
+      programTime: () => programTime,
       interfaces: () => interfaces,
       clock,
       startedAtMs,
@@ -30,5 +32,5 @@ export function observedCluster(
     })
   const producer = newProducer()
   const collect = async (from = producer) => (await from.collect()).resourceMetrics
-  return { ...cluster, health, books, delivery, clock, interfaces, producer, newProducer, collect }
+  return { ...cluster, health, programTime, books, delivery, clock, interfaces, producer, newProducer, collect }
 }

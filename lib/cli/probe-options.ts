@@ -1,0 +1,8 @@
+// What the capture needs of the configuration.
+import type { ProbeOptions } from '../capture/native-probe.ts'
+import type { Config } from '../config/config.ts'
+
+export function probeOptions({ flowLimit, retire, auditIntervalMs, drainIntervalMs }: Config): ProbeOptions {
+  const auditEvery = auditIntervalMs === 0 ? 0 : Math.max(1, Math.round(auditIntervalMs / drainIntervalMs))
+  return { flowLimit, retire, auditEvery }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import { Failed } from '../lib/capture/flow-batch.ts'
+import { parseConfig } from '../lib/config/config.ts'
+import { parseInventory } from '../lib/config/inventory.ts'
+import { InventoryNames } from '../lib/enrich/inventory-names.ts'
+import { systemClock } from '../lib/host/clock.ts'
+import { Pipeline } from '../lib/pipeline.ts'
+import { capturedLog } from './support/captured-log.ts'
+import { PretendPrograms } from './support/pretend-programs.ts'
+import { PretendSource } from './support/pretend-source.ts'
+
+const inventory = parseInventory('pods: [{ namespace: a, name: x, interfaces: [{ netns: x }] }]', 'inv.yaml')
+let folder = ''
+let pipeline: Pipeline
+let source: PretendSource
+let programs: PretendPrograms
+
+function start(settings: string): Promise<void> {
+  const config = parseConfig(
+    `receivers: { podweir: { drain_interval: 60s, ${settings} } }
+exporters: { file: { path: ${folder}/out.jsonl } }`,
+    'a.yaml',
+    {},
+  )
+  source = new PretendSource()
+  programs = new PretendPrograms(0.5)
+  const names = new InventoryNames(inventory, [])
+  const parts = { source, programs, config, names, log: capturedLog().log, clock: systemClock }
+  const budgetTimes = { windowMs: 5, periodMs: 10, holdMs: 30 }
+  pipeline = new Pipeline({ ...parts, ownNamespaceInode: 0, version: '0', budgetTimes }, inventory)
+  return pipeline.start()
+}
+
+async function exported(): Promise<string> {
+  await pipeline.flush(5_000)
+  await pipeline.stop(5_000)
+  return readFileSync(join(folder, 'out.jsonl'), 'utf8')
+}
+
+describe('the pipeline', () => {
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'podweir-pipeline-'))
+  })
+
+  afterEach(async () => {
+    await pipeline.stop(1_000)
+    rmSync(folder, { recursive: true })
+  })
+
+  it('says of attached interfaces that they are degraded while TCP detail is given up', async () => {
+    await start('')
+    assert.equal(pipeline.feed.status().interfaces[0]!.state, 'attached')
+    for (let i = 0; i < 400 && programs.detail; i++) await sleep(5)
+    const [{ state, reason, since } = assert.fail()] = pipeline.feed.status().interfaces
+    assert.deepEqual([state, reason], ['degraded', 'budget'])
+    assert.ok(Math.abs(Date.parse(since) - systemClock.nowMs()) < 10_000)
+    source.batches.push({ started: [{}], flows: [{ fromPodPackets: 1 }] })
+    await pipeline.drain()
+    const text = await exported()
+    assert.match(text, /"podweir\.attach\.reason","value":\{"stringValue":"budget"\}/)
+    assert.match(text, /podweir\.agent\.program\.time/)
+    assert.deepEqual([source.closed, programs.statistics], [true, false])
+  })
+
+  it('measures nothing when there is no budget', async () => {
+    await start('cpu_budget: off')
+    await sleep(50)
+    assert.equal(programs.windows, 0)
+    source.batches.push({ started: [{}], flows: [{ fromPodPackets: 1 }] })
+    await pipeline.drain()
+    assert.doesNotMatch(await exported(), /program\.time/)
+  })
+
+  it('exports the detail that the configuration asks for', async () => {
+    await start('detail: full')
+    const row = { fromPodPackets: 1, failed: Failed.refused, fromPod: { zeroWindows: 1 } }
+    source.batches.push({ started: [{}], flows: [row] })
+    await pipeline.drain()
+    assert.match(await exported(), /podweir\.network\.tcp\.zero_windows/)
+  })
+
+  it('keeps the capture’s faults and audits for the status', async () => {
+    await start('')
+    const faults = { connectionsMerged: 2 }
+    source.batches.push({ faults, audit: { audits: 5, violations: 1, newest: 'x' }, liveFlows: 9, collapsedFlows: 3 })
+    await pipeline.drain()
+    const status = pipeline.feed.status()
+    assert.equal(status.faults.connectionsMerged, 2)
+    assert.deepEqual(status.audit, { audits: 5, violations: 1, newest: 'x' })
+    assert.deepEqual(status.flows, { live: 9, limit: 32_768, collapsed: 3, parked: 0 })
+  })
+})
