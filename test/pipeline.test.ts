@@ -54,11 +54,12 @@ describe('the pipeline', () => {
 
   it('says of attached interfaces that they are degraded while TCP detail is given up', async () => {
     await start('')
-    assert.equal(pipeline.feed.status().interfaces[0]!.state, 'attached')
+    const before = pipeline.feed.status().interfaces[0]!
+    assert.equal(before.state, 'attached')
     for (let i = 0; i < 400 && programs.detail; i++) await sleep(5)
     const [{ state, reason, since } = assert.fail()] = pipeline.feed.status().interfaces
     assert.deepEqual([state, reason], ['degraded', 'budget'])
-    assert.ok(Math.abs(Date.parse(since) - systemClock.nowMs()) < 10_000)
+    assert.ok(Date.parse(since) > Date.parse(before.since))
     source.batches.push({ started: [{}], flows: [{ fromPodPackets: 1 }] })
     await pipeline.drain()
     const text = await exported()
