@@ -1,5 +1,9 @@
 {
   'variables': {
+    # All of the addon that knows nothing of Node.
+    'core_sources': ['addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc', 'addon/dispatcher.cc', 'addon/attach.cc', 'addon/interfaces.cc',
+                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/flow_reader.cc', 'addon/tcp_reader.cc',
+                     'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc'],
     'ebpf_headers': ['<!@(ls ebpf/*.h)'],
     'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
   },
@@ -33,9 +37,7 @@
     {
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
-      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc',
-                  'addon/dispatcher.cc', 'addon/attach.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc',
-                  'addon/drain.cc', 'addon/flow_reader.cc', 'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc'],
+      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', '<@(core_sources)'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },
     {
@@ -69,6 +71,15 @@
           'dependencies': ['podweir-kernel-objects'],
           'sources': ['<!@(ls test/support/native/*.cc)', 'addon/namespace.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/worker.cc'],
           'include_dirs': ['addon'],
+          'libraries': ['-lbpf', '-lelf', '-lz'],
+        },
+        {
+          # Runs as the only process of a kernel under test.
+          'target_name': 'podweir-kernel-check',
+          'type': 'executable',
+          'dependencies': ['ebpf'],
+          'sources': ['<!@(ls test/kernels/*.cc)', 'test/support/native/test_run.cc', '<@(core_sources)'],
+          'include_dirs': ['addon', 'test/support/native'],
           'libraries': ['-lbpf', '-lelf', '-lz'],
         },
       ],
