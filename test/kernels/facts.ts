@@ -1,0 +1,26 @@
+// Everything that a guest must say of its kernel, in the order in which it does.
+import { corpusFacts } from './corpus-file.ts'
+
+const hooks = ['clsact', 'tcx'].flatMap(hook => [`${hook} at the pod's end`, `${hook} at the host's end`])
+const ofEachHook = [
+  'hooks both directions',
+  'counts every packet of TCP',
+  'counts every byte of TCP',
+  'puts every packet into one place',
+  'sees what the device counts',
+  'goes without a trace',
+]
+
+export const facts: readonly string[] = [
+  'loads every program',
+  'chooses the best hook that there is',
+  'takes over from an agent that was killed',
+  ...hooks.flatMap(hook => ofEachHook.map(fact => `${hook} ${fact}`)),
+  'counts packets without a slot as overflow',
+  'gives the slots of flows that ended to others',
+  'has read the whole corpus',
+  ...corpusFacts,
+  'leaves no program, map or link behind',
+  'makes the kernel complain of nothing',
+  'tells why it drops a packet',
+]
