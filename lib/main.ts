@@ -87,11 +87,12 @@ const test: Verb = (command, done) =>
     .command('test')
     .description('run every test, those that need root and real servers too')
     .option('--only <level>', 'one level alone; --list names them')
+    .addOption(new Option('--kernels', 'the kernel matrix alone, as --only kernels').conflicts('only'))
     .option('--list', 'print the levels and their files')
     .addHelpText('after', '\nExample:\n  sudo podweir test --only ebpf')
     .action(async options => {
       const { run } = await import('./cli/test.ts')
-      done(await run({ only: options.only, list: options.list ?? false }))
+      done(await run({ only: options.kernels ? 'kernels' : options.only, list: options.list ?? false }))
     })
 
 const version: Verb = (command, done) =>
