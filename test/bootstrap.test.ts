@@ -65,6 +65,16 @@ describe('the bootstrap', () => {
       assertRefused(start, /bpftool/, /apt-get install .*\blinux-tools-generic\b/)
     })
 
+    it('names QEMU where the kernel matrix is asked for, and not elsewhere', async function () {
+      if (process.arch !== 'x64') skip(this, 'the kernels of the matrix are x86_64’s')
+      clone.installed(buildsWell)
+      await clone.start()
+      const path = [clone.commandsWithout()]
+      const start = await clone.start({ path, parameters: ['test', '--kernels'], env: forbidden })
+      assertRefused(start, /lacks qemu-system-x86 \(boots /, /apt-get install .* qemu-system-x86$/)
+      assert.equal((await clone.start({ path, parameters: ['test'], env: forbidden })).code, 0)
+    })
+
     it('names the packages and stops on another distribution', async () => {
       clone.osRelease('ID=fedora')
       const start = await clone.start({ path: [clone.commandsWithout('clang', 'npm')] })
