@@ -10,6 +10,11 @@
 
 namespace podweir {
 
+inline DrainOptions RetireAfter(int64_t ms) { return {{ms, ms, ms, ms, ms, ms, ms}}; }
+
+// A guest lives for seconds.
+inline DrainOptions NothingRetires() { return RetireAfter(600'000); }
+
 struct Count {
   uint64_t packets = 0, bytes = 0;
 

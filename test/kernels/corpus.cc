@@ -19,7 +19,6 @@
 namespace podweir {
 namespace {
 
-constexpr int64_t kIdleMs = 600'000;
 constexpr size_t kShownFailures = 5;
 constexpr int kTries = 200;
 constexpr useconds_t kPauseUs = 2'000, kQuietUs = 300'000;
@@ -59,7 +58,7 @@ void Tell(Report& report, const std::string& fact, const Tally& tally) {
 
 class CorpusCheck {
  public:
-  CorpusCheck(Probe& probe, uint16_t slot) : probe_(probe), slot_(slot), drain_(probe, kIdleMs) {}
+  CorpusCheck(Probe& probe, uint16_t slot) : probe_(probe), slot_(slot), drain_(probe, NothingRetires()) {}
 
   void Run(Report& report, const Corpus& corpus, CorpusWay way, const Put& put);
   // Until nothing else moves.

@@ -14,7 +14,6 @@ namespace {
 
 constexpr uint64_t kPayloadBytes = 4 << 20;
 constexpr useconds_t kQuietUs = 100'000;
-constexpr int64_t kIdleMs = 600'000;
 // Ethernet, IP, TCP with its timestamps; a SYN has eight bytes of options more.
 constexpr uint64_t kHeaderBytes4 = 14 + 20 + 32, kHeaderBytes6 = 14 + 40 + 32, kSynExtraBytes = 8;
 
@@ -155,7 +154,7 @@ void HookCheck::Run(int wire_number) {
   if (!wire.ok()) return guest_.report.NotOk(Fact(all[0]), Words(wire.status));
   Status status = RaiseAndWait(*wire);
   if (!status.ok()) return guest_.report.NotOk(Fact(all[0]), Words(status));
-  Drain drain(*guest_.probe, kIdleMs);
+  Drain drain(*guest_.probe, NothingRetires());
   bool pod = place_ == Place::kPod;
   Result<AttachmentInfo> attached =
       guest_.probe->Attach({pod ? wire->netns : "", pod ? "eth0" : wire->host, place_, hook_});

@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "checks.h"
 #include "drain.h"
 #include "kernel_state.h"
@@ -26,7 +27,7 @@ void CheckKilledAgent(Guest& guest, const Wire& wire) {
   Hooked left = WhatIsHooked(namespaces, wire.netns, "eth0");
   if (left.filters != DIRECTIONS)
     return guest.report.NotOk(kTakesOver, "the killed agent left " + std::to_string(left.filters) + " filters");
-  Drain drain(*guest.probe, 0);
+  Drain drain(*guest.probe, NothingRetires());
   Result<AttachmentInfo> attached = guest.probe->Attach({wire.netns, "eth0"});
   if (!attached.ok()) return guest.report.NotOk(kTakesOver, Words(attached.status));
   Hook best = guest.has_tcx ? Hook::kTcx : Hook::kClsact;
