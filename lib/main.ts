@@ -49,8 +49,9 @@ const flows: Verb = (command, done) =>
     )
     .option('-f, --follow', 'go on until Ctrl-C')
     .option('-a, --all', 'in the table too: flows that the other end’s interface reports')
+    .option('-p, --problems', 'flows alone with which something is wrong')
     .option('--socket <path>', 'the agent’s socket, where its configuration moved it')
-    .addHelpText('after', '\nExample:\n  sudo podweir flows --follow -o jsonl')
+    .addHelpText('after', '\nExample:\n  sudo podweir flows --problems --follow')
     .action(async options => {
       const { run } = await import('./cli/flows.ts')
       done(
@@ -58,6 +59,7 @@ const flows: Verb = (command, done) =>
           output: options.output,
           follow: options.follow ?? false,
           all: options.all ?? false,
+          problems: options.problems ?? false,
           socket: options.socket,
         }),
       )

@@ -14,6 +14,8 @@ export interface FlowsOptions {
   readonly follow: boolean
   /** Also in the table what the other end's agent reports. */
   readonly all?: boolean
+  /** Those alone with which something is wrong. */
+  readonly problems?: boolean
   /** Path or `unix:///PATH`. */
   readonly socket?: string | undefined
   /** Width of the table; absent: the terminal's, and no limit where there is none. */
@@ -72,9 +74,14 @@ async function* linesOf(source: Readable): Lines {
 }
 
 function print(lines: Lines, options: FlowsOptions, out: Writable & { columns?: number }): Lines {
-  if (options.output === 'json') return printArray(lines)
-  if (options.output === 'jsonl') return printLines(lines)
-  return printTable(lines, options, out)
+  const wanted = options.problems ? withProblems(lines) : lines
+  if (options.output === 'json') return printArray(wanted)
+  if (options.output === 'jsonl') return printLines(wanted)
+  return printTable(wanted, options, out)
+}
+
+async function* withProblems(lines: Lines): Lines {
+  for await (const line of lines) if ((JSON.parse(line) as FlowRecord).problems.length > 0) yield line
 }
 
 async function* printLines(lines: Lines): Lines {

@@ -40,11 +40,56 @@ export interface FlowRecord {
   readonly responseBytes: number
   /** TCP handshakes completed. */
   readonly opened: number
-  readonly state: 'active' | 'ended'
+  /** `parked`: idle for so long that its slot went to another; when it speaks again, that is a flow of its own. */
+  readonly state: 'active' | 'parked' | 'ended'
+  /** Of a connection that is TCP's, absent while nothing is known of it. */
+  readonly tcp?: TcpRecord
+  /** Why the newest attempt failed; of a datagram `unreachable`. */
+  readonly failed?: 'refused' | 'timeout' | 'unreachable' | 'reset'
+  /** true: its higher port was left out, and it may be many flows. */
+  readonly collapsed?: boolean
+  /** What is wrong with it, the most telling first: `refused`, `no reply`, `unreachable`, `reset`, `zero window`, `retransmits 2.1%`, `out of order`. */
+  readonly problems: readonly string[]
   /** The device inside the pod. */
   readonly interface: string
   /** How sure it is who opened the flow. */
   readonly confidence: 'handshake' | 'first_packet' | 'resumed'
+}
+
+export interface TcpRecord {
+  readonly state:
+    | 'connecting'
+    | 'established'
+    | 'midstream'
+    | 'closing'
+    | 'closed'
+    | 'reset_by_client'
+    | 'reset_by_server'
+    | 'refused'
+    | 'timeout'
+    | 'unreachable'
+    | 'reset'
+  /** From the first SYN to the first SYN-ACK. */
+  readonly handshakeSeconds?: number
+  /** From the SYN-ACK to the acknowledgment of it. */
+  readonly acceptedSeconds?: number
+  /** Through the network and back: mean of the samples of the observing pod's data, else what the handshake took. */
+  readonly rttSeconds?: number
+  /** What the source did. */
+  readonly request: TcpSideRecord
+  readonly response: TcpSideRecord
+}
+
+/** Since `start`. */
+export interface TcpSideRecord {
+  readonly retransmitPackets: number
+  readonly outOfOrderPackets: number
+  readonly duplicateAckPackets: number
+  readonly zeroWindowEvents: number
+  readonly resetPackets: number
+  /** Of this sender's data, to its acknowledgment. */
+  readonly rttSamples: number
+  readonly rttMeanSeconds?: number
 }
 
 export interface InterfaceRecord {

@@ -4,14 +4,17 @@ import type { Identity } from '../aggregate/identity.ts'
 import type { OpenerBasis } from '../aggregate/opener.ts'
 import { hasPorts } from '../aggregate/transport.ts'
 import { Confidence } from '../capture/flow-batch.ts'
+import { problemsOf } from './flow-problems.ts'
 import type { End, FlowRecord } from './flow-record.ts'
+import { tcpRecord } from './tcp-records.ts'
 
 export function flowRecord(flow: FlowView): FlowRecord {
   const localIsClient = flow.client === 'local'
   const ports = hasPorts(flow.protocol)
   const local = endRecord(flow.local, flow.localAddress, ports ? flow.localPort : 0)
+  const failed = failures[flow.failed]
   const remote = endRecord(flow.remote, flow.remoteAddress, ports ? flow.remotePort : 0)
-  return {
+  const record = {
     time: new Date(flow.lastMs).toISOString(),
     start: new Date(flow.startMs).toISOString(),
     source: localIsClient ? local : remote,
@@ -25,11 +28,18 @@ export function flowRecord(flow: FlowView): FlowRecord {
     responsePackets: localIsClient ? flow.toPodPackets : flow.fromPodPackets,
     responseBytes: localIsClient ? flow.toPodBytes : flow.fromPodBytes,
     opened: flow.opened,
-    state: flow.life === 'live' ? 'active' : 'ended',
+    state: flow.life === 'live' ? 'active' : flow.life,
+    ...(flow.tcp && { tcp: tcpRecord(flow.tcp, localIsClient) }),
+    ...(failed !== undefined && { failed }),
+    ...(flow.collapsed && { collapsed: true }),
     interface: flow.device ?? '',
     confidence: confidenceOf(flow.clientBasis, flow.confidence),
-  }
+  } as const
+  return { ...record, problems: problemsOf(record) }
 }
+
+/** By `Failed`. */
+const failures = [undefined, 'refused', 'timeout', 'unreachable', 'reset'] as const
 
 function endRecord(identity: Identity, address: string, port: number): End {
   const workload = identity.workload ?? identity.pod?.workload

@@ -50,8 +50,8 @@ describe('podweir flows', () => {
     await serve([flowRecord(), dns])
     const lines = (await printed({ columns: 120 })).trimEnd().split('\n')
     assert.equal(lines.length, 3)
-    assert.match(lines[0] ?? '', /^TIME +SOURCE +DESTINATION +PROTO +SENT +RECEIVED +STATE$/)
-    assert.match(lines[1] ?? '', /shop\/frontend-7d +→ +shop\/cart:7070 +tcp +14\.2 KB +3\.1 KB +active$/)
+    assert.match(lines[0] ?? '', /^TIME +SOURCE +DESTINATION +PROTO +SENT +RECEIVED +RTT +STATE$/)
+    assert.match(lines[1] ?? '', /shop\/frontend-7d +→ +shop\/cart:7070 +tcp +14\.2 KB +3\.1 KB +- +active$/)
     assert.match(lines[2] ?? '', /→ +10\.0\.0\.53:53 +udp/)
   })
 
@@ -71,6 +71,19 @@ describe('podweir flows', () => {
       lines.map(line => JSON.parse(line)),
       [flowRecord(), dns],
     )
+  })
+
+  it('prints those alone with which something is wrong, in every form', async () => {
+    await serve([flowRecord(), flowRecord({ problems: ['refused'] }), dns])
+    const lines = (await printed({ problems: true, columns: 80 })).trimEnd().split('\n')
+    assert.equal(lines.length, 2)
+    assert.match(lines[1] ?? '', /✖ refused$/)
+    for (const output of ['json', 'jsonl'] as const) {
+      const shown = await printed({ problems: true, output })
+      assert.deepEqual([shown.includes('refused'), shown.includes('10.0.0.53')], [true, false], output)
+    }
+    const found = promisify(execFile)(process.execPath, [main, 'flows', '--socket', socket, '-p', '-o', 'jsonl'])
+    assert.equal((await found).stdout.trimEnd().split('\n').length, 1)
   })
 
   it('prints an empty array when there is no flow', async () => {
@@ -141,7 +154,7 @@ describe('podweir flows', () => {
   })
 
   it('colours a terminal unless NO_COLOR says no', async () => {
-    await serve([flowRecord({ responsePackets: 0 })])
+    await serve([flowRecord({ problems: ['no reply'] })])
     const command = `${process.execPath} ${main} flows --socket ${socket}`
     const environment = { PATH: process.env.PATH, TERM: 'xterm-256color' }
     // script(1) gives it a terminal.

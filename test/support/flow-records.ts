@@ -1,6 +1,6 @@
 // Builds flow records, and a feed that a test fills.
 import { zeroFigures } from '../../lib/aggregate/figures.ts'
-import type { FlowFeed, FlowRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
+import type { FlowFeed, FlowRecord, StatusRecord, TcpRecord, TcpSideRecord } from '../../lib/signals/flow-record.ts'
 
 export function flowRecord(parts: Partial<FlowRecord> = {}): FlowRecord {
   return {
@@ -27,8 +27,18 @@ export function flowRecord(parts: Partial<FlowRecord> = {}): FlowRecord {
     state: 'active',
     interface: 'eth0',
     confidence: 'handshake',
+    problems: [],
     ...parts,
   }
+}
+
+export function tcpRecord(parts: Partial<TcpRecord> = {}): TcpRecord {
+  return { state: 'established', request: tcpSide(), response: tcpSide(), ...parts }
+}
+
+export function tcpSide(parts: Partial<TcpSideRecord> = {}): TcpSideRecord {
+  const none = { retransmitPackets: 0, outOfOrderPackets: 0, duplicateAckPackets: 0, zeroWindowEvents: 0 }
+  return { ...none, resetPackets: 0, rttSamples: 0, ...parts }
 }
 
 const wire = { seen: 0, flow: 0, collapsed: 0, other: 0, overflow: 0, filtered: 0 }
