@@ -2,8 +2,8 @@
   'variables': {
     # All of the addon that knows nothing of Node.
     'core_sources': ['addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc', 'addon/dispatcher.cc', 'addon/attach.cc', 'addon/interfaces.cc',
-                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/flow_reader.cc', 'addon/tcp_reader.cc',
-                     'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc'],
+                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/flow_reader.cc',
+                     'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc'],
     'ebpf_headers': ['<!@(ls ebpf/*.h)'],
     'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
   },

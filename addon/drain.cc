@@ -11,6 +11,8 @@ namespace podweir {
 namespace {
 
 constexpr double kNsPerMs = 1e6;
+constexpr uint32_t kSlotsAhead = 12;
+constexpr size_t kSpareRows = 8;  // room for a part more than last time
 
 int64_t ClockNs(clockid_t clock) {
   timespec now;
@@ -42,7 +44,7 @@ Drain::Drain(Probe& probe, const DrainOptions& options)
 DrainResult Drain::Run() {
   DrainResult result;
   result.sequence = ++sequence_;
-  result.flows.Reserve(last_rows_);
+  result.flows.Reserve(last_rows_ + last_rows_ / kSpareRows);
   reader_.Begin({ClockNs(CLOCK_MONOTONIC), WallMinusMonoMs()});
   result.read_at_ms = static_cast<double>(ClockNs(CLOCK_REALTIME)) / kNsPerMs;
   Result<Netlink> opened = Netlink::Open();
@@ -56,6 +58,7 @@ DrainResult Drain::Run() {
   result.faults = probe_.Faults();
   result.faults.slot_push_failed += retirement_.push_failed();
   result.audit = audit_.result();
+  result.flows.Finish();
   last_rows_ = result.flows.size();
   return result;
 }
@@ -64,6 +67,7 @@ void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
   const flow_slot* slots = probe_.slots();
   const WaitLimits limits = LimitsAt(times_, probe_.SlotsInUse(), probe_.flow_limit());
   for (uint32_t slot = 0; slot < probe_.slot_count(); slot++) {
+    reader_.Expect(std::min(slot + kSlotsAhead, probe_.slot_count() - 1));
     uint8_t state = ReadOnce(First(slots[slot]).state);
     if (state == SLOT_FREE || reader_.is_leaving(slot)) continue;
     Leaving why = Leaving::kReplaced;

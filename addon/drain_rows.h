@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "column.h"
 #include "flow.h"
 
 namespace podweir {
 
-// Most rows have none of what follows them here: those that do name their row.
+// Most flows have none of what these two say: a scan notes those that have.
 struct TimesRow {
   uint32_t row;
   double handshake_seconds, accepted_seconds, ended_at_ms;  // NaN: not known
@@ -23,15 +24,60 @@ struct TcpRow {
   double rtt_sum_seconds;
 };
 
-struct FlowRows {
-  std::vector<uint32_t> slot, generation;
-  std::vector<double> packets[DIRECTIONS], bytes[DIRECTIONS];
-  std::vector<uint8_t> opened, failed, closed, state, ended;
-  std::vector<TimesRow> times;
-  std::vector<TcpRow> tcp[DIRECTIONS];
+// Columns of what was noted: as long as the table, or empty when no row has anything there.
+struct TimesColumns {
+  Column<double> handshake_seconds, accepted_seconds, ended_at_ms;
+};
 
-  size_t size() const { return slot.size(); }
+struct TcpColumns {
+  Column<uint32_t> retransmits, out_of_order, duplicate_acks, zero_windows, resets;
+  Column<double> rtt_sum_seconds;
+};
+
+struct FlowRow {
+  uint32_t slot, generation;
+  double packets[DIRECTIONS], bytes[DIRECTIONS];
+  uint8_t opened, failed, closed, state, ended;
+};
+
+class FlowRows {
+ public:
+  size_t size() const { return size_; }
+  // Room for so many, or at least as many as there are.
   void Reserve(size_t rows);
+  void Add(const FlowRow& row) {
+    if (size_ == slot.size()) Reserve(2 * size_ + kFewestRows);
+    const size_t i = size_++;
+    slot[i] = row.slot;
+    generation[i] = row.generation;
+    for (int direction = 0; direction < DIRECTIONS; direction++) {
+      packets[direction][i] = row.packets[direction];
+      bytes[direction][i] = row.bytes[direction];
+    }
+    opened[i] = row.opened;
+    failed[i] = row.failed;
+    closed[i] = row.closed;
+    state[i] = row.state;
+    ended[i] = row.ended;
+  }
+  // Once all rows are there: columns of their length, those of what was noted too.
+  void Finish();
+
+  Column<uint32_t> slot, generation;
+  Column<double> packets[DIRECTIONS], bytes[DIRECTIONS];
+  Column<uint8_t> opened, failed, closed, state, ended;
+  std::vector<TimesRow> noted_times;
+  std::vector<TcpRow> noted_tcp[DIRECTIONS];
+  TimesColumns times;
+  TcpColumns tcp[DIRECTIONS];
+
+ private:
+  static constexpr size_t kFewestRows = 64;
+
+  void Resize(size_t rows);
+  void SpreadNotes();
+
+  size_t size_ = 0;
 };
 
 struct RttRows {

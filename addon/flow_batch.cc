@@ -1,47 +1,37 @@
 #include "flow_batch.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <type_traits>
+
+#include "js_columns.h"
 
 namespace podweir {
 namespace {
 
-// The receiver owns what it gets: a copy, since a drain's rows end with the call.
-template <typename T>
-void AddColumn(Napi::Object to, const char* name, const std::vector<T>& rows) {
-  auto column = Napi::TypedArrayOf<T>::New(to.Env(), rows.size());
-  if (!rows.empty()) memcpy(column.Data(), rows.data(), rows.size() * sizeof(T));
-  to.Set(name, column);
-}
+using Zeros = ConstantColumn<uint32_t>;
+using Numbers = ConstantColumn<double>;
 
-// Of rows that most flows have none of: the others are 0, or what `rest` says.
-template <typename T, typename Row, typename Value>
-void AddSparse(Napi::Object to, const char* name, size_t length, const std::vector<Row>& rows, Value Row::*value,
-               T rest = 0) {
-  auto column = Napi::TypedArrayOf<T>::New(to.Env(), length);
-  T* values = column.Data();
-  // New memory is zero already, and what nobody writes to takes none.
-  if (rest != 0) std::fill_n(values, length, rest);
-  for (const Row& row : rows) values[row.row] = static_cast<T>(row.*value);
-  to.Set(name, column);
-}
-
-Napi::Object TcpColumns(Napi::Env env, size_t length, const std::vector<TcpRow>& rows) {
+Napi::Object ToObject(Napi::Env env, TcpColumns& columns, Zeros& zeros, Numbers& zero_seconds) {
   Napi::Object to = Napi::Object::New(env);
-  AddSparse<uint32_t>(to, "retransmits", length, rows, &TcpRow::retransmits);
-  AddSparse<uint32_t>(to, "outOfOrder", length, rows, &TcpRow::out_of_order);
-  AddSparse<uint32_t>(to, "duplicateAcks", length, rows, &TcpRow::duplicate_acks);
-  AddSparse<uint32_t>(to, "zeroWindows", length, rows, &TcpRow::zero_windows);
-  AddSparse<uint32_t>(to, "resets", length, rows, &TcpRow::resets);
-  AddSparse<double>(to, "rttSumSeconds", length, rows, &TcpRow::rtt_sum_seconds);
+  zeros.AddUnless(columns.retransmits, to, "retransmits");
+  zeros.AddUnless(columns.out_of_order, to, "outOfOrder");
+  zeros.AddUnless(columns.duplicate_acks, to, "duplicateAcks");
+  zeros.AddUnless(columns.zero_windows, to, "zeroWindows");
+  zeros.AddUnless(columns.resets, to, "resets");
+  zero_seconds.AddUnless(columns.rtt_sum_seconds, to, "rttSumSeconds");
   return to;
 }
 
-Napi::Object FlowColumns(Napi::Env env, const FlowRows& rows) {
+Napi::Object ToObject(Napi::Env env, FlowRows& rows) {
   Napi::Object to = Napi::Object::New(env);
-  to.Set("length", static_cast<double>(rows.slot.size()));
+  size_t length = rows.size();
+  Zeros zeros(env, length, 0);
+  Numbers zero_seconds(env, length, 0), unknown(env, length, NAN);
+  to.Set("length", static_cast<double>(length));
+  unknown.AddUnless(rows.times.handshake_seconds, to, "handshakeSeconds");
+  unknown.AddUnless(rows.times.accepted_seconds, to, "acceptedSeconds");
+  unknown.AddUnless(rows.times.ended_at_ms, to, "endedAtMs");
+  to.Set("fromPod", ToObject(env, rows.tcp[FROM_POD], zeros, zero_seconds));
+  to.Set("toPod", ToObject(env, rows.tcp[TO_POD], zeros, zero_seconds));
   AddColumn(to, "slot", rows.slot);
   AddColumn(to, "generation", rows.generation);
   AddColumn(to, "fromPodPackets", rows.packets[FROM_POD]);
@@ -53,15 +43,10 @@ Napi::Object FlowColumns(Napi::Env env, const FlowRows& rows) {
   AddColumn(to, "closed", rows.closed);
   AddColumn(to, "state", rows.state);
   AddColumn(to, "ended", rows.ended);
-  AddSparse<double>(to, "handshakeSeconds", rows.size(), rows.times, &TimesRow::handshake_seconds, NAN);
-  AddSparse<double>(to, "acceptedSeconds", rows.size(), rows.times, &TimesRow::accepted_seconds, NAN);
-  AddSparse<double>(to, "endedAtMs", rows.size(), rows.times, &TimesRow::ended_at_ms, NAN);
-  to.Set("fromPod", TcpColumns(env, rows.size(), rows.tcp[FROM_POD]));
-  to.Set("toPod", TcpColumns(env, rows.size(), rows.tcp[TO_POD]));
   return to;
 }
 
-Napi::Object RttColumns(Napi::Env env, const RttRows& rows) {
+Napi::Object ToObject(Napi::Env env, RttRows& rows) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("length", static_cast<double>(rows.row.size()));
   AddColumn(to, "row", rows.row);
@@ -71,7 +56,7 @@ Napi::Object RttColumns(Napi::Env env, const RttRows& rows) {
   return to;
 }
 
-Napi::Object StartedColumns(Napi::Env env, const StartedRows& rows) {
+Napi::Object ToObject(Napi::Env env, StartedRows& rows) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("length", static_cast<double>(rows.slot.size()));
   AddColumn(to, "slot", rows.slot);
@@ -90,7 +75,7 @@ Napi::Object StartedColumns(Napi::Env env, const StartedRows& rows) {
   return to;
 }
 
-Napi::Object DirectionColumns(Napi::Env env, const DirectionRows& rows) {
+Napi::Object ToObject(Napi::Env env, DirectionRows& rows) {
   Napi::Object to = Napi::Object::New(env);
   AddColumn(to, "skbs", rows.skbs);
   AddColumn(to, "skbBytes", rows.skb_bytes);
@@ -110,18 +95,18 @@ Napi::Object DirectionColumns(Napi::Env env, const DirectionRows& rows) {
   return to;
 }
 
-Napi::Object InterfaceColumns(Napi::Env env, const InterfaceRows& rows) {
+Napi::Object ToObject(Napi::Env env, InterfaceRows& rows) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("length", static_cast<double>(rows.interface_slot.size()));
   AddColumn(to, "interfaceSlot", rows.interface_slot);
   AddColumn(to, "ended", rows.ended);
   AddColumn(to, "devicePresent", rows.device_present);
-  to.Set("fromPod", DirectionColumns(env, rows.direction[FROM_POD]));
-  to.Set("toPod", DirectionColumns(env, rows.direction[TO_POD]));
+  to.Set("fromPod", ToObject(env, rows.direction[FROM_POD]));
+  to.Set("toPod", ToObject(env, rows.direction[TO_POD]));
   return to;
 }
 
-Napi::Object FaultsOf(Napi::Env env, const cpu_scratch& faults) {
+Napi::Object ToObject(Napi::Env env, const cpu_scratch& faults) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("tailCallFailed", static_cast<double>(faults.tail_call_failed));
   to.Set("indexInsertFailed", static_cast<double>(faults.index_insert_failed));
@@ -130,7 +115,7 @@ Napi::Object FaultsOf(Napi::Env env, const cpu_scratch& faults) {
   return to;
 }
 
-Napi::Object AuditOf(Napi::Env env, const AuditResult& audit) {
+Napi::Object ToObject(Napi::Env env, const AuditResult& audit) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("audits", audit.audits);
   to.Set("violations", audit.violations);
@@ -140,18 +125,18 @@ Napi::Object AuditOf(Napi::Env env, const AuditResult& audit) {
 
 }  // namespace
 
-Napi::Object ToBatch(Napi::Env env, const DrainResult& result) {
+Napi::Object ToBatch(Napi::Env env, DrainResult& result) {
   Napi::Object batch = Napi::Object::New(env);
   batch.Set("sequence", result.sequence);
   batch.Set("readAtMs", result.read_at_ms);
-  batch.Set("flows", FlowColumns(env, result.flows));
-  batch.Set("rtt", RttColumns(env, result.rtt));
-  batch.Set("started", StartedColumns(env, result.started));
-  batch.Set("interfaces", InterfaceColumns(env, result.interfaces));
+  batch.Set("flows", ToObject(env, result.flows));
+  batch.Set("rtt", ToObject(env, result.rtt));
+  batch.Set("started", ToObject(env, result.started));
+  batch.Set("interfaces", ToObject(env, result.interfaces));
   batch.Set("liveFlows", result.live_flows);
   batch.Set("collapsedFlows", result.collapsed_flows);
-  batch.Set("faults", FaultsOf(env, result.faults));
-  batch.Set("audit", AuditOf(env, result.audit));
+  batch.Set("faults", ToObject(env, result.faults));
+  batch.Set("audit", ToObject(env, result.audit));
   return batch;
 }
 

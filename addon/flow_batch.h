@@ -8,7 +8,8 @@
 
 namespace podweir {
 
-Napi::Object ToBatch(Napi::Env env, const DrainResult& result);
+// Takes the columns out of `result`.
+Napi::Object ToBatch(Napi::Env env, DrainResult& result);
 
 }  // namespace podweir
 

@@ -18,9 +18,6 @@ constexpr size_t kAddressBytes = 16;
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr double kNsPerSecond = 1e9;
 constexpr size_t kTimedOutAttempts = 8192;
-// A refusal moves no counter of the flow that it is about: an unanswered request is looked at once in so many drains.
-constexpr uint32_t kDrainsPerLook = 4;
-
 // Opener evidence as lib/capture/flow-batch.ts names it.
 enum Confidence : uint8_t { kFirstPacket = 0, kHandshake = 1, kResumed = 2 };
 enum Retired : uint8_t { kGoesOn = 0, kEnded = 1, kParked = 2 };
@@ -44,17 +41,9 @@ bool FindSyn(const flow_slot& slot, const flow_details& details, uint32_t& seque
 
 }  // namespace
 
-void FlowRows::Reserve(size_t rows) {
-  for (auto* column : {&slot, &generation}) column->reserve(rows);
-  for (auto* column : {&opened, &failed, &closed, &state, &ended}) column->reserve(rows);
-  for (int direction = 0; direction < DIRECTIONS; direction++) {
-    packets[direction].reserve(rows);
-    bytes[direction].reserve(rows);
-  }
-}
-
 FlowReader::FlowReader(const Probe& probe, const RetireTimes& times)
-    : probe_(probe),
+    : slots_(probe.slots()),
+      details_(probe.details()),
       connect_timeout_ns_(times.connect_timeout_ms * kNsPerMs),
       abandoned_ms_(times.abandoned_ms),
       seen_(probe.slot_count()),
@@ -65,15 +54,14 @@ FlowReader::FlowReader(const Probe& probe, const RetireTimes& times)
 void FlowReader::Begin(const DrainTime& time) {
   time_ = time;
   now_ms_ = time.ms();
-  drains_++;
 }
 
 void FlowReader::ReadLast(uint32_t slot, Leaving why, DrainResult& result) {
   ReadRow(slot, why, result);
   // Otherwise a new connection has the key already, or another interface will have its slot number.
   if (why != Leaving::kTime) return;
-  const flow_slot& from = probe_.slots()[slot];
-  const flow_details& details = probe_.details()[slot];
+  const flow_slot& from = slots_[slot];
+  const flow_details& details = details_[slot];
   flow_key6 key = KeyOf(from, details);
   retired_.Add(key);
   uint32_t sequence;
@@ -89,63 +77,79 @@ uint32_t FlowReader::Forget(uint32_t slot) {
   return generation;
 }
 
-FlowReader::Increase FlowReader::TakeCounts(const flow_slot& slot, Seen& seen) {
-  Increase increase{};
+bool FlowReader::TakeCounts(const flow_slot& slot, Seen& seen, FlowRow& row) {
+  uint64_t any = 0;
   for (int direction = 0; direction < DIRECTIONS; direction++) {
-    const flow_half& counters = slot.half[direction];
-    uint64_t packets = Gained(seen.packets[direction], uint64_t{ReadOnce(counters.packets)});
-    uint64_t bytes = Gained(seen.bytes[direction], uint64_t{ReadOnce(counters.bytes)});
-    increase.any |= packets || bytes;
-    increase.packets[direction] = static_cast<double>(packets);
-    increase.bytes[direction] = static_cast<double>(bytes);
+    const flow_half& half = slot.half[direction];
+    uint64_t packets = Gained(seen.packets[direction], uint64_t{ReadOnce(half.packets)});
+    uint64_t bytes = Gained(seen.bytes[direction], uint64_t{ReadOnce(half.bytes)});
+    any |= packets | bytes;
+    row.packets[direction] = static_cast<double>(packets);
+    row.bytes[direction] = static_cast<double>(bytes);
   }
-  return increase;
+  return any;
+}
+
+// All of it is in the two lines that are read anyway, and tells whether the details have news.
+bool FlowReader::TakeEvents(const flow_slot& slot, Seen& seen) {
+  uint32_t events = 0;
+  uint8_t steps = 0;
+  for (const flow_half& half : slot.half) {
+    events += ReadOnce(half.events);
+    steps = static_cast<uint8_t>(steps << 4 | ReadOnce(half.handshake) | (ReadOnce(half.known) & KNOWN_FIN ? 8 : 0));
+  }
+  bool any = events != seen.events || steps != seen.steps;
+  seen.events = events;
+  seen.steps = steps;
+  return any;
 }
 
 void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
+  const flow_slot& from = slots_[slot];
   Seen& seen = seen_[slot];
   bool last = why != Leaving::kNo;
-  Increase increase = TakeCounts(probe_.slots()[slot], seen);
-  if ((increase.any && seen.wait <= Wait::kIdle) || !seen.since_ms) seen.since_ms = now_ms_;
-  bool tell = increase.any || last;
-  if (seen.kind == Kind::kNew) {
+  FlowRow row;
+  bool moved = TakeCounts(from, seen, row);
+  if ((moved && seen.wait <= Wait::kIdle) || !seen.since_ms) seen.since_ms = now_ms_;
+  bool tell = moved || last;
+  bool fresh = seen.kind == Kind::kNew;
+  if (fresh) {
     // Its first packet is not counted yet: it starts with that.
     if (!tell) return;
     AddStarted(slot, result.started);
   }
   State before = seen.connection.state();
   News news;
-  if (seen.kind == Kind::kTcp && (tell || seen.look_again || before == State::kConnecting)) {
-    news = LookAtTcp(slot, increase.any);
-    tell |= tcp_.Read(slot, last, result);
-  } else if (seen.kind == Kind::kRequest) {
-    news = LookAtRequest(slot, last);
+  bool stirred = TakeEvents(from, seen);
+  if (seen.kind == Kind::kTcp) {
+    if (stirred || fresh || last || seen.look_again || before == State::kConnecting) {
+      news = LookAtTcp(slot, moved);
+      tell |= tcp_.Read(slot, last, result);
+    }
+    seen.look_again = stirred;
+  } else if (stirred && seen.kind == Kind::kRequest) {
+    news = seen.connection.LookAtRequest(from, details_[slot].identity);
   }
   if (last) Leave(slot, why, news);
   if (news.failed == Failure::kTimeout && ToldBefore(slot)) news.failed = Failure::kNone;
   if (!tell && !news.any() && seen.connection.state() == before) return;
-  FlowRows& rows = result.flows;
-  if (seen.kind == Kind::kTcp) AddTimes(slot, rows);
-  rows.slot.push_back(slot);
-  rows.generation.push_back(seen.generation);
-  for (int direction = 0; direction < DIRECTIONS; direction++) {
-    rows.packets[direction].push_back(increase.packets[direction]);
-    rows.bytes[direction].push_back(increase.bytes[direction]);
-  }
-  rows.opened.push_back(news.opened);
-  rows.failed.push_back(static_cast<uint8_t>(news.failed));
-  rows.closed.push_back(static_cast<uint8_t>(news.closed));
-  rows.state.push_back(static_cast<uint8_t>(seen.connection.state()));
-  rows.ended.push_back(RetiredAs(seen, why));
+  if (seen.kind == Kind::kTcp) AddTimes(slot, result.flows);
+  row.slot = slot;
+  row.generation = seen.generation;
+  row.opened = news.opened;
+  row.failed = static_cast<uint8_t>(news.failed);
+  row.closed = static_cast<uint8_t>(news.closed);
+  row.state = static_cast<uint8_t>(seen.connection.state());
+  row.ended = RetiredAs(seen, why);
+  result.flows.Add(row);
 }
 
 News FlowReader::LookAtTcp(uint32_t slot, bool moved) {
-  const flow_slot& from = probe_.slots()[slot];
-  const flow_identity& identity = probe_.details()[slot].identity;
+  const flow_slot& from = slots_[slot];
+  const flow_identity& identity = details_[slot].identity;
   Seen& seen = seen_[slot];
   State before = seen.connection.state();
   News news = seen.connection.Look(from, identity, time_.ns, connect_timeout_ns_);
-  seen.look_again = moved;
   State state = seen.connection.state();
   seen.wait = WaitOf(state);
   int64_t ended_ms = seen.connection.EndedNs(identity, time_.ns, connect_timeout_ns_) / kNsPerMs;
@@ -156,26 +160,19 @@ News FlowReader::LookAtTcp(uint32_t slot, bool moved) {
   return news;
 }
 
-News FlowReader::LookAtRequest(uint32_t slot, bool last) {
-  const flow_slot& from = probe_.slots()[slot];
-  bool turn = last || (drains_ + slot) % kDrainsPerLook == 0;
-  if (!turn || !IsUnanswered(from)) return News{};
-  return seen_[slot].connection.LookAtRequest(from, probe_.details()[slot].identity);
-}
-
 void FlowReader::Leave(uint32_t slot, Leaving why, News& news) {
   Seen& seen = seen_[slot];
   if (why == Leaving::kInterfaceGone || seen.kind == Kind::kPlain) return;
-  News more = seen.connection.Leave(probe_.slots()[slot]);
+  News more = seen.connection.Leave(slots_[slot]);
   if (more.failed != Failure::kNone) news.failed = more.failed;
   if (more.closed != Closed::kNone) news.closed = more.closed;
 }
 
 // Its slot was given back between two of its SYNs: the attempt goes on, and has failed already.
 bool FlowReader::ToldBefore(uint32_t slot) const {
-  const flow_slot& from = probe_.slots()[slot];
+  const flow_slot& from = slots_[slot];
   uint32_t sequence;
-  const flow_details& details = probe_.details()[slot];
+  const flow_details& details = details_[slot];
   return FindSyn(from, details, sequence) && timed_out_.Contains(KeyOf(from, details), sequence);
 }
 
@@ -187,16 +184,17 @@ uint8_t FlowReader::RetiredAs(const Seen& seen, Leaving why) const {
 }
 
 void FlowReader::AddTimes(uint32_t slot, FlowRows& rows) const {
-  const flow_identity& identity = probe_.details()[slot].identity;
+  const flow_identity& identity = details_[slot].identity;
   int64_t ended_ns = seen_[slot].connection.EndedNs(identity, time_.ns, connect_timeout_ns_);
   TimesRow row{static_cast<uint32_t>(rows.size()), Seconds(identity.syn_ns, identity.syn_ack_ns),
                Seconds(identity.syn_ack_ns, identity.established_ns), ended_ns ? time_.WallMs(ended_ns) : NAN};
-  if (!std::isnan(row.handshake_seconds) || !std::isnan(row.accepted_seconds) || ended_ns) rows.times.push_back(row);
+  if (!std::isnan(row.handshake_seconds) || !std::isnan(row.accepted_seconds) || ended_ns)
+    rows.noted_times.push_back(row);
 }
 
 void FlowReader::AddStarted(uint32_t slot, StartedRows& rows) {
-  const flow_half& flow = First(probe_.slots()[slot]);
-  const flow_details& details = probe_.details()[slot];
+  const flow_half& flow = First(slots_[slot]);
+  const flow_details& details = details_[slot];
   const flow_identity& identity = details.identity;
   bool v4 = IsIpv4(flow.state);
   rows.slot.push_back(slot);
@@ -216,9 +214,9 @@ void FlowReader::AddStarted(uint32_t slot, StartedRows& rows) {
   uint8_t opener = ReadOnce(identity.opener);
   uint8_t first_sender = identity.first_direction == FROM_POD ? OPENER_LOCAL : OPENER_REMOTE;
   rows.opener.push_back(opener != OPENER_UNKNOWN ? opener : first_sender);
-  rows.confidence.push_back(opener != OPENER_UNKNOWN                                  ? kHandshake
-                            : retired_.Contains(KeyOf(probe_.slots()[slot], details)) ? kResumed
-                                                                                      : kFirstPacket);
+  rows.confidence.push_back(opener != OPENER_UNKNOWN                          ? kHandshake
+                            : retired_.Contains(KeyOf(slots_[slot], details)) ? kResumed
+                                                                              : kFirstPacket);
   rows.start_ms.push_back(time_.WallMs(identity.started_ns));
   bool request = protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
   Kind kind = protocol == IPPROTO_TCP ? Kind::kTcp : request ? Kind::kRequest : Kind::kPlain;

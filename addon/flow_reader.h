@@ -34,6 +34,12 @@ class FlowReader {
   void Read(uint32_t slot, DrainResult& result) { ReadRow(slot, Leaving::kNo, result); }
   // Always a row. No program writes to the slot any more.
   void ReadLast(uint32_t slot, Leaving why, DrainResult& result);
+  // Several slots before its turn: processors fetch ahead by themselves no further than to a page's end.
+  void Expect(uint32_t slot) const {
+    __builtin_prefetch(&slots_[slot].half[FROM_POD]);
+    __builtin_prefetch(&slots_[slot].half[TO_POD]);
+    __builtin_prefetch(&seen_[slot]);
+  }
   bool IsDue(uint32_t slot, const WaitLimits& limits) const {
     const Seen& seen = seen_[slot];
     return now_ms_ - seen.since_ms >= limits.ms[static_cast<size_t>(seen.wait)];
@@ -55,25 +61,24 @@ class FlowReader {
     Connection connection;
     Wait wait;
     Kind kind;
-    bool look_again;  // counters and state are not written at once: what moved is looked at once more
+    bool look_again;  // an event and what it tells of are not written at once: it is looked at once more
     bool leaving;
-  };
-  struct Increase {
-    double packets[DIRECTIONS], bytes[DIRECTIONS];
-    bool any;
+    uint8_t steps;    // of the handshake, and FINs
+    uint32_t events;  // of both halves
   };
 
-  static Increase TakeCounts(const flow_slot& slot, Seen& seen);
+  static bool TakeCounts(const flow_slot& slot, Seen& seen, FlowRow& row);
+  static bool TakeEvents(const flow_slot& slot, Seen& seen);
   void ReadRow(uint32_t slot, Leaving why, DrainResult& result);
   News LookAtTcp(uint32_t slot, bool moved);
-  News LookAtRequest(uint32_t slot, bool last);
   void Leave(uint32_t slot, Leaving why, News& news);
   bool ToldBefore(uint32_t slot) const;
   uint8_t RetiredAs(const Seen& seen, Leaving why) const;
   void AddStarted(uint32_t slot, StartedRows& rows);
   void AddTimes(uint32_t slot, FlowRows& rows) const;
 
-  const Probe& probe_;
+  const flow_slot* const slots_;
+  const flow_details* const details_;
   const int64_t connect_timeout_ns_, abandoned_ms_;
   ZeroedArray<Seen> seen_;
   TcpReader tcp_;
@@ -81,7 +86,6 @@ class FlowReader {
   RetiredKeys timed_out_;  // attempts, by key and sequence number
   DrainTime time_;
   int64_t now_ms_ = 0;
-  uint32_t drains_ = 0;
 };
 
 }  // namespace podweir

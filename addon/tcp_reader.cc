@@ -37,7 +37,7 @@ bool TcpReader::ReadDirection(uint32_t slot, int direction, bool last, DrainResu
   bool any = row.retransmits || row.out_of_order || row.duplicate_acks || row.zero_windows || row.resets || rtt_ns;
   if (any) {
     row.rtt_sum_seconds = static_cast<double>(rtt_ns) / kNsPerSecond;
-    result.flows.tcp[direction].push_back(row);
+    result.flows.noted_tcp[direction].push_back(row);
   }
   if (rtt_ns || seen.look_again || (last && seen.rtt_sum_ns)) any |= ReadBuckets(slot, direction, result);
   seen.look_again = moved;
