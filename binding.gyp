@@ -3,7 +3,8 @@
     # All of the addon that knows nothing of Node.
     'core_sources': ['addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc', 'addon/dispatcher.cc', 'addon/attach.cc', 'addon/interfaces.cc',
                      'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/flow_reader.cc',
-                     'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc'],
+                     'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc',
+                     'addon/drops.cc', 'addon/drop_reasons.cc'],
     'ebpf_headers': ['<!@(ls ebpf/*.h)'],
     'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
   },
@@ -32,12 +33,26 @@
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/flow.skel.h'],
           'action': ['sh', '-c', 'PATH=$PATH:/usr/sbin bpftool gen skeleton <(_inputs) name flow_bpf > <(_outputs)'],
         },
+        {
+          'action_name': 'compile drops',
+          'inputs': ['ebpf/drops.bpf.c', 'ebpf/drop.h', 'ebpf/kernel.bpf.h'],
+          'outputs': ['<(SHARED_INTERMEDIATE_DIR)/drops.bpf.o'],
+          'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
+                     '-target', 'bpf', '-mcpu=v3', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
+                     '-c', 'ebpf/drops.bpf.c', '-o', '<@(_outputs)'],
+        },
+        {
+          'action_name': 'skeleton of drops',
+          'inputs': ['<(SHARED_INTERMEDIATE_DIR)/drops.bpf.o'],
+          'outputs': ['<(SHARED_INTERMEDIATE_DIR)/drops.skel.h'],
+          'action': ['sh', '-c', 'PATH=$PATH:/usr/sbin bpftool gen skeleton <(_inputs) name drops_bpf > <(_outputs)'],
+        },
       ],
     },
     {
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
-      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', '<@(core_sources)'],
+      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', '<@(core_sources)'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },
     {
