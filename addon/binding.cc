@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "drain.h"
+#include "drops_binding.h"
 #include "flow_batch.h"
 #include "probe.h"
 #include "probe_objects.h"
@@ -195,6 +196,7 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Probe", ProbeBinding::Define(env));
+  exports.Set("Drops", DefineDrops(env));
   exports.Set("flowAbi", FLOW_ABI);
   return exports;
 }
