@@ -13,7 +13,7 @@ export interface AttachmentsParts {
   readonly log: Log
   readonly clock: Clock
   /** Called when the interface's slot is known to `owner`. */
-  readonly onAttached: (attachment: Attachment) => void
+  readonly onAttached: (attachment: Attachment, request: AttachRequest) => void
 }
 
 /** How far we got with one interface. */
@@ -27,6 +27,12 @@ export interface TrackedInterface {
   /** The end that is attached, for who asks for it by the other one. */
   readonly end?: string
   readonly sinceMs: number
+}
+
+interface MadeAttachment {
+  readonly attachment: Attachment
+  readonly request: AttachRequest
+  readonly end: string
 }
 
 const NO_DEVICE = 'absent'
@@ -139,12 +145,12 @@ export class Attachments {
     const track = (owner: InterfaceOwner, rest: Pick<TrackedInterface, 'state' | 'reason' | 'attachment' | 'end'>) =>
       this.#tracked.set(key, { subject, device: found.link.name, owner, sinceMs, ...rest })
     try {
-      const { attachment, device, end } = await this.#attach(netns, found)
+      const { attachment, request, device, end } = await this.#attach(netns, found)
       const owner = { identity, device }
       this.#owners.set(attachment.interfaceSlot, owner)
       track(owner, { state: 'attached', attachment, end })
       this.#noteAttached(attachment, wanted, known?.state === 'failed')
-      this.#parts.onAttached(attachment)
+      this.#parts.onAttached(attachment, request)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       track({ identity, device: found.link.name }, { state: 'failed', reason: error.step })
@@ -173,10 +179,7 @@ export class Attachments {
       log.warn({ subject }, `attach ${subject}: the device counted meanwhile; "unobserved" may be off by those packets`)
   }
 
-  async #attach(
-    netns: string | undefined,
-    found: FoundDevice,
-  ): Promise<{ attachment: Attachment; device: string; end: string }> {
+  async #attach(netns: string | undefined, found: FoundDevice): Promise<MadeAttachment & { device: string }> {
     const { source, attach, hook } = this.#parts
     const ends = new Ends(source, netns, found)
     let atPod: Failure | undefined
@@ -197,7 +200,7 @@ export class Attachments {
   }
 
   /** The inventory may name a pair by both of its ends. */
-  async #attachOnce(request: AttachRequest): Promise<{ attachment: Attachment; end: string }> {
+  async #attachOnce(request: AttachRequest): Promise<MadeAttachment> {
     const { netns = '', device } = request
     const end = `${netns} ${device}`
     for (const other of this.#tracked.values()) {
@@ -205,7 +208,7 @@ export class Attachments {
       const cause = `it is attached already, for ${other.subject}`
       throw new Failure({ step: TWICE, subject: device, cause, remedy: 'name one end of each pair in the inventory' })
     }
-    return { attachment: await this.#parts.source.attach(request), end }
+    return { attachment: await this.#parts.source.attach(request), request, end }
   }
 
   async #detach(attachment: Attachment): Promise<void> {
