@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { Failure } from '../host/failure.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
+import type { NativeDrops } from './native-drops.ts'
 
 /** When a flow leaves the table, ms. */
 export interface RetireTimes {
@@ -62,7 +63,7 @@ export interface Inspection {
   readonly maps: readonly MapInfo[]
 }
 
-interface NativeError {
+export interface NativeError {
   readonly step: string
   readonly subject: string
   readonly errno: number
@@ -87,6 +88,7 @@ interface NativeProbe {
 
 interface Addon {
   readonly Probe: new (options: ProbeOptions) => NativeProbe
+  readonly Drops: new () => NativeDrops
   /** FLOW_ABI of ebpf/flow.h as the addon was compiled. */
   readonly flowAbi: number
 }
@@ -112,13 +114,13 @@ function remedyFor({ errno, detail }: NativeError): string {
   return detail ? 'the kernel said why above' : 'run with telemetry.logs.level: debug for more'
 }
 
-function failureOf(error: unknown): Failure {
+function failureOf(error: unknown, remedyOf: (error: NativeError) => string): Failure {
   const native = error as NativeError
   const cause = native.detail ? `${native.reason}\n${native.detail}` : native.reason
-  return new Failure({ step: native.step, subject: native.subject, cause, remedy: remedyFor(native) })
+  return new Failure({ step: native.step, subject: native.subject, cause, remedy: remedyOf(native) })
 }
 
-function loadAddon(): Addon {
+export function loadAddon(): Addon {
   try {
     return createRequire(import.meta.url)(ADDON) as Addon
   } catch (error) {
@@ -193,10 +195,11 @@ export class NativeProbeSource implements FlowSource {
   }
 }
 
-async function told<T>(answer: Promise<T>): Promise<T> {
+/** The answer of the addon, its rejection as a Failure. */
+export async function told<T>(answer: Promise<T>, remedyOf = remedyFor): Promise<T> {
   try {
     return await answer
   } catch (error) {
-    throw failureOf(error)
+    throw failureOf(error, remedyOf)
   }
 }
