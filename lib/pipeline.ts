@@ -3,12 +3,14 @@ import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
+import type { DropSource } from './capture/drop-source.ts'
 import type { FlowBatch } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
 import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './capture/program-budget.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
+import { DropWatch } from './enrich/drop-watch.ts'
 import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
 import { AgentFeed } from './export/agent-feed.ts'
@@ -27,6 +29,8 @@ export interface PipelineParts {
   /** With them the brake of `cpu_budget` works. */
   readonly programs?: MeasuredPrograms
   readonly budgetTimes?: BudgetTimes
+  /** Absent: the module "drops" is off, or can't work here. */
+  readonly drops?: DropSource
   readonly config: Config
   readonly names: InventoryNames
   /** The namespace that the agent itself is in: it is no pod. */
@@ -51,6 +55,7 @@ export class Pipeline {
   readonly #parts: PipelineParts
   readonly #budget: ProgramBudget | undefined
   readonly #readers: MetricReaders
+  readonly #drops: DropWatch | undefined
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
   #inventory: Inventory | undefined
   #timer: NodeJS.Timeout | undefined
@@ -59,20 +64,24 @@ export class Pipeline {
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
-    const { source, config, names, log, clock, version } = parts
+    const { source, drops, config, names, log, clock, version } = parts
     this.#parts = parts
     this.#inventory = inventory
     this.startedAtMs = clock.nowMs()
     this.health = new CaptureHealth(log)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
+    this.#drops = drops && new DropWatch({ source: drops, log, clock })
     this.attachments = new Attachments({
       source,
       attach: config.attach,
       hook: config.hook,
       log,
       clock,
-      onAttached: attachment => ledger.attached(attachment),
+      onAttached: (attachment, request) => {
+        ledger.attached(attachment)
+        this.#drops?.attached({ attachment, owner: owner(attachment.interfaceSlot) }, request)
+      },
     })
     const edges = new EdgeTable(config.seriesLimit, config.detail)
     const delivery = new Delivery()
@@ -169,6 +178,7 @@ export class Pipeline {
     const queued = this.#queued()
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
     await this.#parts.source.close()
+    await this.#parts.drops?.close()
   }
 
   #brake(): ProgramBudget | undefined {
@@ -191,6 +201,7 @@ export class Pipeline {
           ...this.books,
           table: this.table,
           health: this.health,
+          ...(this.#drops && { drops: this.#drops.table }),
           interfaces: () => this.#interfaceStates(),
           programTime: () => this.#budget?.sampled,
           clock,
@@ -249,6 +260,7 @@ export class Pipeline {
       this.#followDevices(batch)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
+      await this.#drops?.drain()
       return batch
     } catch (error) {
       this.#parts.log.error((error as Error).message)
@@ -259,8 +271,10 @@ export class Pipeline {
   #followDevices({ interfaces }: FlowBatch): void {
     for (let i = 0; i < interfaces.length; i++) {
       const interfaceSlot = interfaces.interfaceSlot[i]!
-      if (interfaces.ended[i] === 1) this.attachments.forget(interfaceSlot)
-      else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
+      if (interfaces.ended[i] === 1) {
+        this.attachments.forget(interfaceSlot)
+        this.#drops?.ended(interfaceSlot)
+      } else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
     }
   }
 

@@ -1,6 +1,8 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
 import { statSync } from 'node:fs'
 import { release } from 'node:os'
+import type { DropSource } from '../capture/drop-source.ts'
+import { NativeDropSource } from '../capture/native-drops.ts'
 import { NativeProbeSource } from '../capture/native-probe.ts'
 import type { Config } from '../config/config.ts'
 import type { Inventory } from '../config/inventory.ts'
@@ -9,6 +11,7 @@ import { loadConfigApart, loadInventoryApart } from '../config/settings-process.
 import { InventoryNames } from '../enrich/inventory-names.ts'
 import { type ApiServer, startApiServer } from '../export/api-server.ts'
 import { systemClock } from '../host/clock.ts'
+import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
 import { nodeAddresses } from '../host/node-addresses.ts'
 import { podweirVersion } from '../host/version.ts'
@@ -68,9 +71,13 @@ async function startAgent(
   const { programs, maps } = await source.inspect()
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
+  const drops = config.modules.drops ? await openDrops(log, story) : undefined
   const ownNamespaceInode = statSync('/proc/self/ns/net').ino
   const pipeline = new Pipeline(
-    { source, programs: source, config, names, ownNamespaceInode, version, log, clock: systemClock },
+    {
+      ...{ source, programs: source, ...(drops && { drops }), config, names },
+      ...{ ownNamespaceInode, version, log, clock: systemClock },
+    },
     inventory,
   )
   const api = await openApi(config, pipeline, log, story)
@@ -85,6 +92,19 @@ async function startAgent(
       await pipeline.stop(LAST_EXPORT_MS)
       await api?.close()
     },
+  }
+}
+
+/** Who asked for it is told why it can't be had; flows are counted all the same. */
+async function openDrops(log: Log, story: Story): Promise<DropSource | undefined> {
+  try {
+    const drops = await NativeDropSource.open()
+    story.step('counting drops by reason')
+    return drops
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    log.error(`module drops: ${error.message}`)
+    return undefined
   }
 }
 

@@ -31,6 +31,8 @@ export interface Config {
   readonly cpuBudget: number
   /** Absent: every named network namespace is a pod of that name. */
   readonly inventoryFile?: string
+  /** What is counted beside flows. */
+  readonly modules: { readonly drops: boolean }
   /** At least one. */
   readonly exporters: readonly ExporterConfig[]
   /** `unix:///PATH`; absent: no API. */
@@ -76,6 +78,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
+    modules: { drops: receiver.modules.drops === 'on' },
     exporters,
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),
     logLevel: service!.telemetry.logs.level,

@@ -46,6 +46,7 @@ export const receiverSchema = section({
     0.01,
   ),
   inventory: text('the path of a file').optional(),
+  modules: section({ drops: choice('on', 'off').default('off') }),
 })
 
 export type ReceiverSettings = z.output<typeof receiverSchema>

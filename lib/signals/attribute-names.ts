@@ -26,6 +26,7 @@ export const attribute = {
   errorType: 'error.type',
   connectionEnd: 'podweir.connection.end',
   faultKind: 'podweir.fault.kind',
+  dropReason: 'podweir.drop.reason',
 } as const
 
 /** Attributes of one end of an edge. */

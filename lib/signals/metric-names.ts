@@ -16,16 +16,17 @@ export interface Metric {
   readonly detail?: Detail
 }
 
-const podAttributes = [
+const interfaceAttributes = [
   attribute.podNamespace,
   attribute.podName,
   attribute.podUid,
   ownerAttribute('<kind>'),
   attribute.plainName,
-  attribute.ioDirection,
   attribute.interfaceName,
   attribute.attachPlace,
 ]
+
+const podAttributes = [...interfaceAttributes, attribute.ioDirection]
 
 export const podMetric = {
   io: {
@@ -48,6 +49,16 @@ export const podMetric = {
     unit: '{skb}',
     description: 'Counted by the device and not by us.',
     attributes: podAttributes,
+  },
+} as const satisfies Record<string, Metric>
+
+export const dropMetric = {
+  packets: {
+    name: 'podweir.network.packet.dropped',
+    instrument: 'counter',
+    unit: '{packet}',
+    description: 'Packets that the kernel dropped at a pod interface or in the stack behind it.',
+    attributes: [...interfaceAttributes, attribute.dropReason, attribute.overflow],
   },
 } as const satisfies Record<string, Metric>
 
@@ -134,6 +145,11 @@ export const agentMetric = {
   },
 } as const satisfies Record<string, Metric>
 
-export const metrics: readonly Metric[] = [podMetric, edgeMetric, pairMetric, ledgerMetric, agentMetric].flatMap(
-  group => Object.values(group),
-)
+export const metrics: readonly Metric[] = [
+  podMetric,
+  dropMetric,
+  edgeMetric,
+  pairMetric,
+  ledgerMetric,
+  agentMetric,
+].flatMap(group => Object.values(group))

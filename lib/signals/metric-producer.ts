@@ -2,11 +2,13 @@
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import type { CollectionResult, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { DropTable } from '../aggregate/drop-table.ts'
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { ProgramTime } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import { AgentSeries, type InterfaceState } from './agent-series.ts'
+import { DropSeries } from './drop-series.ts'
 import { EdgeSeries } from './edge-series.ts'
 import { LedgerSeries } from './ledger-series.ts'
 import type { Books } from './ledger-totals.ts'
@@ -18,6 +20,8 @@ import { SeriesWriter } from './series.ts'
 export interface MetricProducerParts extends Books {
   readonly table: FlowTable
   readonly health: CaptureHealth
+  /** Present where the module "drops" counts. */
+  readonly drops?: DropTable
   readonly interfaces: () => Iterable<InterfaceState>
   /** While kernel statistics were on; undefined: they never are. */
   readonly programTime: () => ProgramTime | undefined
@@ -42,6 +46,7 @@ export class FlowMetricProducer implements MetricProducer {
   readonly #pods: PodSeries
   readonly #ledger: LedgerSeries
   readonly #agent: AgentSeries
+  readonly #drops: DropSeries | undefined
 
   constructor(parts: MetricProducerParts) {
     this.#clock = parts.clock
@@ -54,6 +59,7 @@ export class FlowMetricProducer implements MetricProducer {
     this.#pods = new PodSeries(parts.ledger, this.#writer)
     this.#ledger = new LedgerSeries(parts, this.#writer, parts.startedAtMs)
     this.#agent = new AgentSeries(parts, this.#writer)
+    this.#drops = parts.drops && new DropSeries(parts.drops, this.#writer, parts.startedAtMs)
     parts.delivery.add(this.#writer.delivered)
   }
 
@@ -61,9 +67,8 @@ export class FlowMetricProducer implements MetricProducer {
   async collect(): Promise<CollectionResult> {
     const nowMs = this.#clock.nowMs()
     const moment = { nowMs, now: toHrTime(nowMs), start: this.#start, everyPoint: this.#everyPoint }
-    const metrics = [this.#pods, this.#edges, this.#pairs, this.#ledger, this.#agent].flatMap(part =>
-      part.collect(moment),
-    )
+    const always = [this.#pods, this.#edges, this.#pairs, this.#ledger, this.#agent]
+    const metrics = [...always, ...(this.#drops ? [this.#drops] : [])].flatMap(part => part.collect(moment))
     const scope = { name: 'podweir', version: this.#version }
     const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)
     const scopeMetrics = [{ scope, metrics: withPoints }]

@@ -1,9 +1,10 @@
 // The series of `podweir.pod.*` for one receiver: what the interfaces themselves carried.
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
-import type { Identity } from '../aggregate/identity.ts'
+import type { Identity, InterfaceOwner } from '../aggregate/identity.ts'
 import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
 import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
+import type { Attachment } from '../capture/flow-source.ts'
 import { attribute, ownerAttribute } from './attribute-names.ts'
 import { metricData, type Points, toHrTime } from './metric-data.ts'
 import { podMetric } from './metric-names.ts'
@@ -47,7 +48,7 @@ export class PodSeries {
     const packets: Points = []
     const unobserved: Points = []
     for (const { account, series } of this.#interfaces) {
-      const at = momentOf(account, moment)
+      const at = momentOfEnd(account.endedAtMs, moment)
       for (const each of series) {
         const values = account[each.direction]
         this.#writer.write(io, each.io, values.seenBytes, at)
@@ -81,9 +82,8 @@ export class PodSeries {
 }
 
 /** The last values of an interface that is gone keep the time of its end: its name may be used again. */
-function momentOf(account: InterfaceAccount, moment: Moment): Moment {
-  if (account.endedAtMs === undefined) return moment
-  return { ...moment, nowMs: account.endedAtMs, now: toHrTime(account.endedAtMs) }
+export function momentOfEnd(endedAtMs: number | undefined, moment: Moment): Moment {
+  return endedAtMs === undefined ? moment : { ...moment, nowMs: endedAtMs, now: toHrTime(endedAtMs) }
 }
 
 function isDelivered({ account, series }: PodInterface): boolean {
@@ -96,12 +96,17 @@ function isDelivered({ account, series }: PodInterface): boolean {
 }
 
 function attributesOf(account: InterfaceAccount, direction: Direction): Attributes {
-  const attachment = account.attachment!
-  const identity = account.owner?.identity
+  return { ...interfaceAttributes(account.attachment!, account.owner), [attribute.ioDirection]: direction }
+}
+
+/** Whose interface it is, and which. */
+export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwner | undefined): Attributes {
+  const identity = owner?.identity
+  // Two interfaces that nobody has named must not be one series.
+  const plainName = identity?.name ?? `interface-${attachment.interfaceSlot}`
   return {
-    ...(identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: plainName(account, identity) }),
-    [attribute.ioDirection]: direction,
-    [attribute.interfaceName]: account.owner?.device ?? attachment.device,
+    ...(identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: plainName }),
+    [attribute.interfaceName]: owner?.device ?? attachment.device,
     [attribute.attachPlace]: attachment.place,
   }
 }
@@ -114,9 +119,4 @@ function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
     ...(pod.uid !== undefined && { [attribute.podUid]: pod.uid }),
     ...(kind !== 'Pod' && { [ownerAttribute(kind)]: name }),
   }
-}
-
-/** Two interfaces that nobody has named must not be one series. */
-function plainName(account: InterfaceAccount, identity: Identity | undefined): string {
-  return identity?.name ?? `interface-${account.interfaceSlot}`
 }

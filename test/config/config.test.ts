@@ -21,6 +21,7 @@ describe('config', () => {
       retire: RETIRE_TIMES,
       auditIntervalMs: 60_000,
       cpuBudget: 0.01,
+      modules: { drops: false },
       exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
       apiEndpoint: 'unix:///run/podweir/podweir.sock',
       logLevel: 'info',
@@ -42,7 +43,7 @@ describe('config', () => {
 receivers:
   podweir: { attach: host, hook: clsact, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
-    audit_interval: off, cpu_budget: 2.5% }
+    audit_interval: off, cpu_budget: 2.5%, modules: { drops: on } }
 exporters:
   otlp_grpc/central:
     endpoint: collector:4317
@@ -75,6 +76,7 @@ service:
       auditIntervalMs: 0,
       cpuBudget: 0.025,
       inventoryFile: 'pods.yaml',
+      modules: { drops: true },
       exporters: [
         {
           type: 'otlp_grpc',
@@ -145,7 +147,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',
@@ -168,6 +170,13 @@ service:
     const failure = failureOf(file)
     assert.equal(failure.exitCode, 2)
     assert.deepEqual(failure.message.split('\n').slice(0, -1), failure.problems)
+  })
+
+  it('include a module that is unknown, or neither on nor off', () => {
+    assert.deepEqual(problems('receivers: { podweir: { modules: { drops: yes, drips: on } } }'), [
+      "a.yaml:1:43: receivers.podweir.modules.drops: 'yes' is not allowed; allowed: on, off",
+      "a.yaml:1:48: receivers.podweir.modules.drips: unknown key (did you mean 'drops'?); allowed: drops",
+    ])
   })
 
   it('include an exporter that is not defined', () => {

@@ -83,10 +83,10 @@ function comparable(described: readonly (Omit<Described, 'attributes'> & { attri
     .sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** One of everything: Services at both ends, names, overflow, an unnamed interface, failed attaches. */
+/** One of everything: Services at both ends, names, overflow, an unnamed interface, failed attaches, drops. */
 async function everything(detail: Detail): Promise<ResourceMetrics> {
   const seriesLimit = { basic: 87, full: 365 }[detail]
-  const { table, ledger, interfaces, collect, names } = observedCluster({ seriesLimit, detail })
+  const { table, ledger, interfaces, drops, owners, collect, names } = observedCluster({ seriesLimit, detail })
   const nakedService = {
     class: 'service',
     service: { namespace: 'shop', name: 'naked' },
@@ -95,6 +95,9 @@ async function everything(detail: Detail): Promise<ResourceMetrics> {
   names.addresses.set('10.96.0.9', nakedService)
   ledger.attached(attachment(3))
   interfaces.push({ state: 'degraded', reason: 'bypass', mode: 'tcx', place: 'pod' })
+  drops.watched(7, { attachment: attachment(1), owner: owners.get(1) })
+  const counts = [0, 7].map(watch => ({ watch, reason: 'no_socket', packets: 1 }))
+  drops.apply({ counts, uncounted: 1 }, 1_000_000)
   const started: StartedRow[] = [
     { slot: 1, remote: '10.96.0.1', remotePort: 80 },
     { slot: 2, remote: '8.8.8.8', opener: Opener.remote, localPort: 80, remotePort: 40_000 },

@@ -1,6 +1,7 @@
 // The small cluster with a producer of metrics and a clock that the test moves.
 
 import type { Detail } from '../../lib/aggregate/edge-counts.ts'
+import { DropTable } from '../../lib/aggregate/drop-table.ts'
 import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import type { InterfaceState } from '../../lib/signals/agent-series.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
@@ -15,6 +16,7 @@ export function observedCluster(
   const delivery = new Delivery()
   const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
   const interfaces: InterfaceState[] = []
+  const drops = new DropTable()
   const programTime = { runs: 0, nanoseconds: 0 }
   const health = new CaptureHealth(capturedLog().log)
   const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
@@ -23,6 +25,7 @@ export function observedCluster(
       ...books,
       table: cluster.table,
       health,
+      drops,
       programTime: () => programTime,
       interfaces: () => interfaces,
       clock,
@@ -32,5 +35,5 @@ export function observedCluster(
     })
   const producer = newProducer()
   const collect = async (from = producer) => (await from.collect()).resourceMetrics
-  return { ...cluster, health, programTime, books, delivery, clock, interfaces, producer, newProducer, collect }
+  return { ...cluster, health, programTime, drops, books, delivery, clock, interfaces, producer, newProducer, collect }
 }
