@@ -12,6 +12,9 @@ interface Program {
   readonly id: number
   readonly name?: string
   readonly map_ids?: readonly number[]
+  /** Absent unless the kernel's statistics are on. */
+  readonly run_cnt?: number
+  readonly run_time_ns?: number
 }
 
 /** What the process's descriptors name. */
@@ -28,6 +31,26 @@ export function heldBy(pid: number): Held {
   return held
 }
 
+/** The maps by name of the program of that name that the process loaded last. */
+export async function newestMaps(pid: number, program: string): Promise<Record<string, number>> {
+  const newest = await newestProgram(pid, program)
+  const maps = await listed<{ id: number; name?: string }>('map')
+  const used = maps.filter(({ id }) => newest?.map_ids?.includes(id))
+  return Object.fromEntries(used.map(({ id, name }) => [name ?? '', id]))
+}
+
+/** Runs and time of that program, as the kernel counts them while its statistics are on. */
+export async function newestRuns(pid: number, program: string): Promise<{ runs: number; nanoseconds: number }> {
+  const { run_cnt = 0, run_time_ns = 0 } = (await newestProgram(pid, program)) ?? {}
+  return { runs: run_cnt, nanoseconds: run_time_ns }
+}
+
+async function newestProgram(pid: number, program: string): Promise<Program | undefined> {
+  const held = heldBy(pid).programs
+  const named = (await listed<Program>('prog')).filter(({ id, name }) => name === program && held.includes(id))
+  return named.toSorted((x, y) => x.id - y.id).at(-1)
+}
+
 /** Ids of all programs that use one of these maps, whoever holds them. */
 export async function programsUsing(maps: readonly number[]): Promise<number[]> {
   const programs = await listed<Program>('prog')
@@ -38,7 +61,7 @@ export async function existingLinks(): Promise<number[]> {
   return (await listed<{ id: number }>('link')).map(({ id }) => id)
 }
 
-async function listed<Row>(object: 'prog' | 'link', tries = 5): Promise<Row[]> {
+async function listed<Row>(object: 'prog' | 'map' | 'link', tries = 5): Promise<Row[]> {
   const remedy = 'run as root, with bpftool installed'
   try {
     const text = await runCommand('bpftool', ['--json', object, 'show'], { remedy })
