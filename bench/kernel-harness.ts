@@ -3,6 +3,7 @@ import { NativeProbeSource, type ProgramInfo } from '../lib/capture/native-probe
 import { KernelObject, key32, putProgram, testRun, writeMap } from '../test/support/kernel.ts'
 import { allAfter } from '../test/support/retire-times.ts'
 import { COURSES, type Course, MANY_FLOWS, NEW_FLOWS } from './course.ts'
+import type { Samples } from './samples.ts'
 
 export const BASELINE = 'hash_atomics'
 const OTHERS = ['hash_spinlock', 'percpu_lru']
@@ -16,9 +17,6 @@ interface Variant {
   readonly fromPod: number
   readonly toPod: number
 }
-
-/** Nanoseconds by variant, round by round. */
-export type Samples = Map<string, number[]>
 
 class Harness {
   readonly #vary = new KernelObject('vary')
@@ -65,12 +63,6 @@ class Harness {
   }
 }
 
-function add(into: Samples, variant: string, value: number): void {
-  const samples = into.get(variant) ?? []
-  samples.push(value)
-  into.set(variant, samples)
-}
-
 /** The wrapper's word that its TCP was what it was meant to be: in order, and sampled. */
 async function checkNumbers(source: NativeProbeSource): Promise<void> {
   const { flows, rtt } = await source.drain()
@@ -86,7 +78,7 @@ async function checkNumbers(source: NativeProbeSource): Promise<void> {
 async function measureNewFlows(harness: Harness, source: NativeProbeSource, course: Course, into: Samples) {
   for (const variant of harness.variantsOf(course)) {
     if (variant === BASELINE) harness.renew(BASELINE)
-    add(into, variant, harness.measure(variant, course))
+    into.add(variant, harness.measure(variant, course))
     if (variant !== 'podweir') continue
     const { started } = await source.drain()
     if (started.length !== course.runs) throw new Error(`${started.length} new flows instead of ${course.runs}`)
@@ -113,7 +105,7 @@ export async function measureLoad(
     for (const course of COURSES)
       for (let round = 0; round < rounds; round++)
         for (const variant of harness.variantsOf(course))
-          add(into.get(course)!, variant, harness.measure(variant, course))
+          into.get(course)!.add(variant, harness.measure(variant, course))
     await checkNumbers(source)
     await emptied(source)
     for (const course of NEW_FLOWS)

@@ -4,8 +4,9 @@
 import type { ProgramInfo } from '../lib/capture/native-probe.ts'
 import { Namespaces } from '../test/support/namespaces.ts'
 import { COURSES, type Course, IN_ORDER, MANY, NEW_FLOWS } from './course.ts'
-import { BASELINE, measureLoad, type Samples } from './kernel-harness.ts'
-import { benchOptions, type Limit, publish, type Result, resultOf } from './report.ts'
+import { BASELINE, measureLoad } from './kernel-harness.ts'
+import { benchOptions, type Limit, publish, type Result } from './report.ts'
+import { Samples } from './samples.ts'
 
 /** Which pages a table got decides as much as how it is built: each load gets others. */
 const ROUNDS_PER_LOAD = 4
@@ -14,31 +15,13 @@ const LIMITS: Limit[] = [
   { ratio: `podweir, ${MANY}`, most: 0.8 },
 ]
 
-/** Less the empty program of the same round. */
-function net(samples: Samples, variant: string): number[] {
-  const empty = samples.get('empty')!
-  return samples.get(variant)!.map((value, round) => value - empty[round]!)
-}
-
-/** A round in which the empty program alone was disturbed would have the least, so the minimum is one of the whole. */
-function netResult(samples: Samples, variant: string): Result {
-  const { min } = resultOf(samples.get(variant)!)
-  return { min: min - resultOf(samples.get('empty')!).min, median: resultOf(net(samples, variant)).median }
-}
-
-/** By rounds: what disturbs a round disturbs all of its variants. */
-function ratio(samples: Samples, variant: string, by: Course['by']): number {
-  if (by === 'minimum') return netResult(samples, variant).min / netResult(samples, BASELINE).min
-  const baseline = net(samples, BASELINE)
-  return resultOf(net(samples, variant).map((value, round) => value / baseline[round]!)).median
-}
-
 function addCourse({ name, by }: Course, samples: Samples, into: { results: Results; ratios: Ratios }): void {
-  for (const variant of samples.keys()) {
-    if (variant === 'empty') into.results[`empty, ${name} (in no other row)`] = resultOf(samples.get(variant)!)
-    else into.results[`${variant}, ${name}`] = netResult(samples, variant)
-    if (variant !== 'empty' && variant !== BASELINE && samples.has(BASELINE))
-      into.ratios[`${variant}, ${name}`] = ratio(samples, variant, by)
+  for (const variant of samples.variants) {
+    if (variant === 'empty') into.results[`empty, ${name} (in no other row)`] = samples.gross(variant)
+    else into.results[`${variant}, ${name}`] = samples.net(variant)
+    if (variant === 'empty' || variant === BASELINE || !samples.has(BASELINE)) continue
+    into.ratios[`${variant}, ${name}`] =
+      by === 'minimum' ? samples.ratioOfMinima(variant, BASELINE) : samples.medianRatio(variant, BASELINE)
   }
 }
 
@@ -49,7 +32,7 @@ const options = benchOptions({ full: 48, quick: 4 })
 const namespaces = new Namespaces('pwbench')
 try {
   const { a } = await namespaces.createPair()
-  const measured = new Map<Course, Samples>([...COURSES, ...NEW_FLOWS].map(course => [course, new Map()]))
+  const measured = new Map<Course, Samples>([...COURSES, ...NEW_FLOWS].map(course => [course, new Samples()]))
   let programs: readonly ProgramInfo[] = []
   for (let done = 0; done < options.rounds; done += ROUNDS_PER_LOAD)
     programs = await measureLoad(a.path, Math.min(ROUNDS_PER_LOAD, options.rounds - done), measured)
