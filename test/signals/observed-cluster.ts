@@ -1,7 +1,7 @@
 // The small cluster with a producer of metrics and a clock that the test moves.
 
-import type { Detail } from '../../lib/aggregate/edge-counts.ts'
 import { DropTable } from '../../lib/aggregate/drop-table.ts'
+import type { Detail } from '../../lib/aggregate/edge-counts.ts'
 import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import type { InterfaceState } from '../../lib/signals/agent-series.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
