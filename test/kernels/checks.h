@@ -22,6 +22,7 @@ std::unique_ptr<Probe> CheckLoading(Report& report);
 void CheckHook(Guest& guest, Hook hook, Place place, int wire_number);
 void CheckTable(Guest& guest, int wire_number);
 void CheckCorpus(Guest& guest, int wire_number, const char* path);
+void CheckDrops(Report& report, Wires& wires, bool has_reasons, int wire_number);
 
 // Attaches as an agent that is killed at once: what it leaves stays.
 void LeaveKilledAgent(const Wire& wire);

@@ -20,7 +20,7 @@ export const facts: readonly string[] = [
   'gives the slots of flows that ended to others',
   'has read the whole corpus',
   ...corpusFacts,
+  'counts what it drops by its reason',
   'leaves no program, map or link behind',
   'makes the kernel complain of nothing',
-  'tells why it drops a packet',
 ]
