@@ -1,11 +1,12 @@
 // A real interface without traffic, whose dispatchers a test feeds with built packets.
 import assert from 'node:assert/strict'
 import { formatAddress } from '../../lib/capture/address.ts'
-import type { FlowBatch } from '../../lib/capture/flow-batch.ts'
+import type { FlowBatch, TcpColumns } from '../../lib/capture/flow-batch.ts'
 import { NativeProbeSource, type ProbeOptions, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { type InterfaceRow, interfaceRow } from '../addon/interface-row.ts'
 import { type Run, type RunOptions, testRun } from '../support/kernel.ts'
 
+/** One number of each column of the flows, without those of TCP's health. */
 export interface FlowRow {
   readonly slot: number
   readonly generation: number
@@ -14,8 +15,16 @@ export interface FlowRow {
   readonly toPodPackets: number
   readonly toPodBytes: number
   readonly opened: number
+  readonly failed: number
+  readonly closed: number
+  readonly state: number
   readonly ended: number
+  readonly handshakeSeconds: number
+  readonly acceptedSeconds: number
+  readonly endedAtMs: number
 }
+
+export type TcpRow = { readonly [Column in keyof TcpColumns]: number }
 
 export interface Started {
   readonly local: string
@@ -120,8 +129,19 @@ export function flowRows({ flows }: FlowBatch): FlowRow[] {
     toPodPackets: flows.toPodPackets[i]!,
     toPodBytes: flows.toPodBytes[i]!,
     opened: flows.opened[i]!,
+    failed: flows.failed[i]!,
+    closed: flows.closed[i]!,
+    state: flows.state[i]!,
     ended: flows.ended[i]!,
+    handshakeSeconds: flows.handshakeSeconds[i]!,
+    acceptedSeconds: flows.acceptedSeconds[i]!,
+    endedAtMs: flows.endedAtMs[i]!,
   }))
+}
+
+/** What one direction of a row says of TCP's health. */
+export function tcpRow(columns: TcpColumns, i: number): TcpRow {
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]])) as TcpRow
 }
 
 export function startedRows({ started }: FlowBatch): Started[] {

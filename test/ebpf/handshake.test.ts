@@ -1,41 +1,23 @@
-// Who opened a TCP connection, how often that was completed, and with which sequence numbers.
+// Who opened a TCP connection, and that each connection on the same addresses and ports is another one.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'mocha'
-import { Confidence, Opener } from '../../lib/capture/flow-batch.ts'
-import { key32, readMap } from '../support/kernel.ts'
-import { icmp, tcp, udp } from '../support/packet.ts'
+import { Confidence, ConnectionState, Opener, Retired } from '../../lib/capture/flow-batch.ts'
+import { icmp, udp } from '../support/packet.ts'
+import { Conversation } from './conversation.ts'
 import { CountedInterface, flowRows, startedRows } from './counted-interface.ts'
 import { idleNetwork } from './idle-network.ts'
-
-const out = { from: '10.0.0.1', to: '10.0.0.2', sourcePort: 40_000, destinationPort: 80 }
-const back = { from: '10.0.0.2', to: '10.0.0.1', sourcePort: 80, destinationPort: 40_000 }
-
-/** As flow.h has them in `flow_details`: behind the identity's line, two numbers and two marks. */
-const SEQUENCES_AT = 64
-const KNOWN_AT = 72
 
 describe('a TCP connection', function () {
   this.timeout(30_000)
   const network = idleNetwork()
   let counted: CountedInterface
+  let connection: Conversation
 
   beforeEach(async () => {
     counted = await CountedInterface.open(network.one)
+    connection = new Conversation(counted)
   })
   afterEach(() => counted?.close())
-
-  const sends = (flags: string, sequence = 1) => counted.send(tcp({ ...out, flags, sequence }))
-  const gets = (flags: string, sequence = 1) => counted.receive(tcp({ ...back, flags, sequence }))
-  const podOpens = (sequence: number) => {
-    sends('S', sequence)
-    gets('SA', sequence + 5000)
-    sends('A', sequence + 1)
-  }
-  const peerOpens = (sequence: number) => {
-    gets('S', sequence)
-    sends('SA', sequence + 5000)
-    gets('A', sequence + 1)
-  }
 
   /** Connections opened since the last time. */
   async function opened(): Promise<number> {
@@ -48,139 +30,139 @@ describe('a TCP connection', function () {
   }
 
   it('is opened by the third packet of its handshake, once', async () => {
-    sends('S', 100)
+    connection.pod('S')
     assert.equal(await opened(), 0)
-    gets('SA', 900)
+    connection.peer('SA')
     assert.equal(await opened(), 0)
-    sends('A', 101)
+    connection.pod('A')
     assert.equal(await opened(), 1)
     for (let i = 0; i < 5; i++) {
-      sends('PA', 101 + i)
-      gets('A', 901)
+      connection.pod('PA', { payload: 10 })
+      connection.peer('A')
     }
     assert.equal(await opened(), 0)
   })
 
   it('is opened by the pod that sent the SYN', async () => {
-    podOpens(100)
+    connection.open('pod')
     assert.deepEqual(await opener(), [Opener.local, Confidence.handshake])
   })
 
   it('is opened by the peer that sent the SYN', async () => {
-    peerOpens(100)
+    connection.open('peer')
     assert.deepEqual(await opener(), [Opener.remote, Confidence.handshake])
   })
 
   it('is opened by who got the SYN-ACK, when the SYN was not seen', async () => {
-    gets('SA', 900)
+    connection.peer('SA')
     assert.deepEqual(await opener(), [Opener.local, Confidence.handshake])
-    sends('A', 101)
+    connection.pod('A')
     assert.equal(await opened(), 1)
   })
 
   it('met in the middle was opened by its first sender, as far as anybody knows', async () => {
-    gets('A')
-    sends('A')
+    connection.peer('A')
+    connection.pod('A')
     assert.deepEqual(await opener(), [Opener.remote, Confidence.firstPacket])
     assert.equal(await opened(), 0)
   })
 
   it('is not opened again by retransmissions of any step', async () => {
-    sends('S', 100)
-    sends('S', 100)
-    gets('SA', 900)
-    sends('S', 100)
-    gets('SA', 900)
-    sends('A', 101)
-    sends('A', 101)
-    sends('S', 100)
-    gets('SA', 900)
-    sends('A', 101)
+    const [syn, synAck] = [connection.next.pod, connection.next.peer]
+    connection.pod('S')
+    connection.pod('S', { sequence: syn })
+    connection.peer('SA')
+    connection.pod('S', { sequence: syn })
+    connection.peer('SA', { sequence: synAck })
+    connection.pod('A')
+    connection.pod('A')
+    connection.pod('S', { sequence: syn })
+    connection.peer('SA', { sequence: synAck })
+    connection.pod('A')
     assert.equal(await opened(), 1)
   })
 
-  it('with a new SYN on the same tuple is another one', async () => {
-    podOpens(100)
-    assert.equal(await opened(), 1)
-    sends('FA', 200)
-    podOpens(70_000)
-    podOpens(140_000)
-    assert.equal(await opened(), 2)
+  it('on the addresses and ports of one that is over has a slot of its own, and ends the old one’s', async () => {
+    connection.open('pod')
+    connection.close('pod')
+    const [old] = flowRows(await counted.drain())
+    new Conversation(counted, { podStart: 70_000, peerStart: 9_000_000 }).open('pod')
+    const rows = flowRows(await counted.drain())
+    assert.deepEqual(
+      rows.map(({ opened, ended, state }) => [opened, ended, state]),
+      [
+        [1, Retired.no, ConnectionState.established],
+        [0, Retired.yes, ConnectionState.closed],
+      ],
+    )
+    assert.equal(rows[1]!.slot, old!.slot)
+    assert.notEqual(rows[0]!.slot, old!.slot)
+    assert.equal(rows[0]!.fromPodPackets + rows[0]!.toPodPackets, 3)
   })
 
-  it('may be opened on the same tuple by either end in turn', async () => {
-    podOpens(100)
-    peerOpens(30_000)
-    podOpens(70_000)
-    peerOpens(90_000)
+  it('may be opened on the same addresses and ports by either end in turn', async () => {
+    for (const [i, end] of (['pod', 'peer', 'pod', 'peer'] as const).entries()) {
+      const next = new Conversation(counted, { podStart: 100_000 * i, peerStart: 50_000 + 100_000 * i })
+      next.open(end)
+      next.close(end)
+    }
     assert.equal(await opened(), 4)
   })
 
   it('opened from both ends at once is one', async () => {
-    sends('S', 100)
-    gets('S', 900)
-    sends('SA', 100)
-    gets('SA', 900)
-    sends('A', 101)
-    gets('A', 901)
-    assert.equal(await opened(), 1)
+    connection.pod('S')
+    connection.peer('S')
+    const [pod, peer] = [connection.next.pod - 1, connection.next.peer - 1]
+    connection.pod('SA', { sequence: pod })
+    connection.peer('SA', { sequence: peer })
+    connection.pod('A')
+    connection.peer('A')
+    const batch = await counted.drain()
+    assert.equal(batch.started.length, 1)
+    assert.deepEqual([batch.flows.opened[0], batch.flows.state[0]], [1, ConnectionState.established])
   })
 
-  it('whose handshake the other end’s SYN overtook is not opened by its last packet', async () => {
-    sends('S', 100)
-    gets('SA', 900)
-    gets('S', 30_000)
-    sends('A', 101)
-    assert.equal(await opened(), 0)
-    sends('SA', 60_000)
-    gets('A', 30_001)
-    assert.equal(await opened(), 1)
-  })
-
-  it('that is refused was not opened', async () => {
-    sends('S', 100)
-    gets('RA', 0)
-    assert.equal(await opened(), 0)
-  })
-
-  it('that is reset instead of acknowledged was not opened', async () => {
-    sends('S', 100)
-    gets('SA', 900)
-    sends('RA', 101)
-    assert.equal(await opened(), 0)
+  it('that was established is not ended by a SYN that only may be a new one', async () => {
+    connection.open('pod')
+    connection.pod('S', { sequence: 3_000_000 })
+    connection.peer('A')
+    const batch = await counted.drain()
+    assert.equal(batch.started.length, 1)
+    assert.equal(batch.flows.state[0], ConnectionState.established)
   })
 
   it('without an answer was not opened, nor by an ACK that is not the opener’s', async () => {
-    sends('S', 100)
-    sends('A', 101)
-    gets('A', 900)
+    connection.pod('S')
+    connection.pod('A')
+    connection.peer('A')
     assert.equal(await opened(), 0)
   })
 
-  it('has the initial sequence numbers of both ends', async () => {
-    sends('S', 0xfffffff0)
-    gets('SA', 70_000)
+  it('says how long its handshake took, from the first SYN to the SYN-ACK and from there to the ACK', async () => {
+    const syn = connection.next.pod
+    const began = performance.now()
+    connection.pod('S')
+    const sent = performance.now()
+    const [first] = flowRows(await counted.drain())
+    connection.pod('S', { sequence: syn })
+    const asked = performance.now()
+    connection.peer('SA')
+    const answered = performance.now()
+    connection.pod('A')
     const [row] = flowRows(await counted.drain())
-    const details = readMap(counted.map('slot_details'), key32(row!.slot))!
-    const view = new DataView(details.buffer)
-    assert.equal(view.getUint32(SEQUENCES_AT, true), 0xfffffff0)
-    assert.equal(view.getUint32(SEQUENCES_AT + 4, true), 70_000)
-    assert.deepEqual([...details.subarray(KNOWN_AT, KNOWN_AT + 2)], [1, 1])
-  })
-
-  it('that begins anew forgets the other end’s sequence number', async () => {
-    podOpens(100)
-    sends('S', 70_000)
-    const [row] = flowRows(await counted.drain())
-    const details = readMap(counted.map('slot_details'), key32(row!.slot))!
-    assert.equal(new DataView(details.buffer).getUint32(SEQUENCES_AT, true), 70_000)
-    assert.deepEqual([...details.subarray(KNOWN_AT, KNOWN_AT + 2)], [1, 0])
+    const ended = performance.now()
+    assert.deepEqual([first!.handshakeSeconds, first!.acceptedSeconds], [NaN, NaN])
+    assert.ok(row!.handshakeSeconds * 1000 <= answered - began, `${row!.handshakeSeconds} s`)
+    assert.ok(row!.handshakeSeconds * 1000 >= asked - sent, `${row!.handshakeSeconds} s`)
+    assert.ok(row!.acceptedSeconds > 0 && row!.acceptedSeconds * 1000 <= ended - asked, `${row!.acceptedSeconds} s`)
   })
 })
 
 describe('the opener of a flow without connections', function () {
   this.timeout(30_000)
   const network = idleNetwork()
+  const out = { from: '10.0.0.1', to: '10.0.0.2', sourcePort: 40_000, destinationPort: 80 }
+  const back = { from: '10.0.0.2', to: '10.0.0.1', sourcePort: 80, destinationPort: 40_000 }
   let counted: CountedInterface
 
   beforeEach(async () => {

@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, it } from 'mocha'
 import { Confidence } from '../../lib/capture/flow-batch.ts'
 import { fillFlows, RunLoop } from '../support/kernel.ts'
-import { tcp, udp } from '../support/packet.ts'
+import { udp } from '../support/packet.ts'
 import { allAfter } from '../support/retire-times.ts'
 import { Tally } from '../support/tally.ts'
+import { Conversation } from './conversation.ts'
 import { CountedInterface, flowRows, startedRows } from './counted-interface.ts'
 import { idleNetwork } from './idle-network.ts'
 
@@ -85,12 +86,8 @@ describe('a flow that retires', function () {
 
   it('and comes back with a handshake is opened again', async () => {
     const counted = await open(0)
-    const out = { from: '10.0.0.1', to: '10.0.0.2', sourcePort: 4000, destinationPort: 80 }
-    const back = { from: '10.0.0.2', to: '10.0.0.1', sourcePort: 80, destinationPort: 4000 }
-    for (const sequence of [1, 100_000]) {
-      counted.send(tcp({ ...out, flags: 'S', sequence }))
-      counted.receive(tcp({ ...back, flags: 'SA', sequence: 7 }))
-      counted.send(tcp({ ...out, flags: 'A', sequence: sequence + 1 }))
+    for (const podStart of [1, 100_000]) {
+      new Conversation(counted, { podStart }).open('pod')
       const batch = await counted.drain()
       assert.equal(
         flowRows(batch).reduce((sum, row) => sum + row.opened, 0),

@@ -1,20 +1,22 @@
 // From flow key to slot: the cache in front, the end of the table, counters of any size, and what can fail.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'mocha'
+import { ConnectionState, Failed, FlowFlag, slotCount } from '../../lib/capture/flow-batch.ts'
+import { slotsForOne } from '../support/fair-share.ts'
 import { deleteFromMap, fillFlows, key32, putProgram, readMap, testRun, writeMap } from '../support/kernel.ts'
 import { tcp, udp } from '../support/packet.ts'
 import { Tally } from '../support/tally.ts'
-import { CountedInterface, flowRows } from './counted-interface.ts'
+import { CountedInterface, flowRows, startedRows } from './counted-interface.ts'
 import { idleNetwork } from './idle-network.ts'
 
 const packet4 = udp({ from: '10.0.0.1', to: '10.0.0.2', sourcePort: 1, destinationPort: 2, payload: 22 })
 const packet6 = udp({ from: 'fd00::1', to: 'fd00::2', sourcePort: 1, destinationPort: 2, payload: 2 })
 const PACKET_BYTES = 64
 
-/** As flow.h has them: a slot is two lines of 64 bytes, one a direction, which end with packets and bytes. */
+/** As flow.h has them: a slot is two lines of 64 bytes, one a direction. */
 const LINE_BYTES = 64
-const PACKETS_AT = 48
-const BYTES_AT = 56
+const PACKETS_AT = 24
+const BYTES_AT = 32
 
 describe('the flow table', function () {
   this.timeout(60_000)
@@ -44,32 +46,53 @@ describe('the flow table', function () {
       assert.ok(batch.flows.fromPodBytes.every(bytes => bytes === 3 * packet.length))
     })
 
-  it('sends to overflow what finds no slot, and goes on counting what has one', async () => {
+  it('collapses what finds no slot, sends the rest to overflow, and goes on counting what has one', async () => {
     const flows = 50
     const counted = await open(16)
+    const slots = slotsForOne(16)
+    const collapsed = slotsForOne(slotCount(16) - 16)
     for (let round = 0; round < 3; round++) fillFlows(counted.outProgram, packet4, flows, 7)
     const batch = await counted.drain()
     const { fromPod } = counted.totals(batch)
-    assert.equal(batch.flows.length, 16)
+    assert.equal(batch.flows.length, slots + collapsed)
     assert.ok(batch.flows.fromPodPackets.every(packets => packets === 3))
-    assert.equal(fromPod.overflowPackets, 3 * (flows - 16))
-    assert.equal(fromPod.overflowBytes, 3 * (flows - 16) * PACKET_BYTES)
+    assert.equal(fromPod.overflowPackets, 3 * (flows - slots - collapsed))
+    assert.equal(fromPod.overflowBytes, 3 * (flows - slots - collapsed) * PACKET_BYTES)
     assert.equal(fromPod.seenPackets, 3 * flows)
-    assert.equal(batch.liveFlows, 16)
+    assert.deepEqual([batch.liveFlows, batch.collapsedFlows], [slots + collapsed, collapsed])
     const tally = new Tally()
     tally.add(batch)
     assert.deepEqual(tally.gaps(), [])
     assert.equal(tally.faults, 0)
   })
 
+  it('leaves the higher port out of what it collapses, and gives both directions one flow', async () => {
+    const counted = await open(16)
+    fillFlows(counted.outProgram, packet4, slotsForOne(16), 7)
+    await counted.drain()
+    for (const port of [50_000, 50_001, 50_002]) {
+      counted.send(tcp({ from: '10.0.0.1', to: '10.0.0.3', sourcePort: port, destinationPort: 80, flags: 'S' }))
+      counted.receive(tcp({ from: '10.0.0.3', to: '10.0.0.1', sourcePort: 80, destinationPort: port, flags: 'RA' }))
+    }
+    const batch = await counted.drain()
+    const [started, ...more] = startedRows(batch)
+    const [row] = flowRows(batch)
+    assert.equal(more.length, 0)
+    assert.deepEqual([started!.localPort, started!.remotePort, started!.flags], [0, 80, FlowFlag.collapsed])
+    assert.deepEqual([row!.fromPodPackets, row!.toPodPackets], [3, 3])
+    assert.deepEqual([row!.state, row!.failed], [ConnectionState.none, Failed.none])
+    assert.ok(row!.slot >= 16)
+  })
+
   it('shares its slots between IPv4 and IPv6', async () => {
     const counted = await open(16)
+    const slots = slotsForOne(16) + slotsForOne(slotCount(16) - 16)
     fillFlows(counted.outProgram, packet4, 10, 7)
-    fillFlows(counted.outProgram, packet6, 10, 7)
+    fillFlows(counted.outProgram, packet6, 20, 7)
     const batch = await counted.drain()
     assert.equal(batch.started.family.filter(family => family === 4).length, 10)
-    assert.equal(batch.started.family.filter(family => family === 6).length, 6)
-    assert.equal(counted.totals(batch).fromPod.overflowPackets, 4)
+    assert.equal(batch.started.family.filter(family => family === 6).length, slots - 10)
+    assert.equal(counted.totals(batch).fromPod.overflowPackets, 30 - slots)
   })
 
   for (const { name, most, packets } of [

@@ -43,12 +43,16 @@ export interface TcpOptions extends Envelope, Ports {
   /** Any of F, S, R, P, A. */
   readonly flags?: string
   readonly sequence?: number
+  readonly acknowledgment?: number
+  /** As the header has it, not scaled. */
+  readonly window?: number
   /** A multiple of 4, up to 40. */
   readonly tcpOptionBytes?: number
 }
 
 export interface IcmpOptions extends Envelope {
   readonly type: number
+  readonly code?: number
   readonly identifier?: number
 }
 
@@ -59,10 +63,12 @@ const TCP_FLAG: Record<string, number> = { F: 0x01, S: 0x02, R: 0x04, P: 0x08, A
 const HOP_LIMIT = 64
 
 export function tcp(options: TcpOptions): Uint8Array {
-  const { flags = 'A', sequence = 1, tcpOptionBytes = 0 } = options
+  const { flags = 'A', sequence = 1, acknowledgment = 0, window = 0xffff, tcpOptionBytes = 0 } = options
   const header = Buffer.alloc(20 + tcpOptionBytes)
   writePorts(header, options)
   header.writeUInt32BE(sequence, 4)
+  header.writeUInt32BE(acknowledgment, 8)
+  header.writeUInt16BE(window, 14)
   header[12] = (header.length / 4) << 4
   for (const flag of flags) header[13]! |= TCP_FLAG[flag]!
   return ip(Protocol.tcp, { ...options, payload: Buffer.concat([header, bytesOf(options.payload)]) })
@@ -80,6 +86,7 @@ export function udp(options: Envelope & Ports): Uint8Array {
 export function icmp(options: IcmpOptions): Uint8Array {
   const header = Buffer.alloc(8)
   header[0] = options.type
+  header[1] = options.code ?? 0
   header.writeUInt16BE(options.identifier ?? 0, 4)
   const protocol = isIPv6(options) ? Protocol.icmp6 : Protocol.icmp
   return ip(protocol, { ...options, payload: Buffer.concat([header, bytesOf(options.payload)]) })
