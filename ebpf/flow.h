@@ -79,7 +79,6 @@ enum tcp_known {
 	KNOWN_SYN = 1,      /* initial_sequence and window_scale */
 	KNOWN_SEQUENCE = 2, /* next_sequence */
 	KNOWN_ACK = 4,      /* acknowledged and window */
-	KNOWN_HOLE = 8,     /* hole_start and hole_end */
 	KNOWN_ZERO = 16,    /* its window is closed */
 	KNOWN_FIN = 32,     /* it has sent a FIN */
 	KNOWN_SYN_ACK = 64, /* it has sent a SYN-ACK */
@@ -174,7 +173,7 @@ struct flow_identity {
 /* Of one direction's sender, and rarely touched. Counters are added to atomically. */
 struct flow_tcp {
 	__u32 initial_sequence;
-	__u32 hole_start, hole_end; /* the newest gap, up to where it is filled */
+	__u32 hole_start, hole_end; /* the newest gap, as far as it is not filled; equal: none */
 	__u32 retransmits;
 	__u32 out_of_order;   /* packets that filled a hole */
 	__u32 duplicate_acks; /* RFC 5681, section 2 */

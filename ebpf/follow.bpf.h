@@ -76,16 +76,15 @@ __noinline int end_sample(__u32 slot_number, __u32 direction)
 	return 0;
 }
 
-static __always_inline int fills_hole(struct flow_half *own, struct flow_tcp *tcp, __u32 sequence, __u32 end)
+/* A hole is filled from its beginning: what was left out of it is given up. So one who fills it and one who finds the
+ * next on another CPU never write the same, and neither takes the other's packets for retransmissions. */
+static __always_inline int fills_hole(struct flow_tcp *tcp, __u32 sequence, __u32 end)
 {
-	if (!(own->known & KNOWN_HOLE) || ahead(sequence, tcp->hole_start) < 0 || ahead(sequence, tcp->hole_end) >= 0)
+	__u32 hole_end = tcp->hole_end;
+
+	if (sequence - tcp->hole_start >= hole_end - tcp->hole_start)
 		return 0;
-	if (sequence == tcp->hole_start)
-		tcp->hole_start = end;
-	else
-		tcp->hole_end = sequence;
-	if (ahead(tcp->hole_end, tcp->hole_start) <= 0)
-		own->known &= ~KNOWN_HOLE;
+	tcp->hole_start = ahead(hole_end, end) > 0 ? end : hole_end;
 	return 1;
 }
 
@@ -111,7 +110,7 @@ __noinline int follow_old(__u32 slot_number, __u32 direction, __u32 sequence, __
 	own = &slot->half[direction & 1];
 	other = &slot->half[~direction & 1];
 	tcp = &details->tcp[direction & 1];
-	if (fills_hole(own, tcp, sequence, sequence + length))
+	if (fills_hole(tcp, sequence, sequence + length))
 		__sync_fetch_and_add(&tcp->out_of_order, packets);
 	else if (is_probe(own, other, length, sequence + length))
 		return 0;
@@ -134,7 +133,6 @@ __noinline int follow_gap(__u32 slot_number, __u32 direction, __u32 sequence)
 	own = &slot->half[direction & 1];
 	details->tcp[direction & 1].hole_start = own->next_sequence;
 	details->tcp[direction & 1].hole_end = sequence;
-	own->known |= KNOWN_HOLE;
 	drop_sample(own, &slot->half[~direction & 1]);
 	return 0;
 }
