@@ -1,8 +1,13 @@
 // One interface's figures out of a batch, and sources that a test opens and always closes.
-import type { DirectionColumns, FlowBatch } from '../../lib/capture/flow-batch.ts'
+import { type DirectionColumns, type FlowBatch, PACKET_CLASSES } from '../../lib/capture/flow-batch.ts'
 import { NativeProbeSource, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 
-export type DirectionRow = { readonly [Column in keyof DirectionColumns]: number }
+type ClassColumn = 'classPackets' | 'classBytes'
+
+export type DirectionRow = { readonly [Column in Exclude<keyof DirectionColumns, ClassColumn>]: number } & {
+  /** In the order of `packetClasses`. */
+  readonly [Column in ClassColumn]: readonly number[]
+}
 
 export interface InterfaceRow {
   readonly ended: boolean
@@ -24,8 +29,11 @@ export function interfaceRow({ interfaces }: FlowBatch, interfaceSlot: number): 
   }
 }
 
-function directionRow(columns: DirectionColumns, i: number): DirectionRow {
-  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[i]])) as DirectionRow
+function directionRow({ classPackets, classBytes, ...columns }: DirectionColumns, i: number): DirectionRow {
+  const classes = (column: Float64Array) => [...column.subarray(i * PACKET_CLASSES, (i + 1) * PACKET_CLASSES)]
+  const numbers = Object.entries(columns).map(([name, column]) => [name, column[i]])
+  const rows = [['classPackets', classes(classPackets)], ['classBytes', classes(classBytes)], ...numbers]
+  return Object.fromEntries(rows) as DirectionRow
 }
 
 /** Drains and gives the interface's row. */
