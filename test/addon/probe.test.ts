@@ -5,6 +5,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { after, afterEach, before, describe, it } from 'mocha'
 import type { AttachRequest } from '../../lib/capture/flow-source.ts'
+import { NativeProbeSource, type ProbeOptions, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { Failure } from '../../lib/host/failure.ts'
 import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
 import { skip } from '../support/skip.ts'
@@ -71,6 +72,8 @@ describe('a probe', function () {
       () => source.links(),
       () => source.inspect(),
       () => source.enableStatistics(),
+      () => source.programTime(),
+      () => source.setTcpDetail(false),
     ])
       await assert.rejects(use, Failure)
   })
@@ -122,6 +125,38 @@ describe('a probe', function () {
     assert.deepEqual((await names()).sort(), ['flow_from_pod', 'flow_to_pod', 'podweir_in_001', 'podweir_out_001'])
     const { maps } = await source.inspect()
     assert.ok(maps.length > 0 && maps.every(({ memoryBytes, id }) => memoryBytes > 0 && id > 0))
+  })
+
+  it('refuses options that make no sense, by name', async () => {
+    const options = { flowLimit: 1024, retire: RETIRE_TIMES, auditEvery: 0 }
+    for (const [wrong, name] of [
+      [{ ...options, flowLimit: 15 }, 'flowLimit'],
+      [{ ...options, flowLimit: 2 ** 20 + 1 }, 'flowLimit'],
+      [{ ...options, auditEvery: -1 }, 'auditEvery'],
+      [{ ...options, retire: undefined }, 'retire'],
+      ...Object.keys(RETIRE_TIMES).flatMap(time =>
+        [-1, NaN, Infinity, '5'].map(ms => [{ ...options, retire: { ...RETIRE_TIMES, [time]: ms } }, `retire.${time}`]),
+      ),
+    ] as [ProbeOptions, string][])
+      await assert.rejects(NativeProbeSource.open(wrong), new RegExp(`^TypeError: ${name} `))
+  })
+
+  it('tells the time in its dispatchers while statistics are on, and keeps that of those that are gone', async function () {
+    const source = await sources.open()
+    const { interfaceSlot } = await source.attach(request())
+    const ping = (count: number) => a.traffic('ping', '--to', b.addresses.v4, '--count', count, '--interval', '0.001')
+    await ping(20)
+    if ((await source.programTime()).runs > 0) skip(this, 'another process has the kernel’s statistics on')
+    await source.enableStatistics()
+    await ping(20)
+    await source.disableStatistics()
+    const during = await source.programTime()
+    assert.ok(during.runs >= 40 && during.nanoseconds > during.runs, JSON.stringify(during))
+    await ping(20)
+    assert.deepEqual(await source.programTime(), during)
+    await source.detach(interfaceSlot)
+    await source.drain()
+    assert.deepEqual(await source.programTime(), during)
   })
 
   for (const hook of ['tcx', 'clsact'])
