@@ -105,12 +105,14 @@ void HookCheck::Compare(const Truth& truth) {
     uint64_t tcp = Tcp(direction, 4).packets + Tcp(direction, 6).packets;
     packets &= tcp == truth.tcp_packets[direction];
     packets_why += Both(tcp, truth.tcp_packets[direction]);
-    Count bulk = Tcp(direction, from_pod ? 4 : 6);
-    uint64_t on_wire = (from_pod ? truth.payload4_from_pod + bulk.packets * kHeaderBytes4
-                                 : truth.payload6_to_pod + bulk.packets * kHeaderBytes6) +
+    // What is left when the other connection's acknowledgements, one to a buffer, are taken off.
+    uint64_t bulk_packets = truth.tcp_packets[direction] - Tcp(direction, from_pod ? 6 : 4).packets;
+    uint64_t bulk_bytes = Tcp(direction, from_pod ? 4 : 6).bytes;
+    uint64_t on_wire = (from_pod ? truth.payload4_from_pod + bulk_packets * kHeaderBytes4
+                                 : truth.payload6_to_pod + bulk_packets * kHeaderBytes6) +
                        kSynExtraBytes;
-    bytes &= bulk.bytes == on_wire;
-    bytes_why += Both(bulk.bytes, on_wire);
+    bytes &= bulk_bytes == on_wire;
+    bytes_why += Both(bulk_bytes, on_wire);
     Count places = account_.Flows(slot_, direction);
     for (const Count* rest : {interface.other, interface.overflow, interface.filtered}) places += rest[direction];
     one_place &= places == interface.seen[direction];
