@@ -99,6 +99,8 @@ Moved CorpusCheck::Collect(flow_direction direction) {
     for (size_t row = 0; row < batch.flows.slot.size(); row++) {
       Count count{static_cast<uint64_t>(batch.flows.packets[direction][row]),
                   static_cast<uint64_t>(batch.flows.bytes[direction][row])};
+      // A SYN ends the connection that had its addresses: a row without packets.
+      if (count == Count{}) continue;
       moved.flows[{batch.flows.slot[row], batch.flows.generation[row]}] += count;
       moved.in_flows += count;
     }
