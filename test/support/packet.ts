@@ -1,7 +1,33 @@
 // Builds packets byte by byte, from the Ethernet header on. Checksums stay 0: nothing that counts looks at them.
 import { parseAddress } from '../../lib/capture/address.ts'
 
-export const Protocol = { icmp: 1, tcp: 6, udp: 17, gre: 47, icmp6: 58, sctp: 132 } as const
+export const Protocol = {
+  icmp: 1,
+  igmp: 2,
+  ipv4: 4,
+  tcp: 6,
+  udp: 17,
+  dccp: 33,
+  ipv6: 41,
+  gre: 47,
+  esp: 50,
+  authentication: 51,
+  icmp6: 58,
+  nothing: 59,
+  sctp: 132,
+  udpLite: 136,
+} as const
+
+export const EtherType = {
+  ipv4: 0x0800,
+  arp: 0x0806,
+  rarp: 0x8035,
+  bridged: 0x6558,
+  ipv6: 0x86dd,
+  mpls: 0x8847,
+  pppoe: 0x8864,
+  lldp: 0x88cc,
+} as const
 
 /** EtherTypes of tags: 802.1Q and 802.1ad. */
 export const Tag = { customer: 0x8100, service: 0x88a8 } as const
@@ -40,14 +66,14 @@ export interface Ports {
 }
 
 export interface TcpOptions extends Envelope, Ports {
-  /** Any of F, S, R, P, A. */
-  readonly flags?: string
+  /** Any of F, S, R, P, A, U, E (ECE), C (CWR), or all eight bits. */
+  readonly flags?: string | number
   readonly sequence?: number
   readonly acknowledgment?: number
   /** As the header has it, not scaled. */
   readonly window?: number
-  /** A multiple of 4, up to 40. */
-  readonly tcpOptionBytes?: number
+  /** A multiple of 4, up to 40: so many zeros, or the options themselves. */
+  readonly tcpOptionBytes?: number | Uint8Array
 }
 
 export interface IcmpOptions extends Envelope {
@@ -56,21 +82,20 @@ export interface IcmpOptions extends Envelope {
   readonly identifier?: number
 }
 
-const ETHER_TYPE = { ipv4: 0x0800, ipv6: 0x86dd, arp: 0x0806 }
 const EXTENSION: Record<ExtensionKind, number> = { hopByHop: 0, routing: 43, destination: 60, authentication: 51 }
 const FRAGMENT_HEADER = 44
-const TCP_FLAG: Record<string, number> = { F: 0x01, S: 0x02, R: 0x04, P: 0x08, A: 0x10 }
+const TCP_FLAG: Record<string, number> = { F: 0x01, S: 0x02, R: 0x04, P: 0x08, A: 0x10, U: 0x20, E: 0x40, C: 0x80 }
 const HOP_LIMIT = 64
 
 export function tcp(options: TcpOptions): Uint8Array {
-  const { flags = 'A', sequence = 1, acknowledgment = 0, window = 0xffff, tcpOptionBytes = 0 } = options
-  const header = Buffer.alloc(20 + tcpOptionBytes)
+  const { flags = 'A', sequence = 1, acknowledgment = 0, window = 0xffff } = options
+  const header = Buffer.concat([Buffer.alloc(20), bytesOf(options.tcpOptionBytes)])
   writePorts(header, options)
   header.writeUInt32BE(sequence, 4)
   header.writeUInt32BE(acknowledgment, 8)
-  header.writeUInt16BE(window, 14)
   header[12] = (header.length / 4) << 4
-  for (const flag of flags) header[13]! |= TCP_FLAG[flag]!
+  header[13] = typeof flags === 'number' ? flags : [...flags].reduce((bits, flag) => bits | TCP_FLAG[flag]!, 0)
+  header.writeUInt16BE(window, 14)
   return ip(Protocol.tcp, { ...options, payload: Buffer.concat([header, bytesOf(options.payload)]) })
 }
 
@@ -97,8 +122,8 @@ export function ip(protocol: number, envelope: Envelope): Uint8Array {
   return isIPv6(envelope) ? ipv6(protocol, envelope) : ipv4(protocol, envelope)
 }
 
-export function arp(): Uint8Array {
-  return ethernet(ETHER_TYPE.arp, [], Buffer.from('00010800060400010277000000010a4d00010000000000000a4d0002', 'hex'))
+export function arp(tags: readonly number[] = []): Uint8Array {
+  return ethernet(EtherType.arp, tags, Buffer.from('00010800060400010277000000010a4d00010000000000000a4d0002', 'hex'))
 }
 
 export function ethernet(type: number, tags: readonly number[], payload: Uint8Array): Uint8Array {
@@ -112,6 +137,20 @@ export function ethernet(type: number, tags: readonly number[], payload: Uint8Ar
     header.writeUInt16BE(i + 2, 14 + 4 * i)
   })
   return Buffer.concat([header, payload])
+}
+
+/** The same with other bytes from `offset` on. */
+export function patched(packet: Uint8Array, offset: number, ...bytes: readonly number[]): Uint8Array {
+  const changed = new Uint8Array(packet)
+  changed.set(bytes, offset)
+  return changed
+}
+
+/** With zeros behind it up to `bytes`, as Ethernet fills frames up to 60. */
+export function padded(packet: Uint8Array, bytes = 60): Uint8Array {
+  const longer = new Uint8Array(Math.max(bytes, packet.length))
+  longer.set(packet)
+  return longer
 }
 
 /** The first `bytes` bytes, as a capture or a bad link leaves them. */
@@ -129,7 +168,7 @@ function ipv4(protocol: number, envelope: Envelope): Uint8Array {
   header[9] = protocol
   header.set(address(envelope.from), 12)
   header.set(address(envelope.to), 16)
-  return ethernet(ETHER_TYPE.ipv4, envelope.tags ?? [], Buffer.concat([header, payload]))
+  return ethernet(EtherType.ipv4, envelope.tags ?? [], Buffer.concat([header, payload]))
 }
 
 function ipv6(protocol: number, envelope: Envelope): Uint8Array {
@@ -149,7 +188,7 @@ function ipv6(protocol: number, envelope: Envelope): Uint8Array {
   header[7] = HOP_LIMIT
   header.set(address(envelope.from), 8)
   header.set(address(envelope.to), 24)
-  return ethernet(ETHER_TYPE.ipv6, envelope.tags ?? [], Buffer.concat([header, rest]))
+  return ethernet(EtherType.ipv6, envelope.tags ?? [], Buffer.concat([header, rest]))
 }
 
 function extensionHeader({ kind, bytes = 8 }: Extension): Buffer {
@@ -164,16 +203,16 @@ function fragmentHeader({ offset, more }: Fragment): Buffer {
   return header
 }
 
-function writePorts(header: Buffer, ports: Ports): void {
+export function writePorts(header: Buffer, ports: Ports): void {
   header.writeUInt16BE(ports.sourcePort, 0)
   header.writeUInt16BE(ports.destinationPort, 2)
 }
 
-function bytesOf(payload: number | Uint8Array = 0): Uint8Array {
+export function bytesOf(payload: number | Uint8Array = 0): Uint8Array {
   return typeof payload === 'number' ? new Uint8Array(payload) : payload
 }
 
-function isIPv6({ from }: Envelope): boolean {
+export function isIPv6({ from }: Envelope): boolean {
   return from.includes(':')
 }
 
