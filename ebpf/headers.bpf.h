@@ -62,6 +62,7 @@ struct tcp_header {
 	__u8 offset; /* high nibble: header length in words */
 	__u8 flags;
 	__be16 window;
+	__be16 checksum, urgent_pointer;
 };
 
 struct udp_header {
