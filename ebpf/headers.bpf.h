@@ -10,7 +10,8 @@
 #define IP_MORE_FRAGMENTS 0x2000
 #define IPV6_FRAGMENT_OFFSET 0xfff8 /* in a fragment header; the lowest bit: more fragments follow */
 #define IPV6_MORE_FRAGMENTS 0x0001
-#define GSO_BY_FRAGS 0xffff /* include/linux/skbuff.h: SCTP gives no segment size */
+#define JUMBO_HEADER_BYTES 8 /* hop-by-hop options with the one option of RFC 2675 */
+#define GSO_BY_FRAGS 0xffff  /* include/linux/skbuff.h: SCTP gives no segment size */
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02

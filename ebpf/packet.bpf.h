@@ -29,7 +29,7 @@ struct packet {
 	__u8 follow_tcp; /* a whole TCP segment, not the first part of a fragmented one */
 	__u8 icmp;       /* the next field and the quoted ones may be set */
 	__u8 echo_request;
-	__u8 reserved;
+	__u8 unsent_bytes; /* of a GSO skb: a header that none of its packets has on the wire */
 };
 
 /* Built and compared as words: a word that is read right behind narrower writes waits until they are in the cache. */

@@ -128,6 +128,10 @@ __noinline int parse_ipv6(struct __sk_buff *skb, __u32 direction)
 		ip_bytes = frame_bytes;
 	if (ip_bytes > frame_bytes)
 		return CLASS_MALFORMED_SHORT;
+	/* Of BIG TCP the kernel itself makes a jumbogram, and segmenting takes the header off again
+	 * (ipv6_hopopt_jumbo_remove, include/net/ipv6.h). */
+	if (skb->gso_size && !ip.payload_len && ip.nexthdr == IPPROTO_HOPOPTS)
+		packet->unsent_bytes = JUMBO_HEADER_BYTES;
 	packet->family = 6;
 	packet->protocol = ip.nexthdr;
 	packet->follow_tcp = 1;

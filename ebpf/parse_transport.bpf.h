@@ -111,13 +111,15 @@ __noinline int parse_transport(struct __sk_buff *skb)
 __noinline int count_segments(struct __sk_buff *skb)
 {
 	struct workspace *work = own_workspace();
-	__u32 gso_size = skb->gso_size, tag_bytes = metadata_tag_bytes(skb), header_bytes;
+	__u32 gso_size = skb->gso_size, tag_bytes, header_bytes;
 	struct packet *packet = &work->packet;
 	struct cursor *cursor = &work->cursor;
 	__u8 protocol;
 
 	if (!work)
 		return CLASS_GSO_GUESS; /* can't be */
+	packet->bytes -= packet->unsent_bytes;
+	tag_bytes = metadata_tag_bytes(skb) - packet->unsent_bytes; /* below 0 only beside header_bytes */
 	protocol = packet->protocol;
 	header_bytes = cursor->offset;
 	if (gso_size == GSO_BY_FRAGS) {
