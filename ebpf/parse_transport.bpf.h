@@ -122,15 +122,19 @@ __noinline int count_segments(struct __sk_buff *skb)
 	tag_bytes = metadata_tag_bytes(skb) - packet->unsent_bytes; /* below 0 only beside header_bytes */
 	protocol = packet->protocol;
 	header_bytes = cursor->offset;
-	if (gso_size == GSO_BY_FRAGS) {
+	if (protocol == IPPROTO_SCTP && gso_size == GSO_BY_FRAGS) {
 		expand(packet, skb->gso_segs, header_bytes, tag_bytes);
 		return CLASS_FLOW;
 	}
-	if (protocol != IPPROTO_TCP && is_tunnel(protocol, packet->destination_port)) {
+	if (protocol == IPPROTO_TCP) {
+		/* as it is */
+	} else if (gso_size == GSO_BY_FRAGS) {
+		header_bytes = 0; /* SCTP in a tunnel */
+	} else if (is_tunnel(protocol, packet->destination_port)) {
 		header_bytes = inner_header_end(skb, cursor->offset, protocol, packet->destination_port);
-	} else if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) {
+	} else if (protocol != IPPROTO_UDP) {
 		header_bytes = 0;
-	} else if (protocol == IPPROTO_UDP && skb->len > header_bytes) {
+	} else if (skb->len > header_bytes) {
 		/* Datagrams, unless it is a tunnel on a port that we don't know: then the sizes don't fit. */
 		__u32 segments = (skb->len - header_bytes + gso_size - 1) / gso_size;
 

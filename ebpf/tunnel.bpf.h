@@ -39,6 +39,8 @@ static __always_inline __u16 enter_tunnel(struct __sk_buff *skb, __u32 *offset, 
 		return bpf_ntohs(words[1]);
 	}
 	flags = bpf_ntohs(words[0]);
+	if (flags & ~(GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE))
+		return 0; /* RFC 1701's routing, or another version: a header of another length */
 	*offset += GRE_HEADER_BYTES;
 	*offset += flags & GRE_CHECKSUM ? GRE_FIELD_BYTES : 0;
 	*offset += flags & GRE_KEY ? GRE_FIELD_BYTES : 0;
