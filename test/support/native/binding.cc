@@ -11,6 +11,7 @@
 
 #include "hash_drain.h"
 #include "kernel_object.h"
+#include "network_binding.h"
 #include "run_loop.h"
 #include "test_run.h"
 
@@ -240,6 +241,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("timeHashDrain", Napi::Function::New(env, TimeHashDrain));
   exports.Set("KernelObject", ObjectBinding::Define(env));
   exports.Set("RunLoop", LoopBinding::Define(env));
+  DefineNetwork(env, exports);
   return exports;
 }
 

@@ -1,0 +1,63 @@
+// Frames of one device as a BPF program saw them right behind Podweir's own, written as a capture file.
+import { writeFileSync } from 'node:fs'
+import { type HookPlace, KernelObject, key32, readMap } from './kernel.ts'
+
+const SNAP_BYTES = 96
+const FRAME_HEAD_BYTES = 16
+/** Little-endian capture files with nanoseconds, version 2.4; https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html */
+const MAGIC = 0xa1b23c4d
+const FILE_HEAD_BYTES = 24
+const RECORD_HEAD_BYTES = 16
+const LINKTYPE_ETHERNET = 1
+const NS_PER_SECOND = 1_000_000_000n
+
+export class Recorder {
+  readonly #object = new KernelObject('recorder')
+
+  /** Of both directions, at the end of the chain. */
+  constructor({ netns, device }: Omit<HookPlace, 'direction'>) {
+    try {
+      for (const direction of ['ingress', 'egress'] as const)
+        this.#object.hook('record', { ...(netns !== undefined && { netns }), device, direction, where: 'tcx-tail' })
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Frames seen so far; fails when there were more than it keeps. */
+  get frames(): number {
+    const value = readMap(this.#object.maps.recorded!, key32(0))!
+    const count = new DataView(value.buffer, value.byteOffset).getUint32(0, true)
+    if (count > 0 && !readMap(this.#object.maps.frames!, key32(count - 1))) throw new Error(`${count} frames`)
+    return count
+  }
+
+  /** The times are those since the machine has started. */
+  write(file: string): void {
+    const head = Buffer.alloc(FILE_HEAD_BYTES)
+    head.writeUInt32LE(MAGIC, 0)
+    head.writeUInt16LE(2, 4)
+    head.writeUInt16LE(4, 6)
+    head.writeUInt32LE(SNAP_BYTES, 16)
+    head.writeUInt32LE(LINKTYPE_ETHERNET, 20)
+    const records = Array.from({ length: this.frames }, (_, i) => this.#record(i))
+    writeFileSync(file, Buffer.concat([head, ...records]))
+  }
+
+  close(): void {
+    this.#object.close()
+  }
+
+  #record(number: number): Buffer {
+    const frame = Buffer.from(readMap(this.#object.maps.frames!, key32(number))!)
+    const ns = frame.readBigUInt64LE(0)
+    const kept = frame.readUInt32LE(12)
+    const head = Buffer.alloc(RECORD_HEAD_BYTES)
+    head.writeUInt32LE(Number(ns / NS_PER_SECOND), 0)
+    head.writeUInt32LE(Number(ns % NS_PER_SECOND), 4)
+    head.writeUInt32LE(kept, 8)
+    head.writeUInt32LE(frame.readUInt32LE(8), 12)
+    return Buffer.concat([head, frame.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + kept)])
+  }
+}
