@@ -52,9 +52,9 @@ export class FlowResolver {
     const local = this.#localEnd(interfaceSlot)
     const address = formatAddress(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
     const remote = this.#names.remote(address, slots.startMs[slot]!)
-    if (slots.local[slot] === local && slots.remote[slot] === remote) return
-    slots.local[slot] = local
-    slots.remote[slot] = remote
+    if (slots.local.find(slot) === local && slots.remote.find(slot) === remote) return
+    slots.local.set(slot, local)
+    slots.remote.set(slot, remote)
     slots.named[slot] = isNamed(local) && isNamed(remote) ? 1 : 0
     const answer = decided ? answerOf(decided) : this.#openerOf(slots, slot, interfaceSlot, local, remote)
     slots.clientIsLocal[slot] = answer.client === 'local' ? 1 : 0

@@ -1,16 +1,21 @@
 // What is kept of each flow, column by column: index is the kernel's slot.
 import type { StartedColumns } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES } from './address-order.ts'
+import { Columns } from './columns.ts'
 import type { Identity } from './identity.ts'
 import type { InterfaceAccount } from './interface-account.ts'
 import type { OpenerBasis } from './opener.ts'
 import type { ParkedConnection } from './parked-connections.ts'
-import { clear, SlotSide } from './slot-side.ts'
+import { SlotObjects } from './slot-objects.ts'
+import { clear, SIDE_BYTES, SlotSide } from './slot-side.ts'
 
 export const SlotState = { free: 0, live: 1, ended: 2, parked: 3 } as const
 /** In `edge`: not exported here, the other end's interface reports it. */
 export const OTHER_END = -1
 export const openerBases: readonly OpenerBasis[] = ['handshake', 'ports', 'service', 'lower_port', 'address']
+
+/** Of all typed columns of a slot. */
+const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 4 * 4 + 2 * 2 + 12 + 2 * ADDRESS_BYTES
 
 export class FlowSlots {
   readonly length: number
@@ -33,11 +38,11 @@ export class FlowSlots {
   readonly named: Uint8Array
   readonly fromPod: SlotSide
   readonly toPod: SlotSide
-  readonly opened: Float64Array
+  readonly opened: Uint32Array
   readonly startMs: Float64Array
   readonly lastMs: Float64Array
   /** Sequence of the last batch with a row of this flow. */
-  readonly changedIn: Float64Array
+  readonly changedIn: Uint32Array
   /** `ConnectionState`. */
   readonly connection: Uint8Array
   /** `Failed`, the newest. */
@@ -49,42 +54,40 @@ export class FlowSlots {
   readonly acceptedSeconds: Float64Array
   /** When the connection or request began, which may be before the flow; 0: not known. */
   readonly beganMs: Float64Array
-  readonly account: (InterfaceAccount | undefined)[]
-  readonly local: (Identity | undefined)[]
-  readonly remote: (Identity | undefined)[]
+  readonly account = new SlotObjects<InterfaceAccount>()
+  readonly local = new SlotObjects<Identity>()
+  readonly remote = new SlotObjects<Identity>()
 
   constructor(length: number) {
     this.length = length
-    this.state = new Uint8Array(length)
-    this.generation = new Uint32Array(length)
-    this.edge = new Int32Array(length)
-    this.clientIsLocal = new Uint8Array(length)
-    this.basis = new Uint8Array(length)
-    this.opener = new Uint8Array(length)
-    this.confidence = new Uint8Array(length)
-    this.family = new Uint8Array(length)
-    this.protocol = new Uint8Array(length)
-    this.flags = new Uint8Array(length)
-    this.localPort = new Uint16Array(length)
-    this.remotePort = new Uint16Array(length)
-    this.localAddress = new Uint8Array(length * ADDRESS_BYTES)
-    this.remoteAddress = new Uint8Array(length * ADDRESS_BYTES)
-    this.named = new Uint8Array(length)
-    this.fromPod = new SlotSide(length)
-    this.toPod = new SlotSide(length)
-    this.opened = new Float64Array(length)
-    this.startMs = new Float64Array(length)
-    this.lastMs = new Float64Array(length)
-    this.changedIn = new Float64Array(length)
-    this.connection = new Uint8Array(length)
-    this.failed = new Uint8Array(length)
-    this.isRequest = new Uint8Array(length)
-    this.handshakeSeconds = new Float64Array(length)
-    this.acceptedSeconds = new Float64Array(length)
-    this.beganMs = new Float64Array(length)
-    this.account = new Array(length).fill(undefined)
-    this.local = new Array(length).fill(undefined)
-    this.remote = new Array(length).fill(undefined)
+    const columns = new Columns(length, ROW_BYTES)
+    this.fromPod = new SlotSide(columns)
+    this.toPod = new SlotSide(columns)
+    this.startMs = columns.float64()
+    this.lastMs = columns.float64()
+    this.handshakeSeconds = columns.float64()
+    this.acceptedSeconds = columns.float64()
+    this.beganMs = columns.float64()
+    this.generation = columns.uint32()
+    this.opened = columns.uint32()
+    this.changedIn = columns.uint32()
+    this.edge = columns.int32()
+    this.localPort = columns.uint16()
+    this.remotePort = columns.uint16()
+    this.state = columns.uint8()
+    this.clientIsLocal = columns.uint8()
+    this.basis = columns.uint8()
+    this.opener = columns.uint8()
+    this.confidence = columns.uint8()
+    this.family = columns.uint8()
+    this.protocol = columns.uint8()
+    this.flags = columns.uint8()
+    this.named = columns.uint8()
+    this.connection = columns.uint8()
+    this.failed = columns.uint8()
+    this.isRequest = columns.uint8()
+    this.localAddress = columns.uint8(ADDRESS_BYTES)
+    this.remoteAddress = columns.uint8(ADDRESS_BYTES)
   }
 
   isLive(slot: number, generation: number): boolean {
@@ -114,7 +117,7 @@ export class FlowSlots {
     clear(this.handshakeSeconds, slot)
     clear(this.acceptedSeconds, slot)
     clear(this.beganMs, slot)
-    this.local[slot] = undefined
+    this.local.set(slot, undefined)
   }
 
   /** A connection that was here before, under another slot: what its first packets said stays true. */
@@ -127,9 +130,9 @@ export class FlowSlots {
 
   free(slot: number): void {
     this.state[slot] = SlotState.free
-    this.account[slot] = undefined
-    this.local[slot] = undefined
-    this.remote[slot] = undefined
+    this.account.set(slot, undefined)
+    this.local.set(slot, undefined)
+    this.remote.set(slot, undefined)
   }
 }
 

@@ -163,7 +163,7 @@ export class FlowTable {
     const interfaceSlot = started.interfaceSlot[i]!
     slots.begin(started, i, slot)
     slots.lastMs[slot] = this.#readAtMs!
-    slots.account[slot] = this.#ledger.account(interfaceSlot)
+    slots.account.set(slot, this.#ledger.account(interfaceSlot))
     const parked = this.#parked.take(started, i)
     const resumed = parked && started.confidence[i] !== Confidence.handshake ? parked : undefined
     if (resumed) slots.resume(slot, resumed)
@@ -186,7 +186,7 @@ export class FlowTable {
     slots.changedIn[slot] = this.#sequence
     const edge = slots.edge[slot]!
     const isCollapsed = (slots.flags[slot]! & FlowFlag.collapsed) !== 0
-    this.#ledger.drained(slots.account[slot]!, edge === OTHER_END, isCollapsed, flows, i)
+    this.#ledger.drained(slots.account.of(slot), edge === OTHER_END, isCollapsed, flows, i)
     if (edge !== OTHER_END && slots.clientIsLocal[slot] === 1)
       this.#edges.add(edge, fromPodPackets, fromPodBytes, toPodPackets, toPodBytes)
     else if (edge !== OTHER_END) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
@@ -200,7 +200,7 @@ export class FlowTable {
     const slots = this.#slots
     slots.state[slot] = isParked ? SlotState.parked : SlotState.ended
     this.#endedSlots.push(slot)
-    if (isParked && slots.account[slot] !== this.#ledger.late) this.#parked.park(slots, slot, this.#readAtMs!)
+    if (isParked && slots.account.of(slot) !== this.#ledger.late) this.#parked.park(slots, slot, this.#readAtMs!)
   }
 
   #freeEnded(): void {
@@ -226,9 +226,9 @@ export class FlowTable {
     this.#namesVersion = this.#names.version
     const slots = this.#slots
     for (let slot = 0; slot < slots.length; slot++) {
-      if (slots.state[slot] !== SlotState.live || slots.account[slot] === this.#ledger.late) continue
+      if (slots.state[slot] !== SlotState.live || slots.account.of(slot) === this.#ledger.late) continue
       const wasNamed = slots.named[slot] === 1
-      this.#resolver.resolve(slots, slot, slots.account[slot]!.interfaceSlot)
+      this.#resolver.resolve(slots, slot, slots.account.of(slot).interfaceSlot)
       if (!wasNamed && slots.named[slot] === 1) this.#countNamed()
     }
   }
@@ -243,7 +243,7 @@ export class FlowTable {
     this.#parked.forgetInterface(interfaceSlot)
     const slots = this.#slots
     for (let slot = 0; slot < slots.length; slot++)
-      if (slots.state[slot] === SlotState.live && slots.account[slot]?.interfaceSlot === interfaceSlot)
-        slots.account[slot] = this.#ledger.late
+      if (slots.state[slot] === SlotState.live && slots.account.of(slot).interfaceSlot === interfaceSlot)
+        slots.account.set(slot, this.#ledger.late)
   }
 }

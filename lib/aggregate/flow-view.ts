@@ -75,7 +75,7 @@ export interface TcpSideView {
 const lives = ['ended', 'live', 'ended', 'parked'] as const
 
 export function viewFlow(slots: FlowSlots, slot: number): FlowView {
-  const account = slots.account[slot]!
+  const account = slots.account.of(slot)
   const protocol = slots.protocol[slot]!
   const family = slots.family[slot]!
   const device = account.owner?.device ?? account.attachment?.device
@@ -84,8 +84,8 @@ export function viewFlow(slots: FlowSlots, slot: number): FlowView {
     generation: slots.generation[slot]!,
     interfaceSlot: account.interfaceSlot,
     ...(device !== undefined && { device }),
-    local: slots.local[slot]!,
-    remote: slots.remote[slot]!,
+    local: slots.local.of(slot),
+    remote: slots.remote.of(slot),
     localAddress: formatAddress(slots.localAddress, slot * ADDRESS_BYTES, family),
     remoteAddress: formatAddress(slots.remoteAddress, slot * ADDRESS_BYTES, family),
     localPort: slots.localPort[slot]!,

@@ -42,7 +42,7 @@ export class ParkedConnections {
   }
 
   park(slots: FlowSlots, slot: number, nowMs: number): void {
-    const { interfaceSlot } = slots.account[slot]!
+    const { interfaceSlot } = slots.account.of(slot)
     const key = keyOf(slots, slot, interfaceSlot)
     this.#connections.delete(key)
     this.#makeRoom()

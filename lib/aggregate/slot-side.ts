@@ -1,4 +1,8 @@
 // What the sender of one direction did, flow by flow: index is the kernel's slot.
+import type { Columns } from './columns.ts'
+
+/** Of its columns together; a multiple of 8. */
+export const SIDE_BYTES = 3 * 8 + 6 * 4
 
 export class SlotSide {
   readonly packets: Float64Array
@@ -12,16 +16,16 @@ export class SlotSide {
   readonly rttSamples: Uint32Array
   readonly rttSumSeconds: Float64Array
 
-  constructor(length: number) {
-    this.packets = new Float64Array(length)
-    this.bytes = new Float64Array(length)
-    this.retransmits = new Uint32Array(length)
-    this.outOfOrder = new Uint32Array(length)
-    this.duplicateAcks = new Uint32Array(length)
-    this.zeroWindows = new Uint32Array(length)
-    this.resets = new Uint32Array(length)
-    this.rttSamples = new Uint32Array(length)
-    this.rttSumSeconds = new Float64Array(length)
+  constructor(columns: Columns) {
+    this.packets = columns.float64()
+    this.bytes = columns.float64()
+    this.rttSumSeconds = columns.float64()
+    this.retransmits = columns.uint32()
+    this.outOfOrder = columns.uint32()
+    this.duplicateAcks = columns.uint32()
+    this.zeroWindows = columns.uint32()
+    this.resets = columns.uint32()
+    this.rttSamples = columns.uint32()
   }
 
   clear(slot: number): void {
