@@ -86,7 +86,8 @@ describe('a TCP connection', function () {
     connection.open('pod')
     connection.close('pod')
     const [old] = flowRows(await counted.drain())
-    new Conversation(counted, { podStart: 70_000, peerStart: 9_000_000 }).open('pod')
+    const next = new Conversation(counted, { podStart: 70_000, peerStart: 9_000_000 })
+    next.open('pod')
     const rows = flowRows(await counted.drain())
     assert.deepEqual(
       rows.map(({ opened, ended, state }) => [opened, ended, state]),
@@ -98,6 +99,9 @@ describe('a TCP connection', function () {
     assert.equal(rows[1]!.slot, old!.slot)
     assert.notEqual(rows[0]!.slot, old!.slot)
     assert.equal(rows[0]!.fromPodPackets + rows[0]!.toPodPackets, 3)
+    next.pod('PA', { payload: 10 })
+    const batch = await counted.drain()
+    assert.deepEqual([batch.started.length, batch.flows.slot[0]], [0, rows[0]!.slot])
   })
 
   it('may be opened on the same addresses and ports by either end in turn', async () => {
