@@ -23,13 +23,18 @@ struct {
 	__type(value, __u32);
 } length SEC(".maps");
 
+static __always_inline int cut(struct __sk_buff *skb)
+{
+	__u32 key = 0, *bytes = bpf_map_lookup_elem(&length, &key);
+
+	return !bytes || bpf_skb_change_tail(skb, *bytes, 0);
+}
+
 /* A test run takes no packet that is shorter than the headers it announces; an skb may be. */
 SEC("tc")
 int cut_to_length(struct __sk_buff *skb)
 {
-	__u32 key = 0, *bytes = bpf_map_lookup_elem(&length, &key);
-
-	if (!bytes || bpf_skb_change_tail(skb, *bytes, 0))
+	if (cut(skb))
 		return NOT_REACHED;
 	bpf_tail_call(skb, &under_test, 0);
 	return NOT_REACHED;
@@ -40,6 +45,15 @@ SEC("tc")
 int with_tag_in_metadata(struct __sk_buff *skb)
 {
 	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), VLAN_ID))
+		return NOT_REACHED;
+	bpf_tail_call(skb, &under_test, 0);
+	return NOT_REACHED;
+}
+
+SEC("tc")
+int cut_and_tag(struct __sk_buff *skb)
+{
+	if (cut(skb) || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), VLAN_ID))
 		return NOT_REACHED;
 	bpf_tail_call(skb, &under_test, 0);
 	return NOT_REACHED;

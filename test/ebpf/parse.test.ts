@@ -1,9 +1,10 @@
 // Which flow a packet is in: addresses, ports, protocol and flags, seen from the pod.
 import assert from 'node:assert/strict'
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
+import { afterEach, beforeEach, describe, it } from 'mocha'
 import { FlowFlag } from '../../lib/capture/flow-batch.ts'
 import { type Envelope, icmp, ip, Protocol, Tag, tcp, udp } from '../support/packet.ts'
-import { otherPackets } from './corpus.ts'
+import { dccp, sctp, udpLite } from '../support/transports.ts'
+import { ipInIp, vxlan } from '../support/tunnel.ts'
 import { CountedInterface, type Started, startedRows } from './counted-interface.ts'
 import { idleNetwork } from './idle-network.ts'
 
@@ -65,14 +66,40 @@ describe('a flow', function () {
       assert.deepEqual(await flow(), expected(protocol, family, { localPort: 513, remotePort: 513 }))
     })
 
-    it(`of other ICMP over IPv${family} has no ports`, async () => {
-      counted.send(icmp({ ...out, type: family === 4 ? 3 : 1, identifier: 513 }))
-      assert.deepEqual(await flow(), expected(family === 4 ? Protocol.icmp : Protocol.icmp6, family, noPorts))
+    it(`of other ICMP over IPv${family} has type and code as both ports, and says so`, async () => {
+      const type = family === 4 ? 11 : 3
+      counted.send(icmp({ ...out, type, code: 1, identifier: 513 }))
+      const ports = { localPort: type * 256 + 1, remotePort: type * 256 + 1 }
+      const protocol = family === 4 ? Protocol.icmp : Protocol.icmp6
+      assert.deepEqual(await flow(), expected(protocol, family, ports, FlowFlag.icmpType))
     })
 
+    for (const [name, protocol, build] of [
+      ['SCTP', Protocol.sctp, sctp],
+      ['DCCP', Protocol.dccp, dccp],
+      ['UDP-Lite', Protocol.udpLite, udpLite],
+    ] as const)
+      it(`of ${name} over IPv${family} has ports and is the same in both directions`, async () => {
+        counted.send(build({ ...out, ...outPorts }))
+        counted.receive(build({ ...back, ...inPorts }))
+        assert.deepEqual(await flow(), expected(protocol, family))
+      })
+
     it(`of another protocol over IPv${family} has its number and no ports`, async () => {
-      counted.send(ip(Protocol.sctp, { ...out, payload: 40 }))
-      assert.deepEqual(await flow(), expected(Protocol.sctp, family, noPorts))
+      counted.send(ip(Protocol.esp, { ...out, payload: 40 }))
+      assert.deepEqual(await flow(), expected(Protocol.esp, family, noPorts))
+    })
+
+    it(`of a tunnel over IPv${family} is the outer one`, async () => {
+      const inner = tcp({ from: '172.16.0.1', to: '172.16.0.2', ...inPorts })
+      counted.send(ipInIp({ ...out, inner }))
+      assert.deepEqual(await flow(), expected(Protocol.ipv4, family, noPorts))
+    })
+
+    it(`of VXLAN over IPv${family} has the outer ports`, async () => {
+      const inner = tcp({ from: '172.16.0.1', to: '172.16.0.2', ...inPorts })
+      counted.send(vxlan({ ...out, sourcePort: 49_152, inner }))
+      assert.deepEqual(await flow(), expected(Protocol.udp, family, { localPort: 49_152, remotePort: 4789 }))
     })
 
     it(`over IPv${family} is the same with one tag, with two, and without`, async () => {
@@ -103,7 +130,7 @@ describe('a flow', function () {
     assert.deepEqual(await flow(), expected(Protocol.tcp))
   })
 
-  it('is found behind IPv6 extension headers, up to four', async () => {
+  it('is found behind IPv6 extension headers, up to eight', async () => {
     const chains: Envelope['extensions'][] = [
       [{ kind: 'hopByHop' }],
       [{ kind: 'destination', bytes: 64 }],
@@ -114,13 +141,14 @@ describe('a flow', function () {
         { kind: 'authentication', bytes: 24 },
         { kind: 'destination' },
       ],
+      Array.from({ length: 8 }, () => ({ kind: 'destination' })),
     ]
     for (const extensions of chains) counted.send(tcp({ ...out6, ...outPorts, extensions: extensions! }))
     assert.deepEqual(await flow(), expected(Protocol.tcp, 6))
   })
 
-  it('behind more than four extension headers has the fifth’s number for protocol', async () => {
-    const extensions = Array.from({ length: 5 }, () => ({ kind: 'destination' as const }))
+  it('behind more than eight extension headers has the ninth’s number for protocol', async () => {
+    const extensions = Array.from({ length: 9 }, () => ({ kind: 'destination' as const }))
     counted.send(tcp({ ...out6, ...outPorts, extensions }))
     assert.deepEqual(await flow(), expected(60, 6, noPorts))
   })
@@ -145,26 +173,4 @@ describe('a flow', function () {
       [...packets.map(() => counted.interfaceSlot), second.interfaceSlot],
     )
   })
-})
-
-describe('what is in no flow', function () {
-  this.timeout(30_000)
-  const network = idleNetwork()
-  let counted: CountedInterface
-
-  before(async () => {
-    counted = await CountedInterface.open(network.one)
-  })
-  after(() => counted?.close())
-
-  for (const [name, packet] of otherPackets)
-    it(`is counted as other: ${name}`, async () => {
-      const { fromPod: before } = counted.totals(await counted.drain())
-      counted.send(packet)
-      const batch = await counted.drain()
-      const { fromPod } = counted.totals(batch)
-      assert.equal(batch.flows.length, 0)
-      assert.equal(fromPod.otherPackets - before.otherPackets, 1)
-      assert.equal(fromPod.otherBytes - before.otherBytes, packet.length)
-    })
 })

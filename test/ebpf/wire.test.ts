@@ -2,12 +2,19 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { KernelObject, putProgram, testRun } from '../support/kernel.ts'
-import { ip, Protocol, Tag, tcp, udp } from '../support/packet.ts'
+import { ip, Protocol, patched, Tag, tcp, udp } from '../support/packet.ts'
+import { sctp } from '../support/transports.ts'
+import { geneve, greTunnel, ipInIp, vxlan } from '../support/tunnel.ts'
 import { CountedInterface, flowRows } from './counted-interface.ts'
 import { idleNetwork } from './idle-network.ts'
 
 const v4 = { from: '10.0.0.1', to: '10.0.0.2', sourcePort: 40_000, destinationPort: 80 }
 const v6 = { from: 'fd00::1', to: 'fd00::2', sourcePort: 40_000, destinationPort: 80 }
+
+const tunnel = { sourcePort: 49_152, destinationPort: 4789 }
+const inner = tcp({ ...v4, payload: 1000 })
+const inner6 = tcp({ ...v6, payload: 1000 })
+const innerUdp = udp({ ...v4, payload: 1000 })
 
 /** Headers: Ethernet 14, a tag 4, IPv4 20, IPv6 40, TCP 20, its timestamps 12, UDP 8. */
 const cases: { name: string; packet: Uint8Array; gsoSize: number; gsoSegs?: number; packets: number; bytes: number }[] =
@@ -95,7 +102,64 @@ const cases: { name: string; packet: Uint8Array; gsoSize: number; gsoSegs?: numb
       gsoSize: 0xffff,
       gsoSegs: 4,
       packets: 4,
-      bytes: 236,
+      bytes: 272,
+    },
+    // 1000 bytes in segments of 300 are 4 packets: three times the outer and inner headers more.
+    { name: 'TCP in IPv4 in IPv4', packet: ipInIp({ ...v4, inner }), gsoSize: 300, packets: 4, bytes: 1296 },
+    { name: 'TCP in IPv4 in IPv6', packet: ipInIp({ ...v6, inner }), gsoSize: 300, packets: 4, bytes: 1376 },
+    { name: 'TCP in IPv6 in IPv4', packet: ipInIp({ ...v4, inner: inner6 }), gsoSize: 300, packets: 4, bytes: 1376 },
+    { name: 'TCP in GRE', packet: greTunnel({ ...v4, inner }), gsoSize: 300, packets: 4, bytes: 1312 },
+    {
+      name: 'TCP in a frame in GRE with key and sequence',
+      packet: greTunnel({ ...v4, inner, bridged: true, key: true, sequence: true }),
+      gsoSize: 300,
+      packets: 4,
+      bytes: 1400,
+    },
+    { name: 'TCP in VXLAN', packet: vxlan({ ...v4, ...tunnel, inner }), gsoSize: 300, packets: 4, bytes: 1416 },
+    {
+      name: 'UDP in VXLAN over IPv6',
+      packet: vxlan({ ...v6, ...tunnel, inner: innerUdp }),
+      gsoSize: 300,
+      packets: 4,
+      bytes: 1448,
+    },
+    {
+      name: 'TCP in Geneve with 8 bytes of options',
+      packet: geneve({ ...v4, ...tunnel, destinationPort: 6081, inner, optionBytes: 8 }),
+      gsoSize: 300,
+      packets: 4,
+      bytes: 1448,
+    },
+    // Unreadable inside: as many as the kernel says, each with the outer headers that we know, 14 + 20 + 8.
+    {
+      name: 'SCTP in VXLAN',
+      packet: vxlan({ ...v4, ...tunnel, inner: sctp(v4) }),
+      gsoSize: 300,
+      gsoSegs: 4,
+      packets: 4,
+      bytes: 238,
+    },
+    {
+      name: 'BIG TCP',
+      packet: patched(tcp({ ...v4, payload: 1000 }), 16, 0, 0),
+      gsoSize: 300,
+      packets: 4,
+      bytes: 1216,
+    },
+    {
+      name: 'BIG TCP over IPv6',
+      packet: patched(tcp({ ...v6, payload: 1000 }), 18, 0, 0),
+      gsoSize: 300,
+      packets: 4,
+      bytes: 1296,
+    },
+    {
+      name: 'BIG TCP over IPv6 with the kernel’s jumbo header, which leaves no wire',
+      packet: patched(tcp({ ...v6, extensions: [{ kind: 'hopByHop' }], payload: 1000 }), 18, 0, 0),
+      gsoSize: 300,
+      packets: 4,
+      bytes: 1296,
     },
   ]
 
