@@ -52,6 +52,7 @@ interface Kernel {
   deleteFromMap(mapId: number, key: Uint8Array): void
   putProgram(mapId: number, index: number, programId: number): void
   tcxPrograms(place: HookPlace): number[]
+  sendFrames(place: Omit<HookPlace, 'direction'>, frames: readonly Uint8Array[]): number[]
   timeHashDrain(flows: number, method: 'batch' | 'next-key'): number
   readonly KernelObject: new (path: string, entries?: Record<string, number>) => NativeObject
   readonly RunLoop: new (programId: number, packets: readonly Uint8Array[], repeat: number, cpu: number) => NativeLoop
@@ -71,6 +72,8 @@ export const deleteFromMap = kernel.deleteFromMap
 export const putProgram = kernel.putProgram
 /** Ids of the tcx programs at a device, from first to last. */
 export const tcxPrograms = kernel.tcxPrograms
+/** Out of a device, each behind its virtio header; one errno a frame, 0 for what was sent. */
+export const sendFrames = kernel.sendFrames
 /** Milliseconds to empty a hash of so many flows by system calls. */
 export const timeHashDrain = kernel.timeHashDrain
 

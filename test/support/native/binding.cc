@@ -12,6 +12,7 @@
 #include "hash_drain.h"
 #include "kernel_object.h"
 #include "network_binding.h"
+#include "packet_socket.h"
 #include "run_loop.h"
 #include "test_run.h"
 
@@ -146,6 +147,18 @@ Napi::Value TcxPrograms(const Napi::CallbackInfo& info) {
   return to;
 }
 
+Napi::Value Send(const Napi::CallbackInfo& info) {
+  HookRequest place = ToHookRequest(info[0].As<Napi::Object>());
+  auto from = info[1].As<Napi::Array>();
+  std::vector<std::vector<uint8_t>> frames;
+  for (uint32_t i = 0; i < from.Length(); i++) frames.push_back(BytesOf(from.Get(i)));
+  Result<std::vector<int32_t>> errors = SendFrames(place.netns, place.device, frames);
+  if (!errors.ok()) return Throw(info.Env(), errors.status);
+  Napi::Array to = Napi::Array::New(info.Env(), errors->size());
+  for (uint32_t i = 0; i < errors->size(); i++) to.Set(i, (*errors)[i]);
+  return to;
+}
+
 Napi::Value TimeHashDrain(const Napi::CallbackInfo& info) {
   bool batch = info[1].As<Napi::String>().Utf8Value() == "batch";
   Result<double> took = DrainHash(IdOf(info[0]), batch ? DrainMethod::kBatch : DrainMethod::kNextKey);
@@ -238,6 +251,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("deleteFromMap", Napi::Function::New(env, DeleteFromMap));
   exports.Set("putProgram", Napi::Function::New(env, PutProgram));
   exports.Set("tcxPrograms", Napi::Function::New(env, TcxPrograms));
+  exports.Set("sendFrames", Napi::Function::New(env, Send));
   exports.Set("timeHashDrain", Napi::Function::New(env, TimeHashDrain));
   exports.Set("KernelObject", ObjectBinding::Define(env));
   exports.Set("RunLoop", LoopBinding::Define(env));
