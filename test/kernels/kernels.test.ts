@@ -62,7 +62,8 @@ describe('the kernel matrix', function () {
       it('boots, says all that it is asked, and powers off', function () {
         assert.ok(guest.complete, `no end:\n${lastLines(guest.console)}`)
         const seconds = guest.seconds.toFixed(0)
-        this.test!.title = `boots as ${guest.figures.get('release')}, package version ${guest.version}, and says all within ${seconds} s`
+        this.test!.title =
+          `boots as ${guest.figures.get('release')}, package version ${guest.version}, and says all within ${seconds} s`
         assert.deepEqual(
           [...guest.facts.keys()].filter(fact => !facts.includes(fact)),
           [],

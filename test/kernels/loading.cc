@@ -17,7 +17,7 @@ constexpr uint32_t kStatisticsOnly = 4;  // log_level: the last line alone. Kern
 constexpr uint32_t kEverything = 1;
 constexpr size_t kStatisticsBytes = 64 * 1024, kEverythingBytes = 16 << 20;
 constexpr int kLastLines = 40;
-constexpr uint32_t kFlowLimit = 1024;
+constexpr uint32_t kFlowLimit = 4096;
 
 struct Verified {
   int error = 0;
