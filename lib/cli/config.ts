@@ -45,7 +45,7 @@ function summary(config: Config, inventory: Inventory | undefined): string[] {
   return [
     `  capture    attach ${attach}, hook ${hook}, ${flowLimit} flows, ${drained}`,
     `  inventory  ${describeInventory(inventory)}`,
-    `  export     every ${formatDuration(exportIntervalMs)}, ${config.seriesLimit} series`,
+    `  export     every ${formatDuration(exportIntervalMs)}, detail ${config.detail}, ${config.seriesLimit} series`,
     ...config.exporters.map(exporter => `             ${exporter.id}: ${destination(exporter)}`),
     `  api        ${config.apiEndpoint ?? 'off'}`,
   ]

@@ -11,7 +11,8 @@ export function problemsOf(flow: Judged): string[] {
   const failure = failureOf(flow)
   if (failure !== undefined) return [failure]
   const { tcp } = flow
-  if (!tcp) return []
+  // An attempt that is not decided has no problem yet.
+  if (!tcp || tcp.state === 'connecting') return []
   const sides = [
     { side: tcp.request, packets: flow.requestPackets },
     { side: tcp.response, packets: flow.responsePackets },
@@ -28,7 +29,7 @@ export function problemsOf(flow: Judged): string[] {
   ]
 }
 
-/** It came to nothing. An attempt that is not decided has not failed. */
+/** It came to nothing. */
 function failureOf({ transport, confidence, responsePackets, failed, tcp }: Judged): string | undefined {
   if (tcp) return tcpFailures[tcp.state]
   if (failed === 'unreachable') return 'unreachable'

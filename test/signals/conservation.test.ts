@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { COUNTS_PER_EDGE, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
+import type { EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { db, external } from '../aggregate/small-cluster.ts'
-import { type BatchParts, type FlowRow, flowBatch, type StartedRow } from '../support/flow-batch.ts'
+import {
+  type BatchParts,
+  type FlowRow,
+  flowBatch,
+  type RttRow,
+  type StartedRow,
+  type TcpRow,
+} from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
 import { partOf, Receiver } from './receiver.ts'
 
@@ -18,6 +27,14 @@ function randomFrom(seed: number) {
 
 const remotes = ['10.0.0.1', '10.0.0.2', '10.0.1.3', '10.96.0.1', '192.168.1.1', '8.8.8.8', 'fd00::1', 'fd00::2']
 const SLOTS = 40
+const eventMetrics = {
+  'podweir.network.connection.opened': [EdgeCount.opened],
+  'podweir.network.tcp.retransmits': [EdgeCount.requestRetransmits, EdgeCount.responseRetransmits],
+  'podweir.network.tcp.out_of_order': [EdgeCount.requestOutOfOrder, EdgeCount.responseOutOfOrder],
+  'podweir.network.tcp.resets': [EdgeCount.requestResets, EdgeCount.responseResets],
+  'podweir.network.tcp.zero_windows': [EdgeCount.requestZeroWindows, EdgeCount.responseZeroWindows],
+}
+const eventColumns = ['retransmits', 'outOfOrder', 'resets', 'zeroWindows'] as const
 
 /** A kernel's flow table: slots that start, move, end and are used again, also twice between two drains. */
 class RandomTraffic {
@@ -26,6 +43,7 @@ class RandomTraffic {
   readonly #random: (below: number) => number
   readonly #generation = new Array<number>(SLOTS).fill(0)
   readonly #live = new Array<boolean>(SLOTS).fill(false)
+  readonly #isTcp = new Array<boolean>(SLOTS).fill(false)
 
   constructor(random: (below: number) => number) {
     this.#random = random
@@ -44,12 +62,14 @@ class RandomTraffic {
         if (this.#live[slot]) break
       }
     flows.sort(() => this.#random(3) - 1)
-    return { sequence, flows, started, interfaces: this.#interfaces(sequence) }
+    return { sequence, flows, rtt: flows.flatMap(samplesOf), started, interfaces: this.#interfaces(sequence) }
   }
 
   #start(slot: number): StartedRow {
     this.#generation[slot]!++
     this.#live[slot] = true
+    const protocol = [1, 6, 17, 47][this.#random(4)]!
+    this.#isTcp[slot] = protocol === 6
     const ports = [53, 80, 500, 8080, 40_000, 50_051]
     return {
       slot,
@@ -57,7 +77,7 @@ class RandomTraffic {
       remote: remotes[this.#random(remotes.length)]!,
       localPort: ports[this.#random(ports.length)]!,
       remotePort: ports[this.#random(ports.length)]!,
-      protocol: [1, 6, 17, 47][this.#random(4)]!,
+      protocol,
       interfaceSlot: 1 + this.#random(3),
       opener: this.#random(3),
       confidence: this.#random(3),
@@ -72,7 +92,9 @@ class RandomTraffic {
     this.packets += fromPodPackets + toPodPackets
     this.bytes += fromPodBytes + toPodBytes
     const opened = this.#random(2)
+    const isTcp = this.#isTcp[slot]!
     return {
+      ...(isTcp && { fromPod: this.#events(), toPod: this.#events() }),
       slot,
       generation: this.#generation[slot]!,
       fromPodPackets,
@@ -84,9 +106,27 @@ class RandomTraffic {
     }
   }
 
+  #events() {
+    const side: TcpRow = Object.fromEntries(
+      eventColumns.map(name => [name, this.#random(4) === 0 ? this.#random(9) : 0]),
+    )
+    return { ...side, rttSumSeconds: this.#random(2) / 2 }
+  }
+
   #interfaces(sequence: number) {
     return sequence % 7 === 0 ? [{ interfaceSlot: 1 + this.#random(3), ended: true }] : []
   }
+}
+
+/** One in each direction with a sum. */
+function samplesOf({ fromPod, toPod }: FlowRow, row: number): RttRow[] {
+  const directions = [fromPod, toPod].flatMap((side, direction) => (side?.rttSumSeconds ? [direction] : []))
+  return directions.map(direction => ({ row, direction, bucket: 14 }))
+}
+
+/** What all edges together have of one metric, whose counts are these. */
+function inEdges({ values }: EdgeTable, ...counts: number[]): number {
+  return values.filter((_, index) => counts.includes(index % COUNTS_PER_EDGE)).reduce((sum, value) => sum + value, 0)
 }
 
 describe('conservation', () => {
@@ -99,6 +139,7 @@ describe('conservation', () => {
     it(`delivers every drained packet once: seed ${seed}, ${seriesLimit} series, receivers that fail`, async () => {
       const { table, ledger, edges, names, producer, newProducer, collect, clock, delivery } = observedCluster({
         seriesLimit,
+        detail: 'full',
       })
       const random = randomFrom(seed)
       const traffic = new RandomTraffic(random)
@@ -128,6 +169,15 @@ describe('conservation', () => {
         each.acknowledged(metrics)
         assert.equal(receivers[i]!.sum('podweir.network.flow.packets') + ledger.totals.otherEndPackets, traffic.packets)
         assert.equal(receivers[i]!.sum('podweir.network.flow.bytes') + ledger.totals.otherEndBytes, traffic.bytes)
+        const delivered = Object.keys(eventMetrics).map(name => receivers[i]!.sum(name))
+        assert.deepEqual(
+          delivered,
+          Object.values(eventMetrics).map(counts => inEdges(edges, ...counts)),
+        )
+        const { requestRtt, responseRtt } = edges.pairs
+        const samples = [...requestRtt.samples, ...responseRtt.samples].reduce((sum, each) => sum + each, 0)
+        assert.equal(receivers[i]!.sum('podweir.network.tcp.rtt.duration'), samples)
+        assert.ok(samples > 0 && delivered.every(events => events > 0))
       }
       assert.equal(table.unattributedRows, 0)
       assert.equal(delivery.exported().packets + ledger.totals.otherEndPackets, traffic.packets)

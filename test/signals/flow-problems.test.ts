@@ -24,6 +24,10 @@ describe('problems of a flow', () => {
       assert.deepEqual(problems({ state }, { responsePackets: 0 }), [], state)
   })
 
+  it('are none while SYNs are sent again, as long as one may be answered', () => {
+    assert.deepEqual(problems({ state: 'connecting', request: tcpSide({ retransmitPackets: 9 }) }), [])
+  })
+
   it('are none of an attempt that was answered after all', () => {
     assert.deepEqual(problems({}, { failed: 'timeout' }), [])
   })

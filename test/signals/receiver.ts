@@ -1,10 +1,16 @@
 // A receiver of metrics as the protocol sees one: it keeps the last value of each stream of what it has taken.
 import type { Attributes } from '@opentelemetry/api'
-import type { DataPoint, MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import {
+  type DataPoint,
+  DataPointType,
+  type Histogram,
+  type MetricData,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics'
 import { toMs } from '../../lib/signals/metric-data.ts'
 
 export class Receiver {
-  /** Latest value by metric, attributes and start time. */
+  /** Latest value by metric, attributes and start time; of a histogram its count. */
   readonly #streams = new Map<string, { metric: string; value: number; endMs: number }>()
 
   take(metrics: ResourceMetrics): void {
@@ -14,7 +20,8 @@ export class Receiver {
         const key = `${metric.descriptor.name} ${attributes} ${point.startTime}`
         const endMs = toMs(point.endTime)
         if (endMs < (this.#streams.get(key)?.endMs ?? 0)) continue
-        this.#streams.set(key, { metric: metric.descriptor.name, value: point.value, endMs })
+        const value = metric.dataPointType === DataPointType.HISTOGRAM ? countOf(point) : point.value
+        this.#streams.set(key, { metric: metric.descriptor.name, value, endMs })
       }
   }
 
@@ -23,6 +30,10 @@ export class Receiver {
     for (const { metric, value } of this.#streams.values()) if (metric === metricName) sum += value
     return sum
   }
+}
+
+function countOf(point: DataPoint<unknown>): number {
+  return (point as DataPoint<Histogram>).value.count
 }
 
 export function metricsOf(metrics: ResourceMetrics): MetricData[] {
