@@ -37,6 +37,9 @@ void Account::Add(const DrainResult& batch) {
       interface.other[direction] = CountOf(from.other_packets[i], from.other_bytes[i]);
       interface.overflow[direction] = CountOf(from.overflow_packets[i], from.overflow_bytes[i]);
       interface.filtered[direction] = CountOf(from.filtered_packets[i], from.filtered_bytes[i]);
+      for (size_t each = 0; each < PACKET_CLASSES; each++)
+        interface.classes[direction][each] =
+            CountOf(from.class_packets[i * PACKET_CLASSES + each], from.class_bytes[i * PACKET_CLASSES + each]);
       interface.skbs[direction] = static_cast<uint64_t>(from.skbs[i]);
       interface.device[direction] = static_cast<uint64_t>(from.device_packets[i]);
     }

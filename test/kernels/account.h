@@ -35,6 +35,7 @@ struct FlowAccount {
 
 struct InterfaceAccount {
   Count seen[DIRECTIONS], other[DIRECTIONS], overflow[DIRECTIONS], filtered[DIRECTIONS];
+  Count classes[DIRECTIONS][PACKET_CLASSES];
   uint64_t skbs[DIRECTIONS] = {}, device[DIRECTIONS] = {};
   bool ended = false;
 };

@@ -1,4 +1,5 @@
 // The packets that every kernel gets and what each must be counted as, in the form that corpus_file.cc reads.
+import { packetClasses } from '../../lib/capture/flow-batch.ts'
 import type { Case } from '../ebpf/corpus/case.ts'
 import { isSendable } from '../ebpf/corpus/passage.ts'
 import { receivedOf } from '../ebpf/corpus/received.ts'
@@ -81,9 +82,9 @@ function record(fact: number, way: number, sent: Case, direction: number): Buffe
   return Buffer.concat([u16(fact), Buffer.of(way), ...sizes, expectation(seen.expected, direction), nameBytes, bytes])
 }
 
-/** Local is the pod's end: the source of what it sends. Class 0 is a flow, and 1 is none. */
-function expectation({ packets, bytes, flow }: Expected, direction: number): Buffer {
-  const counts = [Buffer.of(direction, flow ? 0 : 1), u32(packets), u32(bytes)]
+/** Local is the pod's end: the source of what it sends. */
+function expectation({ class: packetClass, packets, bytes, flow }: Expected, direction: number): Buffer {
+  const counts = [Buffer.of(direction, packetClasses.indexOf(packetClass)), u32(packets), u32(bytes)]
   if (!flow) return Buffer.concat([...counts, Buffer.alloc(39)])
   const ends = [
     { port: flow.sourcePort, address: flow.source },

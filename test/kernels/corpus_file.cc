@@ -56,7 +56,8 @@ std::optional<Corpus> ReadCorpus(const char* path) {
     packet.name = reader.Text(packet.expected.name_bytes);
     packet.bytes = reader.Bytes(packet.expected.packet_bytes);
     const CorpusRecord& record = packet.expected;
-    if (record.fact >= corpus.facts.size() || record.way >= kCorpusWays || record.direction >= DIRECTIONS)
+    if (record.fact >= corpus.facts.size() || record.way >= kCorpusWays || record.direction >= DIRECTIONS ||
+        record.packet_class >= PACKET_CLASSES)
       return std::nullopt;
     corpus.packets.push_back(std::move(packet));
   }

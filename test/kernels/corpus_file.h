@@ -22,7 +22,7 @@ struct CorpusRecord {
   uint32_t packet_bytes;
   uint32_t gso_size, gso_segs;
   uint8_t direction;        // enum flow_direction
-  uint8_t packet_class;     // 0: in a flow, else not
+  uint8_t packet_class;     // enum packet_class
   uint32_t packets, bytes;  // on the wire
   // Of a flow; ports in host order.
   uint8_t family, protocol, flags;
