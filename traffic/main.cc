@@ -28,6 +28,7 @@ constexpr Role kRoles[] = {
     {"refused", traffic::Refused},
     {"silent", traffic::Silent},
     {"raw", traffic::Raw},
+    {"flood", traffic::Flood},
     {"offload", traffic::Offload},
     {"sysctl", traffic::Sysctl, /*enters_netns=*/false},
     // The lock guards what is left when its parent is dead.

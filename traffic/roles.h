@@ -15,6 +15,7 @@ int Ping(const Arguments& arguments);
 int Refused(const Arguments& arguments);
 int Silent(const Arguments& arguments);
 int Raw(const Arguments& arguments);
+int Flood(const Arguments& arguments);
 int Offload(const Arguments& arguments);
 int Sysctl(const Arguments& arguments);
 int Lock(const Arguments& arguments);
