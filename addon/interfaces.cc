@@ -31,18 +31,18 @@ std::string HardwareAddress(const rtattr* attribute) {
 }
 
 Link ParseLink(const nlmsghdr* message) {
-  const auto* info = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
+  const auto info = HeaderOf<ifinfomsg>(message);
   Attributes attributes(message, sizeof(ifinfomsg));
   Attributes detail(attributes.Find(IFLA_LINKINFO));
   Link link;
-  link.index = info->ifi_index;
+  link.index = info.ifi_index;
   link.name = attributes.Text(IFLA_IFNAME);
   link.kind = detail.Text(IFLA_INFO_KIND);
   link.address = HardwareAddress(attributes.Find(IFLA_ADDRESS));
   link.qdisc = attributes.Text(IFLA_QDISC);
-  link.ethernet = info->ifi_type == ARPHRD_ETHER;
-  link.loopback = info->ifi_flags & IFF_LOOPBACK;
-  link.up = info->ifi_flags & IFF_UP;
+  link.ethernet = info.ifi_type == ARPHRD_ETHER;
+  link.loopback = info.ifi_flags & IFF_LOOPBACK;
+  link.up = info.ifi_flags & IFF_UP;
   link.peer_index = attributes.Get<int32_t>(IFLA_LINK, 0);
   link.peer_namespace_id = attributes.Get<int32_t>(IFLA_LINK_NETNSID, -1);
   return link;
@@ -58,8 +58,8 @@ void VisitQdisc(Netlink& netlink, int index, uint32_t parent, const std::functio
   message.tcm_ifindex = index;
   Request request(RTM_GETQDISC, NLM_F_DUMP, message);
   netlink.Send(request, [&](const nlmsghdr* answer) {
-    const auto* qdisc = static_cast<const tcmsg*>(NLMSG_DATA(answer));
-    if (answer->nlmsg_type != RTM_NEWQDISC || qdisc->tcm_ifindex != index || qdisc->tcm_parent != parent) return;
+    const auto qdisc = HeaderOf<tcmsg>(answer);
+    if (answer->nlmsg_type != RTM_NEWQDISC || qdisc.tcm_ifindex != index || qdisc.tcm_parent != parent) return;
     visit(Attributes(answer, sizeof(tcmsg)));
   });
 }

@@ -8,8 +8,16 @@ namespace podweir {
 namespace {
 
 constexpr size_t kReceiveBytes = 64 * 1024;
+constexpr int kLargestErrno = 4095;  // MAX_ERRNO, include/linux/err.h
 
 const char* End(const rtattr* attribute) { return reinterpret_cast<const char*>(attribute) + attribute->rta_len; }
+
+// 0 is an acknowledgment.
+int ErrorIn(const nlmsghdr* answer) {
+  int error = HeaderOf<int>(answer);
+  bool said = answer->nlmsg_len >= NLMSG_LENGTH(sizeof(error)) && error <= 0 && error >= -kLargestErrno;
+  return said ? -error : EBADMSG;
+}
 
 }  // namespace
 
@@ -76,7 +84,7 @@ int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& 
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
       if (answer->nlmsg_type == NLMSG_DONE) return 0;
-      if (answer->nlmsg_type == NLMSG_ERROR) return -static_cast<const nlmsgerr*>(NLMSG_DATA(answer))->error;
+      if (answer->nlmsg_type == NLMSG_ERROR) return ErrorIn(answer);
       if (visit) visit(answer);
       if (!dump && !acknowledged) return 0;
     }

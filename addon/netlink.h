@@ -38,6 +38,14 @@ class Request {
   std::vector<char> bytes_;
 };
 
+// A message's fixed header; what the message is too short for is zero.
+template <typename Header>
+Header HeaderOf(const nlmsghdr* message) {
+  Header header{};
+  memcpy(&header, NLMSG_DATA(message), std::min<size_t>(sizeof(header), message->nlmsg_len - NLMSG_HDRLEN));
+  return header;
+}
+
 // The attributes that follow a message's fixed header, or that are nested in another attribute.
 class Attributes {
  public:
