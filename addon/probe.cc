@@ -34,7 +34,8 @@ std::string LastLines(const std::string& text, int lines) {
   if (at == std::string::npos) return "";
   size_t end = at + 1;
   while (lines-- > 0 && at != std::string::npos && at > 0) at = text.rfind('\n', at - 1);
-  return text.substr(at == std::string::npos ? 0 : at + (text[at] == '\n'), end);
+  size_t start = at == std::string::npos ? 0 : at + (text[at] == '\n');
+  return text.substr(start, end - start);
 }
 
 // Where a capability is missing the verifier complains of what it then forbids, and libbpf of memory.
