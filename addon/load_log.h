@@ -25,7 +25,8 @@ class LoadLog {
     if (at == std::string::npos) return "";
     size_t end = at + 1;
     while (lines-- > 0 && at != std::string::npos && at > 0) at = log.rfind('\n', at - 1);
-    return log.substr(at == std::string::npos ? 0 : at + (log[at] == '\n'), end);
+    size_t start = at == std::string::npos ? 0 : at + (log[at] == '\n');
+    return log.substr(start, end - start);
   }
 
  private:

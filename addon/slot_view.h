@@ -32,7 +32,8 @@ inline bool IsIpv4(uint8_t state) { return (state & ~(SLOT_RETIRING | SLOT_REPLA
 // Behind the addresses both keys are the same, and so is what a half has of them.
 static_assert(offsetof(flow_key6, flags) - offsetof(flow_key6, local_port) ==
               offsetof(flow_key4, flags) - offsetof(flow_key4, local_port));
-inline uint16_t InterfaceOf(const flow_half& flow) { return flow.key4.interface_slot; }
+// An index: whatever else may be in a slot, this one is in range.
+inline uint16_t InterfaceOf(const flow_half& flow) { return flow.key4.interface_slot % INTERFACE_SLOTS; }
 inline uint8_t ProtocolOf(const flow_half& flow) { return flow.key4.protocol; }
 inline uint8_t FlagsOf(const flow_half& flow) { return flow.key4.flags; }
 

@@ -45,6 +45,17 @@ describe('the bootstrap', () => {
       assert.doesNotMatch(start.stderr, /\bg\+\+/)
     })
 
+    it('installs for test, beside what it needs, what checks form and fuzzes', async () => {
+      const path = [clone.commandsWithout('clang')]
+      for (const [parameters, wanted] of [
+        [['test'], true],
+        [['version'], false],
+      ] as const) {
+        const { stderr } = await clone.start({ path, env: forbidden, parameters: [...parameters] })
+        assert.equal(/apt-get install .* clang-format .*\blibclang-rt-dev/.test(stderr), wanted, stderr)
+      }
+    })
+
     it('names npm and prints the command that installs it', async () => {
       const start = await clone.start({ path: [clone.commandsWithout('npm')], env: forbidden })
       assertRefused(start, /npm \(installs the npm packages\)/, /apt-get install .*\bnpm\b/)

@@ -6,11 +6,11 @@ import { Failure } from '../host/failure.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const countsFile = 'build/test-counts.json'
-const kernelAndAddon = '{ebpf,addon,traffic,test/support/native,test/kernels}/**/*.{c,cc,h}'
+const kernelAndAddon = '{ebpf,addon,traffic,fuzz,test/support/native,test/kernels}/**/*.{c,cc,h}'
 
 /** In the order in which they run: what is quick and near the code first. */
-const levels = ['checks', 'unit', 'ebpf', 'addon', 'agent', 'end-to-end', 'kernels']
-const rootless = new Set(['checks', 'unit', 'kernels'])
+const levels = ['checks', 'unit', 'ebpf', 'addon', 'agent', 'end-to-end', 'fuzz', 'kernels']
+const rootless = new Set(['checks', 'unit', 'fuzz', 'kernels'])
 
 export interface TestOptions {
   readonly only: string | undefined

@@ -17,7 +17,7 @@ export const layers = [
 ]
 
 const longestFile = 300
-const codeFile = /^(podweir|(lib|ebpf|addon|traffic|test|bench)\/.*\.(ts|c|h|cc|sh|go))$/
+const codeFile = /^(podweir|(lib|ebpf|addon|traffic|fuzz|test|bench)\/.*\.(ts|c|h|cc|sh|go))$/
 const emptyName = /^(utils?|helpers?|common|misc|types)(\..*)?$/
 
 interface OnlyRule {
