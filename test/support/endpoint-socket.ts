@@ -107,11 +107,12 @@ export class EndpointSocket {
     return this
   }
 
-  /** TCP Fast Open: the SYN takes the data along where the kernel has a cookie. */
-  connectWith(bytes: number, address: string, port: number): this {
+  /** TCP Fast Open: the SYN takes the data along where the kernel has a cookie. Returns how much of it was taken. */
+  connectWith(bytes: number, address: string, port: number): number {
     const answer = this.#native.send(bytes, MSG_FASTOPEN, address, port)
-    if (answer !== -errno.EINPROGRESS && answer < 0) this.#check('send with SYN', -answer)
-    return this
+    if (answer === -errno.EINPROGRESS) return 0
+    this.#check('send with SYN', Math.max(0, -answer))
+    return answer
   }
 
   /** Resolves when it is established. */

@@ -1,5 +1,6 @@
 // Frames of one device as a BPF program saw them right behind Podweir's own, written as a capture file.
 import { writeFileSync } from 'node:fs'
+import { parseAddress } from '../../lib/capture/address.ts'
 import { type HookPlace, KernelObject, key32, readMap } from './kernel.ts'
 
 const SNAP_BYTES = 96
@@ -10,6 +11,16 @@ const FILE_HEAD_BYTES = 24
 const RECORD_HEAD_BYTES = 16
 const LINKTYPE_ETHERNET = 1
 const NS_PER_SECOND = 1_000_000_000n
+
+export interface TcpNumbers {
+  /** As process.hrtime() has it. */
+  readonly monotonicMs: number
+  readonly sequence: number
+  /** Behind data, SYN and FIN. */
+  readonly next: number
+  readonly acknowledgment: number
+  readonly sourcePort: number
+}
 
 export class Recorder {
   readonly #object = new KernelObject('recorder')
@@ -33,6 +44,33 @@ export class Recorder {
     return count
   }
 
+  /** Its beginning, up to 96 bytes, from the Ethernet header on. */
+  frame(number: number): Buffer {
+    const frame = this.#read(number)
+    return frame.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + frame.readUInt32LE(12))
+  }
+
+  /** Of the newest TCP packet over plain IPv4 from this address. */
+  lastTcp(from: string): TcpNumbers {
+    const source = Buffer.from(parseAddress(from)!)
+    for (let i = this.frames - 1; i >= 0; i--) {
+      const frame = this.frame(i)
+      if (frame.readUInt16BE(12) !== 0x0800 || frame[23] !== 6 || !frame.subarray(26, 30).equals(source)) continue
+      const headers = 20 + (frame[46]! >> 4) * 4
+      const length = frame.readUInt16BE(16) - headers + (frame[47]! & 1) + ((frame[47]! >> 1) & 1)
+      const sequence = frame.readUInt32BE(38)
+      const monotonicMs = Number(this.#read(i).readBigUInt64LE(0)) / 1e6
+      return {
+        monotonicMs,
+        sequence,
+        next: (sequence + length) >>> 0,
+        acknowledgment: frame.readUInt32BE(42),
+        sourcePort: frame.readUInt16BE(34),
+      }
+    }
+    throw new Error(`no TCP packet from ${from}`)
+  }
+
   /** The times are those since the machine has started. */
   write(file: string): void {
     const head = Buffer.alloc(FILE_HEAD_BYTES)
@@ -50,14 +88,18 @@ export class Recorder {
   }
 
   #record(number: number): Buffer {
-    const frame = Buffer.from(readMap(this.#object.maps.frames!, key32(number))!)
+    const frame = this.#read(number)
     const ns = frame.readBigUInt64LE(0)
-    const kept = frame.readUInt32LE(12)
+    const data = this.frame(number)
     const head = Buffer.alloc(RECORD_HEAD_BYTES)
     head.writeUInt32LE(Number(ns / NS_PER_SECOND), 0)
     head.writeUInt32LE(Number(ns % NS_PER_SECOND), 4)
-    head.writeUInt32LE(kept, 8)
+    head.writeUInt32LE(data.length, 8)
     head.writeUInt32LE(frame.readUInt32LE(8), 12)
-    return Buffer.concat([head, frame.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + kept)])
+    return Buffer.concat([head, data])
+  }
+
+  #read(number: number): Buffer {
+    return Buffer.from(readMap(this.#object.maps.frames!, key32(number))!)
   }
 }

@@ -18,18 +18,29 @@ export class TcpPath {
   readonly hop: WireHop
   readonly watch: ConnectionWatch
   readonly #namespaces: Namespaces
-  readonly #slots: Readonly<Record<End, number>>
+  readonly #slots: Record<End, number> = { a: 0, b: 0 }
   readonly #droppers: Dropper[] = []
   #forwarder: Forwarder | undefined
 
-  private constructor(namespaces: Namespaces, hop: WireHop, watch: ConnectionWatch, slots: Record<End, number>) {
+  private constructor(namespaces: Namespaces, hop: WireHop, watch: ConnectionWatch) {
     this.#namespaces = namespaces
     this.hop = hop
     this.watch = watch
-    this.#slots = slots
   }
 
   static async open(options: Partial<ProbeOptions> = {}): Promise<TcpPath> {
+    const path = await TcpPath.unobserved(options)
+    try {
+      await path.observe()
+      return path
+    } catch (error) {
+      await path.close()
+      throw error
+    }
+  }
+
+  /** Podweir comes with `observe`. */
+  static async unobserved(options: Partial<ProbeOptions> = {}): Promise<TcpPath> {
     const namespaces = new Namespaces()
     let watch: ConnectionWatch | undefined
     try {
@@ -37,8 +48,7 @@ export class TcpPath {
       // What is lost at the end of a transfer costs this, and not the usual 200 ms.
       for (const end of [hop.a, hop.b]) await end.ip('route replace 10.77.0.0/24 dev eth0 rto_min 20ms')
       watch = await ConnectionWatch.open(options)
-      const slots = { a: await watch.attach(hop.a.path), b: await watch.attach(hop.b.path) }
-      return new TcpPath(namespaces, hop, watch, slots)
+      return new TcpPath(namespaces, hop, watch)
     } catch (error) {
       await watch?.close()
       await namespaces.remove()
@@ -52,6 +62,10 @@ export class TcpPath {
 
   get b(): TestNamespace {
     return this.hop.b
+  }
+
+  async observe(): Promise<void> {
+    for (const end of ['a', 'b'] as const) this.#slots[end] = await this.watch.attach(this.hop[end].path)
   }
 
   /** What Podweir saw at one end, as that end's pod. */
