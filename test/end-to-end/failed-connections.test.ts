@@ -11,7 +11,6 @@ import { skip } from '../support/skip.ts'
 import { PORT, TcpScene } from '../support/tcp-scene.ts'
 import { until } from '../support/until.ts'
 
-const ROUTER = { address: '10.77.0.3', mac: '02:77:00:00:00:03' }
 const UNREACHABLE = 3
 const PORT_UNREACHABLE = 3
 const refused = { failed: ['refused'], state: 'refused' }
@@ -25,25 +24,6 @@ let recorder: Recorder | undefined
 const begin = async (options: Partial<ProbeOptions> = {}) => {
   scene = await TcpScene.open(options)
   return scene
-}
-
-/** In the middle: it knows of two networks that they can't be reached, and of a third one nothing. */
-async function addRouter(): Promise<void> {
-  const { a, hop } = scene.path
-  const { middle } = hop
-  await scene.sysctlIn(middle, 'net/ipv4/ip_forward=1')
-  await middle.ip(
-    `link set bridge address ${ROUTER.mac}`,
-    `address add ${ROUTER.address}/24 dev bridge`,
-    `neighbour add ${a.addresses.v4} lladdr ${a.addresses.mac} dev bridge nud permanent`,
-    'route add unreachable 10.78.1.0/24',
-    'route add prohibit 10.78.2.0/24',
-    'route add blackhole 10.78.3.0/24',
-  )
-  await a.ip(
-    `neighbour add ${ROUTER.address} lladdr ${ROUTER.mac} dev eth0 nud permanent`,
-    `route add 10.78.0.0/16 via ${ROUTER.address}`,
-  )
 }
 
 function wallMs(monotonicMs: number): number {
@@ -129,7 +109,7 @@ describe('an attempt to connect', function () {
 
   it('that a router calls unreachable or forbidden is unreachable, and one that it drops is not', async () => {
     const { path } = await begin({ retire: { ...RETIRE_TIMES, connectTimeoutMs: 5_000 } })
-    await addRouter()
+    await scene.addRouter()
     const attempts = ['10.78.1.1', '10.78.2.1', '10.78.3.1'].map(address => scene.socketAt('a').connect(address, PORT))
     // An ICMP that finds the socket in use is no more than a hint: then a later SYN's brings the end.
     const over = () => attempts.slice(0, 2).every(({ state }) => state.tcpState === TcpState.closed)
@@ -207,7 +187,7 @@ describe('an attempt to connect', function () {
 
   it('is one of many that fail in different ways at the same time', async () => {
     const { path } = await begin({ retire: { ...RETIRE_TIMES, connectTimeoutMs: 2_000 } })
-    await addRouter()
+    await scene.addRouter()
     const server = scene.listen()
     const COUNT = 20
     const to = (address: string, port: number) => scene.socketAt('a').connect(address, port)

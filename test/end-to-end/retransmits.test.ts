@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, it } from 'mocha'
 import { ConnectionWatch, sumOf } from '../support/connections.ts'
 import { Dropper } from '../support/dropper.ts'
-import { EndpointSocket } from '../support/endpoint-socket.ts'
 import { Namespaces } from '../support/namespaces.ts'
 import { comeToRest } from '../support/rest.ts'
 import { show } from '../support/show.ts'
 import { skip } from '../support/skip.ts'
-import { type End, TcpPath } from '../support/tcp-path.ts'
+import type { End, TcpPath } from '../support/tcp-path.ts'
+import { TcpScene } from '../support/tcp-scene.ts'
 import { until } from '../support/until.ts'
 
 const SINK = 5001
@@ -22,6 +22,7 @@ const paths = [
   { name: 'partly out of order, segment by segment', offload: 'off', late: { lateEvery: 40, lateByMs: 2 } },
 ] as const
 
+let scene: TcpScene
 let path: TcpPath
 
 /** Of a namespace, since it exists: what its kernel says that it sent once more, and what Podweir saw of that. */
@@ -52,10 +53,11 @@ describe('retransmitted packets', function () {
   })
 
   beforeEach(async () => {
-    path = await TcpPath.open()
+    scene = await TcpScene.open()
+    path = scene.path
   })
 
-  afterEach(() => path?.close())
+  afterEach(() => scene?.close())
 
   for (const { name, offload, ...more } of paths) {
     it(`are those that both kernels say, ${name}`, async function () {
@@ -102,15 +104,7 @@ describe('retransmitted packets', function () {
   ] as const) {
     it(`are those of a lost ${name}`, async function () {
       const dropper = path.dropAt(end, rule)
-      const server = EndpointSocket.listen(path.b, SERVICE)
-      const client = EndpointSocket.open(path.a).connect(path.b.addresses.v4, SERVICE)
-      await client.connected()
-      const accepted = await server.accept()
-      client.send(1000)
-      await accepted.receive(1000)
-      client.close()
-      await accepted.ended()
-      for (const socket of [accepted, server]) socket.close()
+      await scene.end(await scene.talk(scene.listen()))
       await path.settle()
       const [a, b] = [await retransmitsOf('a'), await retransmitsOf('b')]
       const text = `${dropper.lost} lost: ${a.podweir} of ${a.kernel} and ${b.podweir} of ${b.kernel}`
@@ -122,12 +116,8 @@ describe('retransmitted packets', function () {
   }
 
   it('are not keep-alives', async function () {
-    const server = EndpointSocket.listen(path.b, SERVICE)
-    const client = EndpointSocket.open(path.a).set('keepAlive', 1).set('keepIdle', 1).set('keepInterval', 1)
-    client.connect(path.b.addresses.v4, SERVICE)
-    const accepted = await server.accept()
-    client.send(1000)
-    await accepted.receive(1000)
+    const { client } = await scene.talk(scene.listen())
+    client.set('keepIdle', 1).set('keepInterval', 1).set('keepAlive', 1)
     const sent = async () => (await path.a.protocols()).TcpExtTCPKeepAlive!
     await until('three keep-alives were sent', async () => (await sent()) >= 3)
     await path.rest()
@@ -135,26 +125,12 @@ describe('retransmitted packets', function () {
     assert.deepEqual(await retransmitsOf('a'), { kernel: 0, podweir: 0 })
     assert.deepEqual([flow!.fromPod.outOfOrder, flow!.fromPod.duplicateAcks, flow!.toPod.duplicateAcks], [0, 0, 0])
     show(this, `${await sent()} sent, 0 counted`)
-    for (const socket of [client, accepted, server]) socket.close()
   })
 
   it('are not probes of a closed window, which is counted each time that it closes', async function () {
-    const server = EndpointSocket.listen(path.b, SERVICE)
-    const client = EndpointSocket.open(path.a).connect(path.b.addresses.v4, SERVICE)
-    const accepted = await server.accept()
+    const talk = await scene.talk(scene.listen())
     let taken = 0
-    for (let episode = 1; episode <= 3; episode++) {
-      const before = await path.a.protocols()
-      let put = 0
-      const probed = async () => {
-        put += fill(client)
-        return (await path.a.protocols()).TcpExtTCPWinProbe! >= before.TcpExtTCPWinProbe! + 3
-      }
-      await until('the client has filled the window and probes it', probed)
-      await accepted.receive(put)
-      taken += put
-    }
-    await client.delivered()
+    for (let episode = 1; episode <= 3; episode++) taken += await scene.closeWindow(talk)
     await path.rest()
     const [a, b] = [await path.a.protocols(), await path.b.protocols()]
     const seen = { sender: path.seenAt('b')[0]!.fromPod.zeroWindows, receiver: path.seenAt('a')[0]!.toPod.zeroWindows }
@@ -164,19 +140,8 @@ describe('retransmitted packets', function () {
     assert.equal(b.TcpExtTCPToZeroWindowAdv, b.TcpExtTCPFromZeroWindowAdv, text)
     assert.deepEqual(seen, { sender: b.TcpExtTCPToZeroWindowAdv, receiver: b.TcpExtTCPToZeroWindowAdv }, text)
     show(this, `${text}, Podweir ${seen.sender} and ${seen.receiver}`)
-    for (const socket of [client, accepted, server]) socket.close()
   })
 })
-
-/** Sends until the kernel has no room. */
-function fill(socket: EndpointSocket): number {
-  let put = 0
-  for (;;) {
-    const sent = socket.send(1 << 20)
-    if (sent === 0) return put
-    put += sent
-  }
-}
 
 describe('retransmitted packets at the host’s end', function () {
   this.timeout(60_000)

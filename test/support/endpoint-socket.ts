@@ -123,6 +123,14 @@ export class EndpointSocket {
     )
   }
 
+  /** Resolves when its kernel has given it up. */
+  async closed(): Promise<void> {
+    await until(
+      () => `${this.#who} is closed, it is in state ${this.state.tcpState}`,
+      () => this.state.tcpState === TcpState.closed,
+    )
+  }
+
   /** The error that an attempt ended with, by name. */
   async error(limitMs?: number): Promise<string> {
     let error = 0

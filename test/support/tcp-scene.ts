@@ -11,8 +11,10 @@ import { EndpointSocket } from './endpoint-socket.ts'
 import type { TestNamespace } from './namespaces.ts'
 import { sealed } from './sealed-packet.ts'
 import { type End, TcpPath } from './tcp-path.ts'
+import { until } from './until.ts'
 
 export const PORT = 8080
+const ROUTER = { address: '10.77.0.3', mac: '02:77:00:00:00:03' }
 
 /** What is told of a flow, but for its figures. */
 export interface Story {
@@ -21,6 +23,11 @@ export interface Story {
   readonly failed: readonly string[]
   readonly closed: readonly string[]
   readonly state: string
+}
+
+export interface Talk {
+  readonly client: EndpointSocket
+  readonly accepted: EndpointSocket
 }
 
 export class TcpScene {
@@ -63,10 +70,7 @@ export class TcpScene {
   }
 
   /** A connection with data both ways. */
-  async talk(
-    server: EndpointSocket,
-    client = this.dial(),
-  ): Promise<{ client: EndpointSocket; accepted: EndpointSocket }> {
+  async talk(server: EndpointSocket, client = this.dial()): Promise<Talk> {
     const accepted = this.own(await server.accept())
     await client.connected()
     client.send(1000)
@@ -75,6 +79,44 @@ export class TcpScene {
     await client.receive(500)
     await accepted.delivered()
     return { client, accepted }
+  }
+
+  /** The client ends it, then the server. */
+  async end({ client, accepted }: Talk): Promise<void> {
+    client.close()
+    await accepted.ended()
+    accepted.close()
+  }
+
+  /** The one who resets it is `by`. */
+  async reset(talk: Talk, by: keyof Talk): Promise<void> {
+    talk[by].set('linger', 0).close()
+    assert.equal(await talk[by === 'client' ? 'accepted' : 'client'].error(), 'ECONNRESET')
+  }
+
+  /** The server does not read until its window is closed and was probed, then it reads all. */
+  async closeWindow({ client, accepted }: Talk): Promise<number> {
+    const probes = async () => (await this.kernel('a', 'TCPWinProbe')).TCPWinProbe
+    const before = await probes()
+    let put = 0
+    await until('the client has filled the window and probes it', async () => {
+      put += fill(client)
+      return (await probes()) >= before + 3
+    })
+    await accepted.receive(put)
+    await client.delivered()
+    return put
+  }
+
+  /** Closed before its answer comes: that one finds nobody. */
+  async giveUp(): Promise<void> {
+    const dropper = this.path.dropAt('a', { flags: 'SA', first: 1 })
+    const client = this.dial()
+    await until('the answer was lost', () => dropper.lost === 1)
+    client.close()
+    const resets = async () => (await this.kernel('b', 'EmbryonicRsts')).EmbryonicRsts
+    await until('the next one was reset', async () => (await resets()) === 1)
+    dropper.close()
   }
 
   /** A short connection whose SYN takes data along if the kernel has a cookie for that. */
@@ -90,6 +132,27 @@ export class TcpScene {
     client.close()
     await accepted.ended()
     accepted.close()
+  }
+
+  /**
+   * A router in the middle that answers for two networks that they are out of reach (10.78.1.0/24) or forbidden
+   * (10.78.2.0/24), and is silent about a third (10.78.3.0/24).
+   */
+  async addRouter(): Promise<void> {
+    const { a, hop } = this.path
+    await this.sysctlIn(hop.middle, 'net/ipv4/ip_forward=1')
+    await hop.middle.ip(
+      `link set bridge address ${ROUTER.mac}`,
+      `address add ${ROUTER.address}/24 dev bridge`,
+      `neighbour add ${a.addresses.v4} lladdr ${a.addresses.mac} dev bridge nud permanent`,
+      'route add unreachable 10.78.1.0/24',
+      'route add prohibit 10.78.2.0/24',
+      'route add blackhole 10.78.3.0/24',
+    )
+    await a.ip(
+      `neighbour add ${ROUTER.address} lladdr ${ROUTER.mac} dev eth0 nud permanent`,
+      `route add 10.78.0.0/16 via ${ROUTER.address}`,
+    )
   }
 
   /** A frame that an end sends past its TCP. */
@@ -140,4 +203,14 @@ export class TcpScene {
 
 function storyOf({ opener, opened, failed, closed, state }: ObservedFlow): Story {
   return { opener, opened, failed: [...failed], closed: [...closed], state }
+}
+
+/** Sends until the kernel has no room. */
+function fill(socket: EndpointSocket): number {
+  let put = 0
+  for (;;) {
+    const sent = socket.send(1 << 20)
+    if (sent === 0) return put
+    put += sent
+  }
 }
