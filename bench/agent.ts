@@ -3,11 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { NativeProbeSource, RETIRE_TIMES } from '../lib/capture/native-probe.ts'
 import { Namespaces, type Pod } from '../test/support/namespaces.ts'
-import { PodweirProcess } from '../test/support/podweir-process.ts'
+import { asStarted, PodweirProcess } from '../test/support/podweir-process.ts'
+import { type Resident, residentMegabytes } from '../test/support/resident-memory.ts'
 import { MemoryCgroup } from './memory-cgroup.ts'
 import { benchOptions, type Limit, publish, type Result, resultOf } from './report.ts'
 
@@ -38,28 +38,6 @@ function possibleCpus(): number {
   }, 0)
 }
 
-interface Resident {
-  readonly all: number
-  /** Without the kernel's maps, which are mapped and counted there. */
-  readonly own: number
-}
-
-/** MB of 1,000,000 bytes, as the limits and others' figures have them. */
-function residentMegabytes(pid: number): Resident {
-  let all = 0
-  let maps = 0
-  let isMap = false
-  for (const line of readFileSync(`/proc/${pid}/smaps`, 'utf8').split('\n')) {
-    if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) isMap = line.endsWith('anon_inode:bpf-map')
-    const resident = /^Rss:\s+(\d+) kB$/.exec(line)
-    if (!resident) continue
-    const megabytes = (Number(resident[1]) * 1024) / 1e6
-    all += megabytes
-    if (isMap) maps += megabytes
-  }
-  return { all, own: all - maps }
-}
-
 function writeSettings(folder: string, pods: readonly Pod[]): string {
   const inventory = join(folder, 'inventory.yaml')
   const described = pods.map(({ namespace }, i) => ({
@@ -82,14 +60,6 @@ function writeSettings(folder: string, pods: readonly Pod[]): string {
     }),
   )
   return file
-}
-
-/** Node's flags and compile cache as the `podweir` command sets them: both decide how much memory the agent takes. */
-function asStarted(): string[] {
-  const root = fileURLToPath(new URL('..', import.meta.url))
-  const flags = /^node_flags=\((.*)\)$/m.exec(readFileSync(join(root, 'podweir'), 'utf8'))
-  if (!flags) throw new Error('the podweir command names no node_flags')
-  return ['env', `NODE_OPTIONS=${flags[1]}`, `NODE_COMPILE_CACHE=${join(root, 'build/compile-cache')}`]
 }
 
 interface AgentMemory extends Resident {

@@ -26,6 +26,8 @@ export interface AgentOptions {
   /** Beside the test's own, as in the settings file: `flow_limit`, `collection_interval`, … */
   readonly receiver?: Readonly<Record<string, unknown>>
   readonly logLevel?: string
+  /** See `ProcessOptions`. */
+  readonly through?: readonly string[]
 }
 
 export class Agent {
@@ -33,9 +35,9 @@ export class Agent {
   readonly #socket: string
   #end: End | undefined
 
-  private constructor(configFile: string, socket: string) {
+  private constructor(configFile: string, socket: string, through: readonly string[]) {
     this.#socket = socket
-    this.#process = new PodweirProcess(['agent', '--config', configFile])
+    this.#process = new PodweirProcess(['agent', '--config', configFile], { through })
     void this.#process.ended.then(end => {
       this.#end = end
     })
@@ -48,7 +50,7 @@ export class Agent {
     const inventoryFile = join(options.folder, 'inventory.yaml')
     writeFileSync(inventoryFile, stringify({ pods: options.pods.map(describePod) }))
     writeFileSync(configFile, stringify(settings(options, socket, inventoryFile)))
-    const agent = new Agent(configFile, socket)
+    const agent = new Agent(configFile, socket, options.through ?? [])
     try {
       // An interface is told of when its turn comes, not before.
       await agent.until(

@@ -1,10 +1,13 @@
 // Any verb of the command line as its users run it: a process with an exit code, two streams and a log.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const main = fileURLToPath(new URL('../../lib/main.ts', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const main = join(root, 'lib/main.ts')
 const END_LIMIT_MS = 20_000
 const LINE_LIMIT_MS = 10_000
 const POLL_MS = 10
@@ -27,6 +30,16 @@ export interface LogRecord {
   readonly level: string
   readonly msg: string
   readonly subject?: string
+}
+
+/**
+ * A value of `through`: Node's flags and compile cache as the `podweir` command sets them. Both decide how much memory
+ * the process takes.
+ */
+export function asStarted(): string[] {
+  const flags = /^node_flags=\((.*)\)$/m.exec(readFileSync(join(root, 'podweir'), 'utf8'))
+  if (!flags) throw new Error('the podweir command names no node_flags')
+  return ['env', `NODE_OPTIONS=${flags[1]}`, `NODE_COMPILE_CACHE=${join(root, 'build/compile-cache')}`]
 }
 
 export class PodweirProcess {
