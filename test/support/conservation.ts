@@ -1,5 +1,6 @@
 // Every term of equations (a) and (b) from the batches alone, so that a soak of millions of flows can be checked.
 import {
+  Closed,
   type DirectionColumns,
   type FlowBatch,
   FlowFlag,
@@ -41,6 +42,9 @@ export interface InterfaceCount extends Record<Way, WayCount> {
 export class Conservation {
   /** Flows whose last row came. */
   ended = 0
+  /** Connections that were opened, and that were closed by a FIN of both. */
+  opened = 0
+  closed = 0
   /** Rows of flows that had not started or were over. */
   strays = 0
   batches = 0
@@ -131,6 +135,8 @@ export class Conservation {
       const stage = this.#collapsed[slot] === 1 ? 'collapsed' : 'flow'
       addTo(count.fromPod[stage], flows.fromPodPackets[i]!, flows.fromPodBytes[i]!)
       addTo(count.toPod[stage], flows.toPodPackets[i]!, flows.toPodBytes[i]!)
+      this.opened += flows.opened[i]!
+      if (flows.closed[i] === Closed.fin) this.closed++
       if (flows.ended[i] === 0) continue
       this.#generation[slot] = 0
       this.ended++

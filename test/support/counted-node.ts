@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FlowBatch } from '../../lib/capture/flow-batch.ts'
 import { NativeProbeSource, type ProbeOptions } from '../../lib/capture/native-probe.ts'
-import { Conservation, type InterfaceCount } from './conservation.ts'
+import { Conservation, type InterfaceCount, type Way } from './conservation.ts'
 import type { TestNamespace } from './namespaces.ts'
 
 const DRAIN_MS = 250
@@ -29,6 +29,14 @@ export class CountedNode {
 
   of(namespace: TestNamespace): InterfaceCount {
     return this.books.of(this.#slots.get(namespace)!)
+  }
+
+  /** Ids of the programs that its interface's packets meet. */
+  async dispatchers(namespace: TestNamespace): Promise<Record<Way, number>> {
+    const suffix = this.#slots.get(namespace)!.toString(16).padStart(3, '0')
+    const { programs } = await this.#source.inspect()
+    const id = (way: string) => programs.find(({ name }) => name === `podweir_${way}_${suffix}`)!.id
+    return { fromPod: id('out'), toPod: id('in') }
   }
 
   async drain(): Promise<FlowBatch> {

@@ -1,7 +1,7 @@
 // A client of podweir-traffic that works only while it is asked to: the same sockets, and so the same flows, each time.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { TrafficProgram } from '../lib/demo/traffic-program.ts'
-import type { TestNamespace } from '../test/support/namespaces.ts'
+import { type TrafficCounts, TrafficProgram } from '../../lib/demo/traffic-program.ts'
+import type { TestNamespace } from './namespaces.ts'
 
 const LIMIT_SECONDS = 1800
 
@@ -27,9 +27,10 @@ export class PausedSender {
     this.#signal('SIGSTOP')
   }
 
-  async stop(): Promise<void> {
+  /** Its counts. */
+  stop(): Promise<TrafficCounts> {
     this.#signal('SIGCONT')
-    await this.#program.stop()
+    return this.#program.stop()
   }
 
   #signal(signal: NodeJS.Signals): void {
