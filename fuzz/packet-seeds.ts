@@ -1,23 +1,22 @@
 // Where fuzzing of packets begins: every packet that the tests of the kernel programs know, and conversations.
-import { allPackets } from '../test/ebpf/corpus.ts'
+import { type Case, cases } from '../test/ebpf/corpus.ts'
 import { udp } from '../test/support/packet.ts'
-import { freeRetired, overwrite, record, retire } from './record.ts'
-import { another, connection, conversations, out, superPacket } from './tcp-seeds.ts'
-import { tunnels } from './tunnel-seeds.ts'
+import { freeRetired, overwrite, type RecordOptions, record, retire, ZERO_UNIT_BYTES } from './record.ts'
+import { another, connection, conversations, out } from './tcp-seeds.ts'
 
 /** The Ethernet header and nothing else: whatever follows has to be loaded. */
 const ETHERNET_BYTES = 14
 const flow = (id: number) => record(udp({ ...out, sourcePort: id }))
-const every = [...allPackets.values()].map(packet => record(packet))
+/** Of each input that has them all together. */
+const PACKETS_AT_ONCE = 24
 /** Numbers of helper calls that something may happen at. */
 const calls = Array.from({ length: 24 }, (_, i) => i + 1)
 
 export function parseSeeds(): Map<string, Uint8Array> {
-  const seeds = tunnels()
-  for (const [name, packet] of allPackets) {
-    seeds.set(name, record(packet))
-    seeds.set(`${name}, not linear`, record(packet, { linearBytes: ETHERNET_BYTES, toPod: true }))
-    seeds.set(`${name}, segments`, record(packet, { ...superPacket, tagInMetadata: true }))
+  const seeds = new Map<string, Uint8Array>()
+  for (const [i, each] of [...cases({ series: false })].entries()) {
+    seeds.set(`packet ${i}`, recordOf(each))
+    seeds.set(`packet ${i}, not linear`, recordOf(each, { linearBytes: ETHERNET_BYTES, toPod: true }))
   }
   return seeds
 }
@@ -25,9 +24,7 @@ export function parseSeeds(): Map<string, Uint8Array> {
 export function observeSeeds(): Map<string, Uint8Array> {
   const again = (call: number) => another({ interruptedAt: call })
   return new Map([
-    ['every packet', table(8, ...every)],
-    ['every tunnel', table(8, ...tunnels().values())],
-    ['every packet, both ways', table(8, ...[...allPackets.values()].flatMap(packet => both(packet)))],
+    ...everyPacket(each => [recordOf(each), recordOf(each, { toPod: true, linearBytes: ETHERNET_BYTES })]),
     ...[...conversations()].map(([name, records]): [string, Uint8Array] => [name, table(8, ...records)]),
     ['connections in one slot', table(1, ...connection(), ...another({ elapsedNs: 2 ** 33 }))],
     ['a flow too many', table(1, flow(1), flow(2), flow(3), retire(0), freeRetired(), flow(2))],
@@ -47,7 +44,7 @@ export function drainSeeds(): Map<string, Uint8Array> {
   const later = (log2: number) => freeRetired({ elapsedNs: 2 ** log2 })
   const all = [...conversations()]
   return new Map([
-    ['every packet', table(8, ...every, drain, later(44), drain)],
+    ...everyPacket(each => [recordOf(each, { otherInterface: true })], [drain, later(44), drain]),
     ...all.map(([name, records]): [string, Uint8Array] => [
       `${name}, drained after each packet`,
       table(8, ...records.flatMap(packet => [packet, drain]), later(34), drain, later(42), drain),
@@ -78,6 +75,22 @@ function interrupted(call: number, elapsedNs = 0): Uint8Array {
   return record(udp({ ...out, sourcePort: 1 }), { interruptedAt: call, elapsedNs })
 }
 
-function both(packet: Uint8Array): Uint8Array[] {
-  return [record(packet, { otherInterface: true }), record(packet, { toPod: true, linearBytes: ETHERNET_BYTES })]
+/** The corpus in inputs of some packets. */
+function everyPacket(records: (each: Case) => Uint8Array[], end: Uint8Array[] = []): [string, Uint8Array][] {
+  const all = [...cases({ series: false })]
+  return Array.from({ length: Math.ceil(all.length / PACKETS_AT_ONCE) }, (_, i) => {
+    const some = all.slice(i * PACKETS_AT_ONCE, (i + 1) * PACKETS_AT_ONCE)
+    return [`packets from ${i * PACKETS_AT_ONCE} on`, table(8, ...some.flatMap(records), ...end)]
+  })
+}
+
+/** Zeros at a packet's end take no space. */
+function recordOf(
+  { bytes, gsoSize = 0, gsoSegs = 0, metadataTag = false }: Case,
+  options: RecordOptions = {},
+): Uint8Array {
+  const zeros = bytes.length - (bytes.findLastIndex(byte => byte !== 0) + 1)
+  const left = zeros - (zeros % ZERO_UNIT_BYTES)
+  const how = { gsoSize, gsoSegs, tagInMetadata: metadataTag, zeros: left, ...options }
+  return record(bytes.subarray(0, bytes.length - left), how)
 }

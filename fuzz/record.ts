@@ -9,7 +9,7 @@ export interface RecordOptions {
   readonly linearBytes?: number
   readonly gsoSize?: number
   readonly gsoSegs?: number
-  /** Behind the packet, a multiple of 16. */
+  /** Behind the packet, a multiple of `ZERO_UNIT_BYTES`. */
   readonly zeros?: number
   /** Before the packet, a power of two, ns. */
   readonly elapsedNs?: number
@@ -20,6 +20,7 @@ export interface RecordOptions {
 
 const Flag = { toPod: 1, tagInMetadata: 2, otherInterface: 4, retire: 8, freeRetired: 16, setDetail: 32, overwrite: 64 }
 const HEADER_BYTES = 12
+export const ZERO_UNIT_BYTES = 16
 const ALL_LINEAR = 255
 const NEXT_RECORD = 1 << 6
 const INDEX_FAILS = 2 << 6
@@ -37,7 +38,7 @@ export function record(packet: Uint8Array, options: RecordOptions = {}): Uint8Ar
   if (options.indexFailsAt) header[3] = INDEX_FAILS | options.indexFailsAt
   header.writeUInt16LE(gsoSize, 4)
   header.writeUInt16LE(gsoSegs, 6)
-  header.writeUInt16LE(zeros / 16, 8)
+  header.writeUInt16LE(zeros / ZERO_UNIT_BYTES, 8)
   header.writeUInt16LE(packet.length, 10)
   return Buffer.concat([header, packet])
 }

@@ -7,7 +7,7 @@ export const out = { ...ends, sourcePort: 40_000, destinationPort: 80 }
 const back = { from: ends.to, to: ends.from, sourcePort: out.destinationPort, destinationPort: out.sourcePort }
 
 const ETHERNET_BYTES = 14
-const TCP_AT = ETHERNET_BYTES + 20
+const WINDOW = 1000
 const ROUND_TRIP_NS = 2 ** 20
 const ends6 = { from: 'fd00::1', to: 'fd00::2' }
 const UNREACHABLE = 3
@@ -21,28 +21,21 @@ interface Segment {
   readonly acknowledgment?: number
   readonly window?: number
   readonly payload?: number
-  readonly options?: Uint8Array
+  readonly tcpOptionBytes?: Uint8Array
 }
 
 export const superPacket: RecordOptions = { gsoSize: 1448, gsoSegs: 5, zeros: 6400 }
 
-function segment(ports: typeof out, { acknowledgment = 0, window = 1000, options, ...rest }: Segment): Uint8Array {
-  const packet = Buffer.from(tcp({ ...ports, ...rest, tcpOptionBytes: options?.length ?? 0 }))
-  packet.writeUInt32BE(acknowledgment, TCP_AT + 8)
-  packet.writeUInt16BE(window, TCP_AT + 14)
-  packet.set(options ?? [], TCP_AT + 20)
-  return packet
-}
-
 const sends = (what: Segment, options: RecordOptions = {}) =>
-  record(segment(out, what), { elapsedNs: ROUND_TRIP_NS, ...options })
-const gets = (what: Segment) => record(segment(back, what), { elapsedNs: ROUND_TRIP_NS, toPod: true })
+  record(tcp({ ...out, window: WINDOW, ...what }), { elapsedNs: ROUND_TRIP_NS, ...options })
+const gets = (what: Segment) =>
+  record(tcp({ ...back, window: WINDOW, ...what }), { elapsedNs: ROUND_TRIP_NS, toPod: true })
 
 /** The pod opens. What it sends next is `first` + 1, what it gets next 901. */
 function handshake(options: RecordOptions = {}, first = 100): Uint8Array[] {
   return [
-    sends({ flags: 'S', sequence: first, options: SYN_OPTIONS }, options),
-    gets({ flags: 'SA', sequence: 900, acknowledgment: first + 1, options: SYN_OPTIONS }),
+    sends({ flags: 'S', sequence: first, tcpOptionBytes: SYN_OPTIONS }, options),
+    gets({ flags: 'SA', sequence: 900, acknowledgment: first + 1, tcpOptionBytes: SYN_OPTIONS }),
     sends({ sequence: first + 1, acknowledgment: 901 }),
   ]
 }
@@ -68,7 +61,7 @@ export function another(options: RecordOptions = {}): Uint8Array[] {
 /** By name; all use the same addresses and ports. */
 export function conversations(): Map<string, Uint8Array[]> {
   const data = (sequence: number) => sends({ flags: 'PA', sequence, acknowledgment: 901, payload: 100 })
-  const ack = (acknowledgment: number, window = 1000) => gets({ sequence: 901, acknowledgment, window })
+  const ack = (acknowledgment: number, window = WINDOW) => gets({ sequence: 901, acknowledgment, window })
   return new Map([
     ['a connection', connection()],
     ['another on the same ports', [...connection(), ...another({ elapsedNs: 2 ** 33 })]],
@@ -83,7 +76,7 @@ export function conversations(): Map<string, Uint8Array[]> {
     ['no beginning', [data(101), ack(201), data(201), gets({ flags: 'FA', sequence: 901 })]],
     ['a datagram that nobody takes', refused(udp(out))],
     ['a datagram over IPv6 that nobody takes', refused(udp({ ...out, ...ends6 }))],
-    ['a SYN that nobody takes', refused(segment(out, { flags: 'S' }))],
+    ['a SYN that nobody takes', refused(tcp({ ...out, flags: 'S' }))],
   ])
 }
 
