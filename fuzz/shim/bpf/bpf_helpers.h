@@ -1,5 +1,5 @@
-// Stands in for libbpf's bpf_helpers.h where ebpf/ is compiled for this machine: helpers become functions of maps.cc and
-// skb.c. A helper that is not in this list is called at a small number as its address, which the sanitizer reports.
+// Stands in for libbpf's bpf_helpers.h where ebpf/ is compiled for this machine: helpers become functions of maps.cc
+// and skb.c. A helper that is not in this list is called at a small number as its address, which the sanitizer reports.
 #ifndef PODWEIR_FUZZ_BPF_HELPERS_H
 #define PODWEIR_FUZZ_BPF_HELPERS_H
 
