@@ -71,6 +71,8 @@ static int mirrored(const struct parsed* one, const struct parsed* other) {
 static void check_sizes(const struct record* record, const struct packet* packet) {
   uint64_t tag_bytes = record->header.flags & RECORD_TAG_IN_METADATA ? VLAN_TAG_BYTES : 0;
   uint64_t skb_bytes = record->header.given_bytes + 16ULL * record->header.zeros;
+  // What segmenting takes off an skb of BIG TCP.
+  if (record->header.gso_size && packet->packet_class >= CLASS_GSO_GUESS) skb_bytes -= packet->unsent_bytes;
   uint64_t more_packets = packet->packets - 1, more_bytes = packet->bytes - skb_bytes - tag_bytes;
 
   demand(packet->packets >= 1, "an skb is at least one packet");

@@ -246,10 +246,10 @@ function assertFields(receipt: Receipt, pods: readonly string[]): void {
   assert.equal(receipt.schema, 'podweir.receipt/1')
   assert.equal(receipt.interfaces.length, 2 * pods.length)
   for (const row of receipt.interfaces) {
-    assert.deepEqual(Object.keys(row), ['pod', 'interface', 'direction', 'skbs', 'packets', 'bytes'])
+    assert.deepEqual(Object.keys(row), ['pod', 'interface', 'direction', 'skbs', 'packets', 'bytes', 'classes'])
     assert.equal(row.interface, 'eth0')
   }
-  assert.deepEqual(Object.keys(receipt.total), ['skbs', 'packets', 'bytes'])
+  assert.deepEqual(Object.keys(receipt.total), ['skbs', 'packets', 'bytes', 'classes'])
   for (const { skbs, packets, bytes } of [...receipt.interfaces, receipt.total]) {
     assert.deepEqual([skbs, packets, bytes].map(Object.keys), [skbTerms, wireTerms, wireTerms])
     assert.ok([skbs, packets, bytes].flatMap(Object.values).every(Number.isSafeInteger))
