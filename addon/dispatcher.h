@@ -11,6 +11,11 @@
 
 namespace podweir {
 
+// Its place in the map of shared programs.
+constexpr uint32_t PlaceOf(shared_program program, flow_direction direction) {
+  return static_cast<uint32_t>(program) + static_cast<uint32_t>(direction);
+}
+
 struct DispatcherMaps {
   int scratch = -1;
   int programs = -1;

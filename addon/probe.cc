@@ -90,8 +90,12 @@ Status Probe::Open() {
   Status status = MapMemory();
   if (!status.ok()) return status;
   const bpf_program* shared[SHARED_PROGRAMS] = {};
-  shared[PROGRAM_FROM_POD] = skeleton_->progs.flow_from_pod;
-  shared[PROGRAM_TO_POD] = skeleton_->progs.flow_to_pod;
+  shared[PlaceOf(PROGRAM_IPV4, FROM_POD)] = skeleton_->progs.flow4_from_pod;
+  shared[PlaceOf(PROGRAM_IPV4, TO_POD)] = skeleton_->progs.flow4_to_pod;
+  shared[PlaceOf(PROGRAM_IPV6, FROM_POD)] = skeleton_->progs.flow6_from_pod;
+  shared[PlaceOf(PROGRAM_IPV6, TO_POD)] = skeleton_->progs.flow6_to_pod;
+  shared[PlaceOf(PROGRAM_REST, FROM_POD)] = skeleton_->progs.flow_from_pod;
+  shared[PlaceOf(PROGRAM_REST, TO_POD)] = skeleton_->progs.flow_to_pod;
   for (uint32_t i = 0; i < SHARED_PROGRAMS; i++) {
     int fd = bpf_program__fd(shared[i]);
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.programs), &i, &fd, BPF_ANY))

@@ -4,7 +4,7 @@
 #ifndef PODWEIR_CONNECTION_BPF_H
 #define PODWEIR_CONNECTION_BPF_H
 
-#include "table.bpf.h"
+#include "follow.bpf.h"
 #include "tcp_options.bpf.h"
 
 struct connection {
@@ -37,7 +37,10 @@ static __always_inline void begin_sequence(struct connection *connection, __u32 
 
 	tcp->initial_sequence = packet->sequence;
 	tcp->window_scale = scale;
+	trust(half, tcp_detail);
 	half->next_sequence = packet->sequence + 1 + packet->payload_bytes;
+	half->acknowledged = packet->acknowledgment;
+	half->window = packet->window;
 	half->known |= KNOWN_SYN | KNOWN_SEQUENCE | also_known;
 }
 
@@ -67,6 +70,7 @@ __noinline __u32 begin_another(__u32 slot_number, __u32 direction)
 	for (int i = 0; i < DIRECTIONS; i++) {
 		struct flow_half *half = &old.slot->half[i];
 
+		forget_holes(holes_of(slot_number << 1 | i));
 		half->handshake = HANDSHAKE_NONE;
 		half->known = half->sampling = half->awaiting = 0;
 	}
@@ -93,7 +97,7 @@ __noinline __u32 note_syn(struct __sk_buff *skb, __u32 slot_number, __u32 direct
 		return slot_number;
 	identity = &here.details->identity;
 	own = &here.slot->half[direction & 1];
-	other = &here.slot->half[~direction & 1];
+	other = &here.slot->half[opposite(direction)];
 	scale = window_scale(skb, here.packet->transport_offset);
 	if (repeats_sequence(&here, direction, KNOWN_SYN)) {
 		count_retransmit(&here, direction);
@@ -125,10 +129,10 @@ __noinline __u32 note_syn(struct __sk_buff *skb, __u32 slot_number, __u32 direct
 /* Whether it acknowledges the other side's SYN, with or without the data that the SYN carried. */
 static __always_inline int acknowledges_syn(const struct connection *connection, __u32 direction)
 {
-	__u32 first = connection->details->tcp[~direction & 1].initial_sequence + 1;
+	__u32 first = connection->details->tcp[opposite(direction)].initial_sequence + 1;
 
 	return connection->packet->acknowledgment - first <=
-	       connection->slot->half[~direction & 1].next_sequence - first;
+	       connection->slot->half[opposite(direction)].next_sequence - first;
 }
 
 __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 direction)
@@ -143,7 +147,7 @@ __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 di
 		return slot_number;
 	identity = &here.details->identity;
 	own = &here.slot->half[direction & 1];
-	other = &here.slot->half[~direction & 1];
+	other = &here.slot->half[opposite(direction)];
 	scale = window_scale(skb, here.packet->transport_offset);
 	if (repeats_sequence(&here, direction, KNOWN_SYN_ACK)) {
 		count_retransmit(&here, direction);
@@ -162,7 +166,7 @@ __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 di
 		own = &here.slot->half[direction & 1];
 		identity->syn_ns = identity->last_syn_ns = syn_ns;
 	}
-	begin_sequence(&here, direction, scale, KNOWN_SYN_ACK);
+	begin_sequence(&here, direction, scale, KNOWN_SYN_ACK | KNOWN_ACK);
 	if (identity->opener == OPENER_UNKNOWN)
 		identity->opener = direction == FROM_POD ? OPENER_REMOTE : OPENER_LOCAL;
 	opening = &here.slot->half[opener_direction(identity) & 1];
@@ -177,13 +181,16 @@ __noinline __u32 note_syn_ack(struct __sk_buff *skb, __u32 slot_number, __u32 di
 static __always_inline int reset_fits(const struct connection *connection, __u32 direction)
 {
 	const struct flow_half *own = &connection->slot->half[direction & 1];
-	const struct flow_half *other = &connection->slot->half[~direction & 1];
+	const struct flow_half *other = &connection->slot->half[opposite(direction)];
 	__u32 sequence = connection->packet->sequence;
-	__u32 window = (__u32)other->window << (connection->details->tcp[~direction & 1].window_scale & 15);
+	__u32 window = (__u32)other->window << (connection->details->tcp[opposite(direction)].window_scale & 15);
+	__u32 epoch = tcp_detail;
 
-	if (own->known & KNOWN_SEQUENCE && sequence == own->next_sequence)
+	if (!epoch || (own->epoch != epoch && other->epoch != epoch))
+		return own->packets || other->packets; /* what we know of them is old */
+	if (knows(own, KNOWN_SEQUENCE, epoch) && sequence == own->next_sequence)
 		return 1;
-	return other->known & KNOWN_ACK && sequence - other->acknowledged <= window;
+	return knows(other, KNOWN_ACK, epoch) && sequence - other->acknowledged <= window;
 }
 
 static __always_inline enum tcp_end end_by_reset(const struct connection *here, __u32 direction)
@@ -217,7 +224,7 @@ __noinline __u32 note_end(__u32 slot_number, __u32 direction)
 	if (!look_up(&here, slot_number))
 		return slot_number;
 	own = &here.slot->half[direction & 1];
-	other = &here.slot->half[~direction & 1];
+	other = &here.slot->half[opposite(direction)];
 	if (here.packet->tcp_flags & TCP_RST) {
 		here.details->tcp[direction & 1].resets++;
 		__sync_fetch_and_add(&own->events, 1);

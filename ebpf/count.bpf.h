@@ -23,7 +23,8 @@ __noinline int count_class(__u32 interface_slot, __u32 direction, __u32 packet_c
 }
 
 /* A SYN may be the first of another connection, which has another slot: NULL when there is none. */
-static __always_inline struct flow_slot *note_flags(struct __sk_buff *skb, struct flow_slot *slot, __u32 *slot_number,
+static __always_inline struct flow_slot *note_flags(struct __sk_buff *skb, struct workspace *work,
+						    struct flow_slot *slot, __u32 *slot_number,
 						    enum flow_direction direction, const struct packet *packet)
 {
 	if (slot->half[direction].handshake == HANDSHAKE_SYN_ACK &&
@@ -31,18 +32,20 @@ static __always_inline struct flow_slot *note_flags(struct __sk_buff *skb, struc
 		note_established(*slot_number, direction);
 	if (!(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)))
 		return slot;
+	work->packet = *packet;
 	*slot_number = note_control(skb, *slot_number, direction);
 	return bpf_map_lookup_elem(&slots, slot_number);
 }
 
 /* Returns 0 when the packet has no place: it is the caller's to count as overflow. */
-static __always_inline int count_flow(struct __sk_buff *skb, struct flow_slot *slot, __u32 slot_number,
-				      __u32 interface_slot, enum flow_direction direction, const struct packet *packet)
+static __always_inline int count_flow(struct __sk_buff *skb, struct workspace *work, struct flow_slot *slot,
+				      __u32 slot_number, __u32 interface_slot, enum flow_direction direction,
+				      const struct packet *packet)
 {
-	__u8 epoch = tcp_detail;
+	__u32 epoch = tcp_detail;
 
-	if (packet->follow_tcp && packet->protocol == IPPROTO_TCP && slot_number < slot_limit) {
-		slot = note_flags(skb, slot, &slot_number, direction, packet);
+	if (packet->follow_tcp && slot_number < slot_limit) {
+		slot = note_flags(skb, work, slot, &slot_number, direction, packet);
 		if (!slot)
 			return 0;
 		if (epoch && !(packet->tcp_flags & (TCP_SYN | TCP_RST)))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0
-/* What an skb passes through: an interface's dispatcher tail-calls one of the two programs at the end of this file. */
+/* What an skb passes through: an interface's dispatcher tail-calls one of the programs at the end of this file, by the
+ * frame's EtherType. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
@@ -18,44 +19,129 @@ static __always_inline void count_totals(struct direction_totals *totals, const 
 	totals->seen_bytes += packet->bytes;
 }
 
-static __always_inline int observe(struct __sk_buff *skb, enum flow_direction direction)
+/* What an skb is counted with. */
+struct place {
+	struct workspace *work;
+	struct direction_totals *totals;
+	__u32 interface_slot;
+};
+
+/* Counts the skb, whatever is in it. Returns 0 when there is no place, which can't be: the scratch has its one entry
+ * from the start, and dispatchers carry slots below INTERFACE_SLOTS. */
+static __always_inline int find_place(struct place *place, enum flow_direction direction, const struct __sk_buff *skb)
 {
 	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
 	struct interface_totals *interface;
-	struct direction_totals *totals;
-	struct workspace *work;
-	struct packet *packet;
-	struct flow_slot *slot;
-	__u32 interface_slot, slot_number;
 
 	if (!scratch_cpu)
-		return TC_ACT_UNSPEC; /* can't be: the map has its one entry from the start */
-	interface_slot = scratch_cpu->interface_slot;
-	interface = bpf_map_lookup_elem(&interface_totals, &interface_slot);
+		return 0;
+	place->interface_slot = scratch_cpu->interface_slot;
+	interface = bpf_map_lookup_elem(&interface_totals, &place->interface_slot);
 	if (!interface)
-		return TC_ACT_UNSPEC; /* can't be: dispatchers carry slots below INTERFACE_SLOTS */
-	totals = &interface->direction[direction];
-	totals->skbs++;
-	totals->skb_bytes += skb->len;
-	work = workspace_of(scratch_cpu);
-	packet = &work->packet;
-	if (!parse_plain(skb, direction, packet, &work->key))
-		parse_rest(skb, direction);
-	count_totals(totals, packet);
+		return 0;
+	place->work = workspace_of(scratch_cpu);
+	place->totals = &interface->direction[direction];
+	place->totals->skbs++;
+	place->totals->skb_bytes += skb->len;
+	return 1;
+}
+
+static __always_inline void count_in_flow(struct __sk_buff *skb, const struct place *place,
+					  enum flow_direction direction, const struct packet *packet,
+					  union flow_key *key, __u32 family)
+{
+	struct flow_slot *slot;
+	__u32 slot_number;
+
+	set_last_word(key, packet, place->interface_slot, direction);
+	slot = find_slot(place->work, key, family, direction, place->interface_slot, &slot_number);
+	if (slot && count_flow(skb, place->work, slot, slot_number, place->interface_slot, direction, packet))
+		return;
+	place->totals->overflow_packets += packet->packets;
+	place->totals->overflow_bytes += packet->bytes;
+}
+
+/* Of a frame that was parsed into the workspace. */
+static __always_inline void count_parsed(struct __sk_buff *skb, const struct place *place,
+					 enum flow_direction direction)
+{
+	struct packet *packet = &place->work->packet;
+
+	count_totals(place->totals, packet);
 	if (packet->packet_class != CLASS_FLOW)
-		count_class(interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
-	if (packet->packet_class < FIRST_FLOW_CLASS) {
-		totals->other_packets += packet->packets;
-		totals->other_bytes += packet->bytes;
-		return TC_ACT_UNSPEC;
+		count_class(place->interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
+	if (packet->packet_class >= FIRST_FLOW_CLASS) {
+		count_in_flow(skb, place, direction, packet, &place->work->key, packet->family);
+		return;
 	}
-	set_last_word(&work->key, packet, interface_slot, direction);
-	slot = find_slot(&work->key, packet->family, direction, interface_slot, &slot_number);
-	if (!slot || !count_flow(skb, slot, slot_number, interface_slot, direction, packet)) {
-		totals->overflow_packets += packet->packets;
-		totals->overflow_bytes += packet->bytes;
+	place->totals->other_packets += packet->packets;
+	place->totals->other_bytes += packet->bytes;
+}
+
+/* Plain IPv4 is most of what there is: it has its own copy of the way, without all that it can't be. */
+static __always_inline int observe4(struct __sk_buff *skb, enum flow_direction direction)
+{
+	struct packet packet;
+	union flow_key key;
+	struct place place;
+
+	if (!find_place(&place, direction, skb))
+		return TC_ACT_UNSPEC;
+	if (parse_plain4(skb, direction, &packet, &key)) {
+		count_totals(place.totals, &packet);
+		count_in_flow(skb, &place, direction, &packet, &key, SLOT_IPV4);
+	} else {
+		parse_frame4(skb, direction);
+		count_parsed(skb, &place, direction);
 	}
 	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int observe6(struct __sk_buff *skb, enum flow_direction direction)
+{
+	struct place place;
+
+	if (!find_place(&place, direction, skb))
+		return TC_ACT_UNSPEC;
+	if (!parse_plain6(skb, direction, &place.work->packet, &place.work->key))
+		parse_frame6(skb, direction);
+	count_parsed(skb, &place, direction);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int observe(struct __sk_buff *skb, enum flow_direction direction)
+{
+	struct place place;
+
+	if (!find_place(&place, direction, skb))
+		return TC_ACT_UNSPEC;
+	parse_frame(skb, direction);
+	count_parsed(skb, &place, direction);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int flow4_from_pod(struct __sk_buff *skb)
+{
+	return observe4(skb, FROM_POD);
+}
+
+SEC("tc")
+int flow4_to_pod(struct __sk_buff *skb)
+{
+	return observe4(skb, TO_POD);
+}
+
+SEC("tc")
+int flow6_from_pod(struct __sk_buff *skb)
+{
+	return observe6(skb, FROM_POD);
+}
+
+SEC("tc")
+int flow6_to_pod(struct __sk_buff *skb)
+{
+	return observe6(skb, TO_POD);
 }
 
 SEC("tc")

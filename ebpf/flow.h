@@ -7,7 +7,7 @@
 #include <linux/types.h>
 
 /* Raised whenever a struct or the meaning of a field changes. Maps, pins and addon compare it. */
-#define FLOW_ABI 3
+#define FLOW_ABI 4
 
 /* Interface slot 0 is never given out: a key of zero bytes matches no flow. */
 #define INTERFACE_SLOTS 1024
@@ -79,7 +79,6 @@ enum tcp_known {
 	KNOWN_SYN = 1,      /* initial_sequence and window_scale */
 	KNOWN_SEQUENCE = 2, /* next_sequence */
 	KNOWN_ACK = 4,      /* acknowledged and window */
-	KNOWN_ZERO = 16,    /* its window is closed */
 	KNOWN_FIN = 32,     /* it has sent a FIN */
 	KNOWN_SYN_ACK = 64, /* it has sent a SYN-ACK */
 };
@@ -135,8 +134,8 @@ struct flow_half {
 	__u8 known;     /* enum tcp_known */
 	__u8 sampling;  /* epoch of `tcp_detail` in which a sample of this sender's data began, 0: none */
 	__u8 awaiting;  /* the same for the other's, in the line that its acknowledgment touches */
-	__u8 reserved;
-	__u16 window; /* as sent, not scaled */
+	__u8 epoch;     /* of `tcp_detail` in which KNOWN_SEQUENCE and KNOWN_ACK were learnt */
+	__u16 window;   /* as sent, not scaled */
 	__u64 packets;
 	__u64 bytes;
 	__u32 next_sequence; /* behind the highest byte sent */
@@ -173,9 +172,8 @@ struct flow_identity {
 /* Of one direction's sender, and rarely touched. Counters are added to atomically. */
 struct flow_tcp {
 	__u32 initial_sequence;
-	__u32 hole_start, hole_end; /* the newest gap, as far as it is not filled; equal: none */
 	__u32 retransmits;
-	__u32 out_of_order;   /* packets that filled a hole */
+	__u32 out_of_order;   /* packets that came late: they filled a hole */
 	__u32 duplicate_acks; /* RFC 5681, section 2 */
 	__u32 zero_windows;   /* times that the window closed */
 	__u16 resets;
@@ -189,7 +187,7 @@ struct flow_details {
 	struct flow_identity identity;
 	struct flow_key6 key6; /* of an IPv6 flow */
 	struct flow_tcp tcp[DIRECTIONS];
-	__u64 reserved;
+	__u64 reserved[3];
 	__u32 rtt_buckets[DIRECTIONS][RTT_BUCKETS]; /* direction of the data */
 };
 
@@ -236,11 +234,12 @@ struct cpu_scratch {
 	__u64 workspace[WORKSPACE_WORDS]; /* the kernel's own: struct workspace of packet.bpf.h */
 };
 
-/* The entries of the map `programs`. */
+/* The entries of the map `programs`: by the EtherType of the frame, then by direction. */
 enum shared_program {
-	PROGRAM_FROM_POD = 0,
-	PROGRAM_TO_POD = 1,
-	SHARED_PROGRAMS = 2,
+	PROGRAM_IPV4 = 0,
+	PROGRAM_IPV6 = 2,
+	PROGRAM_REST = 4, /* takes every frame */
+	SHARED_PROGRAMS = 6,
 };
 
 #endif

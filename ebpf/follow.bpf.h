@@ -3,11 +3,27 @@
 #ifndef PODWEIR_FOLLOW_BPF_H
 #define PODWEIR_FOLLOW_BPF_H
 
+#include "holes.bpf.h"
 #include "table.bpf.h"
 
 #define LONGEST_ROUND_TRIP_NS 0x7fffffff /* above the last bound, and small enough for the multiplication */
 #define NS_TO_2_POW_62 4611686018ULL     /* 2^62 / 10^9 */
 #define FIRST_BOUND_LOG2 17              /* 2^-15 s in units of 2^-32 s */
+#define WINDOW_OPEN 1                    /* of one that was not seen yet */
+
+/* What was learnt before details were turned off is not to be trusted: the sender went on meanwhile. */
+static __always_inline void trust(struct flow_half *half, __u32 epoch)
+{
+	if (half->epoch == epoch)
+		return;
+	half->known &= ~(KNOWN_SEQUENCE | KNOWN_ACK);
+	half->epoch = epoch;
+}
+
+static __always_inline int knows(const struct flow_half *half, __u8 known, __u32 epoch)
+{
+	return half->epoch == epoch && half->known & known;
+}
 
 /* Sequence numbers wrap. */
 static __always_inline __s32 ahead(__u32 sequence, __u32 of)
@@ -24,7 +40,7 @@ static __always_inline void drop_sample(struct flow_half *own, struct flow_half 
 	own->sampling = 0;
 }
 
-static __always_inline void start_sample(struct flow_half *own, struct flow_half *other, __u32 end, __u8 epoch)
+static __always_inline void start_sample(struct flow_half *own, struct flow_half *other, __u32 end, __u32 epoch)
 {
 	other->awaited = end;
 	other->awaited_since_ns = bpf_ktime_get_ns();
@@ -52,11 +68,11 @@ static __always_inline __u32 rtt_bucket(__u64 nanoseconds)
 		fraction >>= shift;
 		log2 += shift;
 	}
-	return log2 < RTT_BUCKETS ? log2 : RTT_BUCKETS - 1;
+	return log2;
 }
 
-/* `direction`: of the acknowledgment. */
-__noinline int end_sample(__u32 slot_number, __u32 direction)
+/* `direction`: of the acknowledgment. What acknowledges more than was sent is nobody's. */
+__noinline int end_sample(__u32 slot_number, __u32 direction, __u32 acknowledgment)
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
@@ -66,149 +82,207 @@ __noinline int end_sample(__u32 slot_number, __u32 direction)
 	if (!details || !slot)
 		return 0; /* can't be */
 	own = &slot->half[direction & 1];
-	data = &slot->half[~direction & 1];
+	data = &slot->half[opposite(direction)];
+	if (ahead(acknowledgment, data->next_sequence) > 0)
+		return 0;
 	nanoseconds = bpf_ktime_get_ns() - own->awaited_since_ns;
 	own->awaiting = 0;
 	data->sampling = 0;
-	__sync_fetch_and_add(&details->rtt_buckets[~direction & 1][rtt_bucket(nanoseconds) & (RTT_BUCKETS - 1)], 1);
-	__sync_fetch_and_add(&details->tcp[~direction & 1].rtt_sum_ns, nanoseconds);
+	__sync_fetch_and_add(&details->rtt_buckets[opposite(direction)][rtt_bucket(nanoseconds) & (RTT_BUCKETS - 1)],
+			     1);
+	__sync_fetch_and_add(&details->tcp[opposite(direction)].rtt_sum_ns, nanoseconds);
 	__sync_fetch_and_add(&data->events, 1);
 	return 0;
 }
 
-/* A hole is filled from its beginning: what was left out of it is given up. So one who fills it and one who finds the
- * next on another CPU never write the same, and neither takes the other's packets for retransmissions. */
-static __always_inline int fills_hole(struct flow_tcp *tcp, __u32 sequence, __u32 end)
+/* How far from its last byte a sender can be: the largest window that the receiver can announce, which is its scale's
+ * if we saw its SYN. */
+static __always_inline __s32 reach_of(const struct flow_half *receiver, const struct flow_tcp *tcp)
 {
-	__u32 hole_end = tcp->hole_end;
+	__u32 mask = -(receiver->known & KNOWN_SYN), scale; /* without a branch, for the verifier */
 
-	if (sequence - tcp->hole_start >= hole_end - tcp->hole_start)
-		return 0;
-	tcp->hole_start = ahead(hole_end, end) > 0 ? end : hole_end;
-	return 1;
+	barrier_var(mask);
+	scale = TCP_LARGEST_WINDOW_SCALE ^ ((TCP_LARGEST_WINDOW_SCALE ^ tcp->window_scale) & mask);
+	return 1U << 16 << (scale & 15);
 }
 
 /* Keep-alive (RFC 9293, section 3.8.4) and window probe (3.8.6.1): one old byte to get an answer. */
 static __always_inline int is_probe(const struct flow_half *own, const struct flow_half *other, __u32 length, __u32 end)
 {
 	return length == 1 && end == own->next_sequence && !(own->known & KNOWN_FIN) &&
-	       (other->known & KNOWN_ZERO || (other->known & KNOWN_ACK && ahead(other->acknowledged, end) >= 0));
+	       knows(other, KNOWN_ACK, own->epoch) && (!other->window || ahead(other->acknowledged, end) >= 0);
 }
 
-/* Something that ends where the sender has been before: a gap's filler, a probe that carries an old byte on purpose, or
- * a retransmission. `length` counts a FIN. Two CPUs that send for one connection swap packets now and then, and these
- * are no retransmissions: the newest gap tells them apart. */
-__noinline int follow_old(__u32 slot_number, __u32 direction, __u32 sequence, __u32 length, __u32 packets)
+/* Of a segment that begins where the sender has been, and may end behind that if receiving merged it with the next. */
+static __always_inline __u32 old_packets(__u32 packets, __u32 length, __u32 old_bytes)
 {
+	return old_bytes < length ? ((__u64)packets * old_bytes + length - 1) / length : packets;
+}
+
+enum order {
+	ORDER_AHEAD = 0, /* or out of reach */
+	ORDER_LATE = 1,
+	ORDER_AGAIN = 2,
+	ORDER_PROBE = 3,
+};
+
+/* Moves to where a segment ends that does not begin behind its sender's last byte. That leaves something out, or was
+ * there before: a hole's filler, a probe that carries an old byte on purpose, or a retransmission. CPUs that send for
+ * one connection overtake each other now and then, and what they send is not sent again: the holes tell, unless it was
+ * acknowledged before. What is out of reach is of another connection, or we have missed much: following begins anew. */
+static __always_inline enum order move_elsewhere(struct flow_half *own, const struct flow_half *other, __u64 *holes,
+						 __s32 reach, __u32 sequence, __u32 length)
+{
+	__u32 next = own->next_sequence, end = sequence + length, found = find_hole(holes, sequence);
+	__s32 step = ahead(sequence, next);
+
+	if (ahead(end, next) > 0)
+		own->next_sequence = end;
+	if (step > reach || step < -reach) {
+		own->next_sequence = end;
+		forget_holes(holes);
+		return ORDER_AHEAD;
+	}
+	if (step > 0) {
+		open_hole(holes, hole_between(next, sequence));
+		return ORDER_AHEAD;
+	}
+	if (found && !(knows(other, KNOWN_ACK, own->epoch) && ahead(other->acknowledged, end) >= 0)) {
+		fill_hole(holes, found, sequence, end);
+		return ORDER_LATE;
+	}
+	return is_probe(own, other, length, end) ? ORDER_PROBE : ORDER_AGAIN;
+}
+
+/* `length` counts a FIN. */
+__noinline int follow_elsewhere(__u32 slot_number, __u32 direction, __u32 sequence, __u32 length, __u32 packets)
+{
+	__u32 sender = slot_number << 1 | (direction & 1), lock_number = sender & (HOLE_LOCKS - 1);
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
+	struct hole_lock *lock = bpf_map_lookup_elem(&hole_locks, &lock_number);
+	__u32 before, old, generation;
 	struct flow_half *own, *other;
+	__u64 *holes = holes_of(sender);
 	struct flow_tcp *tcp;
+	enum order order;
+	__s32 reach;
 
-	if (!details || !slot)
+	if (!details || !slot || !lock)
 		return 0; /* can't be */
 	own = &slot->half[direction & 1];
-	other = &slot->half[~direction & 1];
+	other = &slot->half[opposite(direction)];
 	tcp = &details->tcp[direction & 1];
-	if (fills_hole(tcp, sequence, sequence + length))
-		__sync_fetch_and_add(&tcp->out_of_order, packets);
-	else if (is_probe(own, other, length, sequence + length))
+	reach = reach_of(other, &details->tcp[opposite(direction)]);
+	generation = details->identity.generation;
+	bpf_spin_lock(&lock->lock);
+	before = own->next_sequence;
+	take_holes(holes, sender, generation);
+	order = move_elsewhere(own, other, holes, reach, sequence, length);
+	bpf_spin_unlock(&lock->lock);
+	old = old_packets(packets, length, before - sequence);
+	if (order == ORDER_PROBE)
 		return 0;
-	else
-		__sync_fetch_and_add(&tcp->retransmits, packets);
-	__sync_fetch_and_add(&own->events, 1);
+	if (order == ORDER_LATE)
+		__sync_fetch_and_add(&tcp->out_of_order, packets);
+	if (order == ORDER_AGAIN)
+		__sync_fetch_and_add(&tcp->retransmits, old);
+	__sync_fetch_and_add(&own->events, order != ORDER_AHEAD);
 	drop_sample(own, other);
 	return 0;
 }
 
-/* The sender has left out what is between its last byte and this packet. */
-__noinline int follow_gap(__u32 slot_number, __u32 direction, __u32 sequence)
+/* An acknowledgment that is older than the newest one, by `step`, or the newest once more. Once more is a duplicate if
+ * there is data that it does not acknowledge (RFC 5681, section 2), unless the window is closed: then it answers a
+ * probe. Returns 0 when it is the newest one that is to be forgotten: it acknowledged more than was sent. */
+__noinline int note_old_ack(__u32 slot_number, __u32 direction, __s32 step)
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
-	struct flow_half *own;
+	struct flow_half *own, *other;
+	__s32 beyond;
 
 	if (!details || !slot)
-		return 0; /* can't be */
+		return 1; /* can't be */
 	own = &slot->half[direction & 1];
-	details->tcp[direction & 1].hole_start = own->next_sequence;
-	details->tcp[direction & 1].hole_end = sequence;
-	drop_sample(own, &slot->half[~direction & 1]);
-	return 0;
+	other = &slot->half[opposite(direction)];
+	if (!knows(other, KNOWN_SEQUENCE, own->epoch))
+		return 1;
+	beyond = ahead(own->acknowledged, other->next_sequence);
+	if (step)
+		return beyond <= 0;
+	if (beyond < 0 && own->window) {
+		__sync_fetch_and_add(&details->tcp[direction & 1].duplicate_acks, 1);
+		__sync_fetch_and_add(&own->events, 1);
+	}
+	return 1;
 }
 
-/* `duplicate`: an acknowledgment sent once more, otherwise a window that closes. */
-__noinline int count_ack_event(__u32 slot_number, __u32 direction, __u32 duplicate)
+__noinline int count_zero_window(__u32 slot_number, __u32 direction)
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
-	struct flow_tcp *tcp;
 
 	if (!details || !slot)
 		return 0; /* can't be */
-	tcp = &details->tcp[direction & 1];
-	__sync_fetch_and_add(duplicate ? &tcp->duplicate_acks : &tcp->zero_windows, 1);
+	__sync_fetch_and_add(&details->tcp[direction & 1].zero_windows, 1);
 	__sync_fetch_and_add(&slot->half[direction & 1].events, 1);
 	return 0;
 }
 
 static __always_inline void follow_data(struct flow_half *own, struct flow_half *other, __u32 slot_number,
-					__u32 direction, const struct packet *packet, __u32 length, __u8 epoch)
+					__u32 direction, const struct packet *packet, __u32 length, __u32 epoch)
 {
 	__u32 end = packet->sequence + length;
 
 	if (!(own->known & KNOWN_SEQUENCE)) {
-		own->next_sequence = end;
 		own->known |= KNOWN_SEQUENCE;
+	} else if (packet->sequence != own->next_sequence) {
+		follow_elsewhere(slot_number, direction, packet->sequence, length, packet->packets);
 		return;
-	}
-	if (ahead(end, own->next_sequence) <= 0) {
-		follow_old(slot_number, direction, packet->sequence, length, packet->packets);
-		return;
-	}
-	if (ahead(packet->sequence, own->next_sequence) > 0)
-		follow_gap(slot_number, direction, packet->sequence);
-	else if (own->sampling != epoch)
+	} else if (own->sampling != epoch) {
 		start_sample(own, other, end, epoch);
+	}
 	own->next_sequence = end;
 }
 
-static __always_inline void follow_ack(struct flow_half *own, const struct flow_half *other, __u32 slot_number,
-				       __u32 direction, const struct packet *packet, __u32 length, __u8 epoch)
+static __always_inline void follow_ack(struct flow_half *own, __u32 slot_number, __u32 direction,
+				       const struct packet *packet, __u32 length, __u32 epoch)
 {
+	__s32 step = ahead(packet->acknowledgment, own->acknowledged);
+
 	if (own->awaiting == epoch && ahead(packet->acknowledgment, own->awaited) >= 0)
-		end_sample(slot_number, direction);
+		end_sample(slot_number, direction, packet->acknowledgment);
 	if (!(own->known & KNOWN_ACK)) {
-		own->acknowledged = packet->acknowledgment;
 		own->known |= KNOWN_ACK;
-	} else if (ahead(packet->acknowledgment, own->acknowledged) > 0) {
-		own->acknowledged = packet->acknowledgment;
-	} else if (!length && own->known & KNOWN_SEQUENCE && packet->acknowledgment == own->acknowledged &&
-		   packet->window == own->window && packet->sequence == own->next_sequence &&
-		   other->known & KNOWN_SEQUENCE && ahead(other->next_sequence, packet->acknowledgment) > 0) {
-		count_ack_event(slot_number, direction, 1);
+		own->window = WINDOW_OPEN;
+	} else if (step < 0 || (!step && packet->window == own->window)) {
+		/* with data, or a keep-alive */
+		if (!step && (length || !(own->known & KNOWN_SEQUENCE) || packet->sequence != own->next_sequence))
+			return;
+		if (note_old_ack(slot_number, direction, step))
+			return;
 	}
+	own->acknowledged = packet->acknowledgment;
+	if (packet->window == own->window)
+		return;
 	own->window = packet->window;
-	if (packet->window) {
-		if (own->known & KNOWN_ZERO)
-			own->known &= ~KNOWN_ZERO;
-	} else if (!(own->known & KNOWN_ZERO)) {
-		own->known |= KNOWN_ZERO;
-		count_ack_event(slot_number, direction, 0);
-	}
+	if (!packet->window)
+		count_zero_window(slot_number, direction);
 }
 
 /* A segment without SYN and RST. */
 static __always_inline void follow(struct flow_slot *slot, __u32 slot_number, enum flow_direction direction,
-				   const struct packet *packet, __u8 epoch)
+				   const struct packet *packet, __u32 epoch)
 {
 	struct flow_half *own = &slot->half[direction], *other = &slot->half[!direction];
 	__u32 length = packet->payload_bytes + (packet->tcp_flags & TCP_FIN);
 
+	trust(own, epoch);
 	if (length)
 		follow_data(own, other, slot_number, direction, packet, length, epoch);
 	if (packet->tcp_flags & TCP_ACK)
-		follow_ack(own, other, slot_number, direction, packet, length, epoch);
+		follow_ack(own, slot_number, direction, packet, length, epoch);
 }
 
 #endif

@@ -24,14 +24,18 @@ static __always_inline __u32 tag_of(__u64 hash)
 	return hash >> (32 - FRONT_CACHE_BITS) & FRONT_CACHE_TAG;
 }
 
-/* The slot that the set names for this tag, the newest if there are several, or any slot. Without a branch: which entry
- * it is can't be predicted, and a wrong guess comes out only when the set's cache line has arrived. */
+/* The slot that the set names for this tag, the newest if there are several, or any slot. The newest entry by a branch:
+ * with few busy flows it is nearly always that one. The others without: which of them it is can't be predicted, and a
+ * wrong guess comes out only when the set's cache line has arrived. */
 static __always_inline __u32 cached_slot(const volatile __u32 *set, __u32 tag)
 {
-	__u64 found = set[FRONT_CACHE_WAYS - 1];
+	__u64 first = set[0], found = set[FRONT_CACHE_WAYS - 1];
+
+	if (!((first ^ tag) & FRONT_CACHE_TAG))
+		return first & ~FRONT_CACHE_TAG;
 
 #pragma unroll
-	for (int i = FRONT_CACHE_WAYS - 2; i >= 0; i--) {
+	for (int i = FRONT_CACHE_WAYS - 2; i > 0; i--) {
 		__u64 entry = set[i];
 		/* all ones for the same tag, else 0 */
 		__u64 mask = (__s64)(((entry ^ tag) & FRONT_CACHE_TAG) - 1) >> 63;
@@ -43,12 +47,26 @@ static __always_inline __u32 cached_slot(const volatile __u32 *set, __u32 tag)
 	return found & ~FRONT_CACHE_TAG;
 }
 
-static __always_inline void remember_slot(volatile __u32 *set, __u32 tag, __u32 slot_number)
+/* The other half of a pair of sets: in it is what the first has lately pushed out. */
+static __always_inline volatile __u32 *neighbour_of(__u64 hash)
 {
+	return front_cache[hash >> (64 - FRONT_CACHE_BITS) ^ 1];
+}
+
+static __always_inline volatile __u32 *set_of(__u64 hash)
+{
+	return front_cache[hash >> (64 - FRONT_CACHE_BITS)];
+}
+
+static __always_inline void remember_slot(__u64 hash, __u32 slot_number)
+{
+	volatile __u32 *set = set_of(hash);
+
+	neighbour_of(hash)[FRONT_CACHE_WAYS - 1] = set[FRONT_CACHE_WAYS - 1];
 #pragma unroll
 	for (int i = FRONT_CACHE_WAYS - 1; i > 0; i--)
 		set[i] = set[i - 1];
-	set[0] = tag | slot_number;
+	set[0] = tag_of(hash) | slot_number;
 }
 
 #endif

@@ -12,31 +12,40 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are built as little-endian words");
 
+#define KEY_WORDS 5
+#define LAST_WORD (KEY_WORDS - 1) /* ports, interface slot, protocol and flags */
+
+/* Words, though most need fewer bits: a register is not cut to them. */
 struct packet {
 	__u64 packets, bytes;                /* on the wire */
 	__u32 sequence, acknowledgment;      /* TCP, host order */
 	__u32 payload_bytes;                 /* TCP */
-	__u16 source_port, destination_port; /* network order */
-	__u16 window;                        /* TCP, host order, not scaled */
-	__u16 transport_offset;              /* of the TCP header in the frame */
-	__u16 quoted_offset;                 /* of the packet that an ICMP "destination unreachable" quotes, or 0 */
+	__u32 source_port, destination_port; /* network order */
+	__u32 window;                        /* TCP, host order, not scaled */
+	__u32 tcp_flags;
+	__u32 protocol;
+	__u32 flags;            /* enum flow_flags */
+	__u32 follow_tcp;       /* a whole TCP segment, not the first part of a fragmented one */
+	__u16 transport_offset; /* of the TCP header in the frame */
+	__u16 quoted_offset;    /* of the packet that an ICMP "destination unreachable" quotes, or 0 */
 	__u8 quoted_code;
 	__u8 packet_class; /* enum packet_class */
 	__u8 family;       /* 4 or 6, of a packet that belongs to a flow */
-	__u8 protocol;
-	__u8 flags; /* enum flow_flags */
-	__u8 tcp_flags;
-	__u8 follow_tcp; /* a whole TCP segment, not the first part of a fragmented one */
-	__u8 icmp;       /* the next field and the quoted ones may be set */
+	__u8 icmp;         /* the next field and the quoted ones may be set */
 	__u8 echo_request;
 	__u8 unsent_bytes; /* of a GSO skb: a header that none of its packets has on the wire */
 };
 
-/* Built and compared as words: a word that is read right behind narrower writes waits until they are in the cache. */
+/* Built and compared as words: a word that is read right behind narrower writes waits until they are in the cache. The
+ * keys end together, and the words in front of an IPv4 key are 0: most of what is done with a key is the same for both.
+ */
 union flow_key {
-	struct flow_key4 v4;
+	struct {
+		__u64 nothing[3];
+		struct flow_key4 v4;
+	};
 	struct flow_key6 v6;
-	__u64 words[5];
+	__u64 words[KEY_WORDS];
 };
 
 /* Where parsing has come to in the frame. */
@@ -85,36 +94,52 @@ static __always_inline void expand(struct packet *packet, __u64 packets, __u32 h
 	packet->bytes += (packets - 1) * (header_bytes + tag_bytes);
 }
 
+/* What two words differ in, when they change places because it is the destination that is local. Without a branch: of
+ * one that depends on the direction the verifier walks both ways, from there to the end. */
+static __always_inline __u64 swap_of(__u32 direction, __u64 source, __u64 destination)
+{
+	return (source ^ destination) & -(__u64)(direction & 1);
+}
+
+/* The compiler would make a branch of it, too. */
+static __always_inline __u32 opposite(__u32 direction)
+{
+	__u32 other = ~direction & 1;
+
+	barrier_var(other);
+	return other;
+}
+
 static __always_inline void set_key4(union flow_key *key, __u32 direction, __be32 source, __be32 destination)
 {
-	key->words[0] = direction == FROM_POD ? two_words(source, destination) : two_words(destination, source);
+	__u32 swap = swap_of(direction, source, destination);
+
+	key->words[0] = key->words[1] = key->words[2] = 0;
+	key->words[3] = two_words(source ^ swap, destination ^ swap);
 }
 
 static __always_inline void set_key6(union flow_key *key, __u32 direction, const __be32 *source,
 				     const __be32 *destination)
 {
-	const __be32 *local = direction == FROM_POD ? source : destination;
-	const __be32 *remote = direction == FROM_POD ? destination : source;
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		__u64 from = two_words(source[2 * i], source[2 * i + 1]);
+		__u64 to = two_words(destination[2 * i], destination[2 * i + 1]);
+		__u64 swap = swap_of(direction, from, to);
 
-	key->words[0] = two_words(local[0], local[1]);
-	key->words[1] = two_words(local[2], local[3]);
-	key->words[2] = two_words(remote[0], remote[1]);
-	key->words[3] = two_words(remote[2], remote[3]);
+		key->words[i] = from ^ swap;
+		key->words[i + 2] = to ^ swap;
+	}
 }
 
-/* The last word of either key: ports, interface slot, protocol and flags. */
 static __always_inline void set_last_word(union flow_key *key, const struct packet *packet, __u32 interface_slot,
 					  __u32 direction)
 {
-	__u64 local_port = direction == FROM_POD ? packet->source_port : packet->destination_port;
-	__u64 remote_port = direction == FROM_POD ? packet->destination_port : packet->source_port;
-	__u64 word = local_port | remote_port << 16 | (__u64)interface_slot << 32 | (__u64)packet->protocol << 48 |
-		     (__u64)packet->flags << 56;
+	__u32 source = packet->source_port, destination = packet->destination_port;
+	__u32 swap = swap_of(direction, source, destination);
 
-	if (packet->family == 4)
-		key->words[1] = word;
-	else
-		key->words[4] = word;
+	key->words[LAST_WORD] = (source ^ swap) | (destination ^ swap) << 16 | (__u64)interface_slot << 32 |
+				(__u64)packet->protocol << 48 | (__u64)packet->flags << 56;
 }
 
 #endif

@@ -62,40 +62,40 @@ static __always_inline int parse_plain_transport(struct __sk_buff *skb, struct p
 	return 0;
 }
 
-/* Fills `packet` and `key`'s addresses and returns 1, or returns 0: then neither is to be used. */
-static __always_inline int parse_plain(struct __sk_buff *skb, enum flow_direction direction, struct packet *packet,
-				       union flow_key *key)
+/* Of a frame whose EtherType is IPv4: fills `packet` and `key`'s addresses and returns 1, or returns 0: then neither is
+ * to be used. */
+static __always_inline int parse_plain4(struct __sk_buff *skb, __u32 direction, struct packet *packet,
+					union flow_key *key)
 {
 	const void *data = (const void *)(long)skb->data, *data_end = (const void *)(long)skb->data_end;
-	const struct ethernet_header *ethernet = data;
+	const struct iphdr *ip = data + sizeof(struct ethernet_header);
 
 	begin_packet(skb, packet);
-	if (data + sizeof(*ethernet) + sizeof(struct iphdr) > data_end)
+	if ((const void *)(ip + 1) > data_end || *(const __u8 *)ip != IPV4_WITHOUT_OPTIONS ||
+	    ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET))
 		return 0;
-	if (ethernet->type == bpf_htons(ETH_P_IP)) {
-		const struct iphdr *ip = data + sizeof(*ethernet);
+	packet->family = 4;
+	packet->protocol = ip->protocol;
+	set_key4(key, direction, ip->saddr, ip->daddr);
+	return parse_plain_transport(skb, packet, ip + 1, sizeof(struct ethernet_header) + sizeof(*ip),
+				     bpf_ntohs(ip->tot_len));
+}
 
-		if (*(const __u8 *)ip != IPV4_WITHOUT_OPTIONS ||
-		    ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET))
-			return 0;
-		packet->family = 4;
-		packet->protocol = ip->protocol;
-		set_key4(key, direction, ip->saddr, ip->daddr);
-		return parse_plain_transport(skb, packet, ip + 1, sizeof(*ethernet) + sizeof(*ip),
-					     bpf_ntohs(ip->tot_len));
-	}
-	if (ethernet->type == bpf_htons(ETH_P_IPV6)) {
-		const struct ipv6hdr *ip = data + sizeof(*ethernet);
+/* The same for IPv6. */
+static __always_inline int parse_plain6(struct __sk_buff *skb, __u32 direction, struct packet *packet,
+					union flow_key *key)
+{
+	const void *data = (const void *)(long)skb->data, *data_end = (const void *)(long)skb->data_end;
+	const struct ipv6hdr *ip = data + sizeof(struct ethernet_header);
 
-		if ((const void *)(ip + 1) > data_end || ip->version != 6)
-			return 0;
-		packet->family = 6;
-		packet->protocol = ip->nexthdr;
-		set_key6(key, direction, ip->saddr.s6_addr32, ip->daddr.s6_addr32);
-		return parse_plain_transport(skb, packet, ip + 1, sizeof(*ethernet) + sizeof(*ip),
-					     bpf_ntohs(ip->payload_len) + sizeof(*ip));
-	}
-	return 0;
+	begin_packet(skb, packet);
+	if ((const void *)(ip + 1) > data_end || ip->version != 6)
+		return 0;
+	packet->family = 6;
+	packet->protocol = ip->nexthdr;
+	set_key6(key, direction, ip->saddr.s6_addr32, ip->daddr.s6_addr32);
+	return parse_plain_transport(skb, packet, ip + 1, sizeof(struct ethernet_header) + sizeof(*ip),
+				     bpf_ntohs(ip->payload_len) + sizeof(*ip));
 }
 
 #endif

@@ -141,16 +141,22 @@ __noinline int parse_ipv6(struct __sk_buff *skb, __u32 direction)
 	return skip_extensions(skb, packet);
 }
 
-static __always_inline enum packet_class parse_frame(struct __sk_buff *skb, __u32 direction, struct workspace *work)
+/* Of what is in an IP packet, after its headers were read as `packet_class`. */
+static __always_inline int parse_payload(struct __sk_buff *skb, int packet_class)
 {
-	enum packet_class packet_class;
+	if (packet_class == CLASS_FLOW)
+		packet_class = parse_transport(skb);
+	return packet_class == CLASS_FLOW && skb->gso_size ? count_segments(skb) : packet_class;
+}
+
+static __always_inline int parse_tagged(struct __sk_buff *skb, __u32 direction, struct workspace *work)
+{
 	struct ethernet_header ethernet;
 	__be16 type;
 
 	if (bpf_skb_load_bytes(skb, 0, &ethernet, sizeof(ethernet)))
 		return CLASS_MALFORMED_SHORT;
 	type = ethernet.type;
-	work->cursor.offset = sizeof(ethernet);
 	for (int i = 0; i < VLAN_TAGS; i++) {
 		struct vlan_header vlan;
 
@@ -164,25 +170,51 @@ static __always_inline enum packet_class parse_frame(struct __sk_buff *skb, __u3
 	if (type == bpf_htons(ETH_P_ARP))
 		return CLASS_ARP;
 	if (type == bpf_htons(ETH_P_IP))
-		packet_class = parse_ipv4(skb, direction);
-	else if (type == bpf_htons(ETH_P_IPV6))
-		packet_class = parse_ipv6(skb, direction);
-	else
-		return CLASS_NOT_IP;
-	if (packet_class == CLASS_FLOW)
-		packet_class = parse_transport(skb);
-	return packet_class == CLASS_FLOW && skb->gso_size ? count_segments(skb) : packet_class;
+		return parse_payload(skb, parse_ipv4(skb, direction));
+	if (type == bpf_htons(ETH_P_IPV6))
+		return parse_payload(skb, parse_ipv6(skb, direction));
+	return CLASS_NOT_IP;
 }
 
-/* Leaves packet and key in the workspace. Returns 0, always. */
-__noinline int parse_rest(struct __sk_buff *skb, __u32 direction)
+static __always_inline void begin_frame(struct __sk_buff *skb, struct workspace *work)
+{
+	begin_packet(skb, &work->packet);
+	work->cursor.offset = sizeof(struct ethernet_header);
+}
+
+/* Any frame. This and the next two leave packet and key in the workspace and return 0, always. */
+__noinline int parse_frame(struct __sk_buff *skb, __u32 direction)
 {
 	struct workspace *work = own_workspace();
 
 	if (!work)
 		return 0; /* can't be: the map has its one entry from the start */
-	begin_packet(skb, &work->packet);
-	work->packet.packet_class = parse_frame(skb, direction, work);
+	begin_frame(skb, work);
+	work->packet.packet_class = parse_tagged(skb, direction, work);
+	return 0;
+}
+
+/* A frame whose EtherType is IPv4. */
+__noinline int parse_frame4(struct __sk_buff *skb, __u32 direction)
+{
+	struct workspace *work = own_workspace();
+
+	if (!work)
+		return 0; /* can't be */
+	begin_frame(skb, work);
+	work->packet.packet_class = parse_payload(skb, parse_ipv4(skb, direction));
+	return 0;
+}
+
+/* A frame whose EtherType is IPv6. */
+__noinline int parse_frame6(struct __sk_buff *skb, __u32 direction)
+{
+	struct workspace *work = own_workspace();
+
+	if (!work)
+		return 0; /* can't be */
+	begin_frame(skb, work);
+	work->packet.packet_class = parse_payload(skb, parse_ipv6(skb, direction));
 	return 0;
 }
 

@@ -91,18 +91,21 @@ __noinline int parse_transport(struct __sk_buff *skb)
 	protocol = packet->protocol;
 	if (packet->flags & FLOW_FRAGMENT)
 		return CLASS_FRAGMENT;
-	if (protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP) {
 		header_bytes = parse_tcp(skb, packet, cursor);
-	else if (protocol == (packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		header_bytes = parse_icmp(skb, packet, cursor);
-	else if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)
-		header_bytes = parse_ports(skb, packet, cursor, sizeof(struct udp_header));
-	else if (protocol == IPPROTO_SCTP)
-		header_bytes = parse_ports(skb, packet, cursor, SCTP_HEADER_BYTES);
-	else if (protocol == IPPROTO_DCCP)
-		header_bytes = parse_ports(skb, packet, cursor, DCCP_HEADER_BYTES);
-	else
-		return CLASS_FLOW;
+	} else {
+		packet->follow_tcp = 0;
+		if (protocol == (packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+			header_bytes = parse_icmp(skb, packet, cursor);
+		else if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)
+			header_bytes = parse_ports(skb, packet, cursor, sizeof(struct udp_header));
+		else if (protocol == IPPROTO_SCTP)
+			header_bytes = parse_ports(skb, packet, cursor, SCTP_HEADER_BYTES);
+		else if (protocol == IPPROTO_DCCP)
+			header_bytes = parse_ports(skb, packet, cursor, DCCP_HEADER_BYTES);
+		else
+			return CLASS_FLOW;
+	}
 	cursor->offset += header_bytes;
 	return header_bytes ? CLASS_FLOW : CLASS_MALFORMED_TRANSPORT;
 }

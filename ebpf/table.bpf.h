@@ -16,16 +16,11 @@ struct flow_name {
 	__u64 words[2];
 };
 
-static __always_inline struct flow_name name_of(const union flow_key *key, __u32 family)
+static __always_inline struct flow_name name_of(const union flow_key *key)
 {
 	const __u64 *words = key->words;
-	struct flow_name name = {{words[0], words[1]}};
 
-	if (family == SLOT_IPV6) {
-		name.words[0] = mix(mix(words[0], words[1]), mix(words[2], words[3]));
-		name.words[1] = words[4];
-	}
-	return name;
+	return (struct flow_name){{words[3] ^ mix(mix(words[0], words[1]), words[2]), words[LAST_WORD]}};
 }
 
 /* The hash of an IPv6 name nearly proves it, and "nearly" is not enough. */
@@ -123,7 +118,7 @@ static __always_inline int name_slot(__u32 slot_number, const union flow_key *ke
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *slot = bpf_map_lookup_elem(&slots, &slot_number);
-	struct flow_name name = name_of(key, family);
+	struct flow_name name = name_of(key);
 
 	if (!slot || !details)
 		return 0; /* can't be: the stacks hold numbers of slots */
@@ -167,17 +162,13 @@ static __always_inline __u32 insert_flow(__u32 slot_number, const union flow_key
 }
 
 /* Leaves out the higher port: it is nearly always the ephemeral one, and both directions agree on it. */
-static __always_inline void collapse_key(union flow_key *key, __u32 family)
+static __always_inline void collapse_key(union flow_key *key)
 {
-	__u64 last = family == SLOT_IPV4 ? key->words[1] : key->words[4];
+	__u64 last = key->words[LAST_WORD];
 	__u16 local_port = bpf_ntohs((__u16)last), remote_port = bpf_ntohs((__u16)(last >> 16));
 
 	last &= local_port > remote_port ? ~0xffffULL : ~0xffff0000ULL;
-	last |= (__u64)FLOW_COLLAPSED << 56;
-	if (family == SLOT_IPV4)
-		key->words[1] = last;
-	else
-		key->words[4] = last;
+	key->words[LAST_WORD] = last | (__u64)FLOW_COLLAPSED << 56;
 }
 
 /* A slot for the flow in the workspace, which no index names; NO_SLOT when there is none. Keeps the key there as it
@@ -187,7 +178,7 @@ static __always_inline __u32 start_flow(struct workspace *work, __u32 family, __
 	__u32 slot_number = take_slot(interface_slot), *collapsed;
 
 	if (slot_number == NO_SLOT) {
-		collapse_key(&work->key, family);
+		collapse_key(&work->key);
 		collapsed = indexed_slot(&work->key, family);
 		if (collapsed)
 			return *collapsed;
@@ -202,34 +193,41 @@ static __always_inline __u32 start_flow(struct workspace *work, __u32 family, __
 __noinline __u32 find_indexed(__u32 family, __u32 direction, __u32 interface_slot)
 {
 	struct workspace *work = own_workspace();
-	__u32 *indexed;
+	__u32 *indexed, neighbour;
+	struct flow_name name;
+	struct flow_slot *slot;
+	__u64 hash;
 
 	if (!work)
 		return NO_SLOT; /* can't be */
+	name = name_of(&work->key);
+	hash = mix(name.words[0], name.words[1]);
+	neighbour = cached_slot(neighbour_of(hash), tag_of(hash));
+	slot = bpf_map_lookup_elem(&slots, &neighbour);
+	if (slot && same_flow(&slot->half[direction & 1], &name, &work->key, family, neighbour))
+		return neighbour;
 	indexed = indexed_slot(&work->key, family);
 	return indexed ? *indexed : start_flow(work, family, direction, interface_slot);
 }
 
-/* Of the key in the workspace. A retired or replaced slot fails the comparison of the state, a re-used one that of the
- * key: then the index decides.
- */
-static __always_inline struct flow_slot *find_slot(const union flow_key *key, __u32 family,
-						   enum flow_direction direction, __u32 interface_slot,
-						   __u32 *slot_number)
+/* A retired or replaced slot fails the comparison of the state, a re-used one that of the key: then the index decides,
+ * and the key is in the workspace. */
+static __always_inline struct flow_slot *find_slot(struct workspace *work, const union flow_key *key, __u32 family,
+						   __u32 direction, __u32 interface_slot, __u32 *slot_number)
 {
-	struct flow_name name = name_of(key, family);
+	struct flow_name name = name_of(key);
 	__u64 hash = mix(name.words[0], name.words[1]);
-	volatile __u32 *set = front_cache[hash >> (64 - FRONT_CACHE_BITS)];
 	struct flow_slot *slot;
 
-	*slot_number = cached_slot(set, tag_of(hash));
+	*slot_number = cached_slot(set_of(hash), tag_of(hash));
 	slot = bpf_map_lookup_elem(&slots, slot_number);
-	if (slot && same_flow(&slot->half[direction], &name, key, family, *slot_number))
+	if (slot && same_flow(&slot->half[direction & 1], &name, key, family, *slot_number))
 		return slot;
+	work->key = *key;
 	*slot_number = find_indexed(family, direction, interface_slot);
 	slot = bpf_map_lookup_elem(&slots, slot_number);
 	if (slot && *slot_number < slot_limit)
-		remember_slot(set, tag_of(hash), *slot_number);
+		remember_slot(hash, *slot_number);
 	return slot;
 }
 
@@ -253,7 +251,7 @@ __noinline __u32 replace_flow(__u32 slot_number, __u32 direction)
 		key.v6 = details->key6;
 	else
 		return slot_number; /* user space is about to retire it */
-	interface_slot = family == SLOT_IPV4 ? key.v4.interface_slot : key.v6.interface_slot;
+	interface_slot = key.words[LAST_WORD] >> 32 & 0xffff;
 	fresh_number = take_slot(interface_slot);
 	if (fresh_number == NO_SLOT)
 		return slot_number;

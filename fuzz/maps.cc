@@ -8,6 +8,8 @@
 #include <ctime>
 #include <memory>
 
+#include "demand.h"
+
 namespace podweir {
 
 Machine machine;
@@ -34,6 +36,7 @@ NativeMap& MapAt(const void* address) {
 }  // namespace
 
 void EnterHelper() {
+  demand(!machine.holds_lock, "no helper is called while a lock is held");
   if (++machine.helper_calls == machine.interrupted_call) machine.interruption();
 }
 
@@ -180,6 +183,20 @@ long native_map_pop_elem(void* map, void* value) {
 __u64 native_ktime_get_ns() {
   EnterHelper();
   return machine.now_ns;
+}
+
+// Nothing comes in between while it is held: no helper may be called then.
+void native_spin_lock(bpf_spin_lock* lock) {
+  EnterHelper();
+  demand(!lock->val && !machine.holds_lock, "a lock is free when it is taken");
+  lock->val = 1;
+  machine.holds_lock = true;
+}
+
+void native_spin_unlock(bpf_spin_lock* lock) {
+  demand(lock->val == 1, "a lock is held when it is given back");
+  lock->val = 0;
+  machine.holds_lock = false;
 }
 
 // The addon's.

@@ -98,6 +98,7 @@ struct Machine {
   int interrupted_call = 0;
   int helper_calls = 0;
   bool updates_fail = false;  // of a hash, as when its lock is held
+  bool holds_lock = false;
   bool program_runs = false;  // on CPU 0: who waits for it gives up
 };
 extern Machine machine;

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE  // MAP_FIXED_NOREPLACE
 #include "skb.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <sanitizer/asan_interface.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -100,4 +102,10 @@ long native_skb_load_bytes(const void* skb, uint32_t offset, void* to, uint32_t 
   given = offset < native->given_bytes ? native->given_bytes - offset : 0;
   if (given) memcpy(to, native->given + offset, given < bytes ? given : bytes);
   return 0;
+}
+
+int linear_ether_type(const struct __sk_buff* skb) {
+  const struct ethhdr* ethernet = (const void*)(uintptr_t)skb->data;
+
+  return skb->data_end - skb->data < sizeof(*ethernet) ? 0 : ntohs(ethernet->h_proto);
 }

@@ -57,6 +57,9 @@ int next_record(const uint8_t** data, size_t* size, struct record* record);
 struct __sk_buff* make_skb(const struct record* record, uint32_t linear_bytes, int place);
 uint32_t linear_bytes_of(const struct record* record);
 
+// In host order; 0 when the linear part is too short for it.
+int linear_ether_type(const struct __sk_buff* skb);
+
 // Aborts when a program changed the packet or what the kernel says of it.
 void check_skb_unchanged(const struct record* record, int place);
 

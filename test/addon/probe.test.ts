@@ -12,6 +12,8 @@ import { skip } from '../support/skip.ts'
 import { hookQdiscs } from '../support/traffic-control.ts'
 import { interfaceRow, Sources } from './interface-row.ts'
 
+const SHARED = ['flow4_from_pod', 'flow4_to_pod', 'flow6_from_pod', 'flow6_to_pod', 'flow_from_pod', 'flow_to_pod']
+
 const sources = new Sources()
 let namespaces: Namespaces
 let a: TestNamespace
@@ -120,9 +122,9 @@ describe('a probe', function () {
   it('shows its programs and maps, those of its attachments too', async () => {
     const source = await sources.open()
     const names = async () => (await source.inspect()).programs.map(({ name }) => name)
-    assert.deepEqual((await names()).sort(), ['flow_from_pod', 'flow_to_pod'])
+    assert.deepEqual((await names()).sort(), SHARED)
     await source.attach(request())
-    assert.deepEqual((await names()).sort(), ['flow_from_pod', 'flow_to_pod', 'podweir_in_001', 'podweir_out_001'])
+    assert.deepEqual((await names()).sort(), [...SHARED, 'podweir_in_001', 'podweir_out_001'])
     const { maps } = await source.inspect()
     assert.ok(maps.length > 0 && maps.every(({ memoryBytes, id }) => memoryBytes > 0 && id > 0))
   })

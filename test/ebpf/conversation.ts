@@ -35,9 +35,9 @@ export class Conversation {
     this.ports = { pod: ends.podPort ?? 40_000, peer: ends.peerPort ?? 80 }
   }
 
-  says(end: End, flags: string, segment: Segment = {}): void {
+  packet(end: End, flags: string, segment: Segment = {}): Uint8Array {
     const { sequence = this.next[end], acknowledgment = this.next[other(end)], payload = 0, window } = segment
-    const packet = tcp({
+    return tcp({
       from: ADDRESS[end],
       to: ADDRESS[other(end)],
       sourcePort: this.ports[end],
@@ -48,10 +48,14 @@ export class Conversation {
       payload,
       ...(window === undefined ? {} : { window }),
     })
+  }
+
+  says(end: End, flags: string, segment: Segment = {}): void {
+    const packet = this.packet(end, flags, segment)
     if (end === 'pod') this.#counted.send(packet)
     else this.#counted.receive(packet)
     if (segment.sequence !== undefined) return
-    this.next[end] = (sequence + payload + count(flags, 'S') + count(flags, 'F')) >>> 0
+    this.next[end] = (this.next[end] + (segment.payload ?? 0) + count(flags, 'S') + count(flags, 'F')) >>> 0
   }
 
   pod(flags: string, segment?: Segment): void {

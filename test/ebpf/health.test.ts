@@ -150,6 +150,8 @@ describe('a drain', function () {
     const batch = await counted.drain()
     assert.deepEqual(health(batch), [HEALTHY, HEALTHY])
     assert.deepEqual(samples(batch), [])
+    // Where its sender is now, and then a round trip.
+    connection.pod('PA', { payload: 10 })
     connection.pod('PA', { payload: 10 })
     connection.peer('A')
     assert.equal(samples(await counted.drain()).length, 1)

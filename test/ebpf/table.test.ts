@@ -140,7 +140,7 @@ describe('a dispatcher', function () {
   it('that reaches no counting program lets the packet pass, and says so', async () => {
     const fromPodEntry = 0
     const { programs } = await counted.source.inspect()
-    const shared = programs.find(({ name }) => name === 'flow_from_pod')!
+    const shared = programs.find(({ name }) => name === 'flow4_from_pod')!
     deleteFromMap(counted.map('programs'), key32(fromPodEntry))
     for (let i = 0; i < 3; i++) counted.send(packet4)
     counted.receive(packet4)

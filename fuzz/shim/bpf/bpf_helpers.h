@@ -16,6 +16,8 @@ long native_map_delete_elem(void* map, const void* key);
 long native_map_push_elem(void* map, const void* value, __u64 flags);
 long native_map_pop_elem(void* map, void* value);
 __u64 native_ktime_get_ns(void);
+void native_spin_lock(struct bpf_spin_lock* lock);
+void native_spin_unlock(struct bpf_spin_lock* lock);
 long native_skb_load_bytes(const void* skb, __u32 offset, void* to, __u32 bytes);
 
 #define bpf_map_lookup_elem native_map_lookup_elem
@@ -24,6 +26,9 @@ long native_skb_load_bytes(const void* skb, __u32 offset, void* to, __u32 bytes)
 #define bpf_map_push_elem native_map_push_elem
 #define bpf_map_pop_elem native_map_pop_elem
 #define bpf_ktime_get_ns native_ktime_get_ns
+// With arguments: the first is a struct's name, too.
+#define bpf_spin_lock(lock) native_spin_lock(lock)
+#define bpf_spin_unlock(lock) native_spin_unlock(lock)
 #define bpf_skb_load_bytes native_skb_load_bytes
 
 #endif
