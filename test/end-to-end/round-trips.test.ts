@@ -8,7 +8,14 @@ import { afterEach, before, beforeEach, describe, it } from 'mocha'
 import { runCommand } from '../../lib/demo/command.ts'
 import type { ObservedFlow, SenderSums } from '../support/connections.ts'
 import { Recorder } from '../support/recorder.ts'
-import { bucketOf, compareBuckets, replaySamples, type Sample } from '../support/round-trips.ts'
+import {
+  bucketOf,
+  compareBuckets,
+  duplicateAcksOf,
+  repeatsOf,
+  replaySamples,
+  type Sample,
+} from '../support/round-trips.ts'
 import { show } from '../support/show.ts'
 import { skip } from '../support/skip.ts'
 import { TcpPath } from '../support/tcp-path.ts'
@@ -16,13 +23,10 @@ import { Capture, hasTshark, readCapture, type TsharkRow } from '../support/tsha
 
 const SINK = 5001
 const SERVICE = 5002
-const FIN = 1
 const SYN = 2
 const ACK = 16
 /** Two CPUs may see two packets in one order and the capture in the other. */
 const CPU = 0
-/** Of 1,500 bytes on a link, with timestamps. */
-const SEGMENT_BYTES = 1448
 const traffic = fileURLToPath(new URL('../../build/Release/podweir-traffic', import.meta.url))
 
 const paths = [
@@ -75,6 +79,9 @@ function truthOf({ local, remote }: ObservedFlow, rows: readonly TsharkRow[], sa
   }
 }
 
+/** In a transfer. The machine's pauses between the recorder's clock and ours are in one of the two. */
+const MOST_PAUSES = 1
+
 /** Of ours and theirs; fails where they don't agree. */
 class Agreement {
   flows = 0
@@ -82,6 +89,7 @@ class Agreement {
   repeats = 0
   duplicateAcks = 0
   #neighbours = 0
+  #pauses = 0
   #tshark = 0
   #same = 0
   readonly #timed: readonly Way[]
@@ -118,7 +126,8 @@ class Agreement {
     if (!this.#timed.includes(way)) return
     const seconds = samples.map(sample => sample.seconds)
     const [, neighbours, farther] = compareBuckets(ours, seconds.map(bucketOf))
-    assert.equal(farther, 0, `${sender}: ${ours.join(' ')}, tshark ${seconds.join(' ')}`)
+    this.#pauses += farther
+    assert.ok(this.#pauses <= MOST_PAUSES, `${sender}: ${ours.join(' ')}, tshark ${seconds.join(' ')}`)
     this.#neighbours += neighbours
   }
 
@@ -138,26 +147,6 @@ class Agreement {
       this.#same++
     }
   }
-}
-
-/** Packets of the wire that tshark takes for sent again or for late. */
-function repeatsOf(sender: string, rows: readonly TsharkRow[]): number {
-  const repeats = rows.filter(
-    ({ source, marks }) => source === sender && (marks.has('retransmission') || marks.has('out_of_order')),
-  )
-  return repeats.reduce((sum, { payloadBytes }) => sum + Math.max(1, Math.ceil(payloadBytes / SEGMENT_BYTES)), 0)
-}
-
-/** tshark's duplicate acknowledgments while anything was on the way, which RFC 5681 asks for and tshark does not. */
-function duplicateAcksOf(sender: string, rows: readonly TsharkRow[]): number {
-  let end: number | undefined
-  let found = 0
-  for (const { source, sequence, payloadBytes, flags, acknowledgment, marks } of rows) {
-    const next = sequence + payloadBytes + (flags & FIN ? 1 : 0)
-    if (source !== sender) end = end === undefined || ((next - end) | 0) > 0 ? next : end
-    else if (marks.has('duplicate_ack') && end !== undefined && ((end - acknowledgment) | 0) > 0) found++
-  }
-  return found
 }
 
 /** First SYN to first SYN-ACK, and from there to the opener's first ACK. */

@@ -10,6 +10,7 @@ const RTT_BUCKETS = 16
 /** Of what one sender did. */
 export interface SenderSums {
   packets: number
+  bytes: number
   retransmits: number
   outOfOrder: number
   duplicateAcks: number
@@ -153,7 +154,9 @@ export class ConnectionWatch {
     const flow = this.#byName.get(name)
     if (!flow) throw new Error(`a row of slot and generation ${name}, which never started`)
     flow.fromPod.packets += flows.fromPodPackets[row]!
+    flow.fromPod.bytes += flows.fromPodBytes[row]!
     flow.toPod.packets += flows.toPodPackets[row]!
+    flow.toPod.bytes += flows.toPodBytes[row]!
     addSender(flow.fromPod, flows.fromPod, row)
     addSender(flow.toPod, flows.toPod, row)
     flow.opened += flows.opened[row]!
@@ -180,7 +183,7 @@ export function sumOf(
 
 function noSums(): SenderSums {
   const rtt = new Array<number>(RTT_BUCKETS).fill(0)
-  return { packets: 0, retransmits: 0, outOfOrder: 0, duplicateAcks: 0, zeroWindows: 0, resets: 0, rtt }
+  return { packets: 0, bytes: 0, retransmits: 0, outOfOrder: 0, duplicateAcks: 0, zeroWindows: 0, resets: 0, rtt }
 }
 
 function addSender(sums: SenderSums, columns: TcpColumns, row: number): void {

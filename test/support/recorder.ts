@@ -1,16 +1,9 @@
 // Frames of one device as a BPF program saw them right behind Podweir's own, written as a capture file.
-import { writeFileSync } from 'node:fs'
 import { parseAddress } from '../../lib/capture/address.ts'
+import { CaptureFile } from './capture-file.ts'
 import { type HookPlace, KernelObject, key32, readMap } from './kernel.ts'
 
-const SNAP_BYTES = 96
 const FRAME_HEAD_BYTES = 16
-/** Little-endian capture files with nanoseconds, version 2.4; https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html */
-const MAGIC = 0xa1b23c4d
-const FILE_HEAD_BYTES = 24
-const RECORD_HEAD_BYTES = 16
-const LINKTYPE_ETHERNET = 1
-const NS_PER_SECOND = 1_000_000_000n
 
 export interface TcpNumbers {
   /** As process.hrtime() has it. */
@@ -73,30 +66,16 @@ export class Recorder {
 
   /** The times are those since the machine has started. */
   write(file: string): void {
-    const head = Buffer.alloc(FILE_HEAD_BYTES)
-    head.writeUInt32LE(MAGIC, 0)
-    head.writeUInt16LE(2, 4)
-    head.writeUInt16LE(4, 6)
-    head.writeUInt32LE(SNAP_BYTES, 16)
-    head.writeUInt32LE(LINKTYPE_ETHERNET, 20)
-    const records = Array.from({ length: this.frames }, (_, i) => this.#record(i))
-    writeFileSync(file, Buffer.concat([head, ...records]))
+    const capture = new CaptureFile(file)
+    for (let i = 0; i < this.frames; i++) {
+      const frame = this.#read(i)
+      capture.add(frame.readBigUInt64LE(0), this.frame(i), frame.readUInt32LE(8))
+    }
+    capture.close()
   }
 
   close(): void {
     this.#object.close()
-  }
-
-  #record(number: number): Buffer {
-    const frame = this.#read(number)
-    const ns = frame.readBigUInt64LE(0)
-    const data = this.frame(number)
-    const head = Buffer.alloc(RECORD_HEAD_BYTES)
-    head.writeUInt32LE(Number(ns / NS_PER_SECOND), 0)
-    head.writeUInt32LE(Number(ns % NS_PER_SECOND), 4)
-    head.writeUInt32LE(data.length, 8)
-    head.writeUInt32LE(frame.readUInt32LE(8), 12)
-    return Buffer.concat([head, data])
   }
 
   #read(number: number): Buffer {

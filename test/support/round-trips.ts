@@ -20,6 +20,8 @@ const FIN = 1
 const SYN = 2
 const RST = 4
 const ACK = 16
+/** Of 1,500 bytes on a link, with timestamps. */
+const SEGMENT_BYTES = 1448
 
 /** Sent twice, or sent in another order than it was numbered: an acknowledgment does not say of which. */
 const CANCELS = ['retransmission', 'fast_retransmission', 'spurious_retransmission', 'out_of_order', 'lost_segment']
@@ -68,4 +70,24 @@ export function compareBuckets(ours: readonly number[], theirs: readonly number[
   const distances: [number, number, number] = [0, 0, 0]
   for (const [i, bucket] of mine.entries()) distances[Math.min(2, Math.abs(bucket - sorted[i]!)) as 0 | 1 | 2]++
   return distances
+}
+
+/** Packets of the wire that tshark takes for sent again or for late. */
+export function repeatsOf(sender: string, rows: readonly TsharkRow[]): number {
+  const repeats = rows.filter(
+    ({ source, marks }) => source === sender && (marks.has('retransmission') || marks.has('out_of_order')),
+  )
+  return repeats.reduce((sum, { payloadBytes }) => sum + Math.max(1, Math.ceil(payloadBytes / SEGMENT_BYTES)), 0)
+}
+
+/** tshark's duplicate acknowledgments while anything was on the way, which RFC 5681 asks for and tshark does not. */
+export function duplicateAcksOf(sender: string, rows: readonly TsharkRow[]): number {
+  let end: number | undefined
+  let found = 0
+  for (const { source, sequence, payloadBytes, flags, acknowledgment, marks } of rows) {
+    const next = sequence + payloadBytes + (flags & FIN ? 1 : 0)
+    if (source !== sender) end = end === undefined || ((next - end) | 0) > 0 ? next : end
+    else if (marks.has('duplicate_ack') && end !== undefined && ((end - acknowledgment) | 0) > 0) found++
+  }
+  return found
 }

@@ -59,7 +59,7 @@ const NUMBERS = [
   'tcp.analysis.ack_rtt',
   'tcp.analysis.initial_rtt',
 ] as const
-const ENDS = ['ip.src', 'tcp.srcport', 'ip.dst', 'tcp.dstport']
+const ENDS = ['ip.src', 'ipv6.src', 'tcp.srcport', 'ip.dst', 'ipv6.dst', 'tcp.dstport']
 const FIELDS = [...NUMBERS, ...ENDS, ...MARKS.map(mark => `tcp.analysis.${mark}`)]
 
 export function hasTshark(): boolean {
@@ -110,11 +110,45 @@ export class Capture {
   }
 }
 
+/** A conversation as tshark tells it from others: a new one on the same ports is another. */
+export interface TsharkStream {
+  readonly protocol: 'tcp' | 'udp'
+  /** Address and port of the sender of its first packet, and of the other. */
+  readonly first: string
+  readonly second: string
+  /** By sender. */
+  readonly packets: Record<string, number>
+  readonly bytes: Record<string, number>
+}
+
 export async function readCapture(file: string): Promise<TsharkRow[]> {
-  const fields = FIELDS.flatMap(field => ['-e', field])
-  const read = ['-r', file, '-Y', 'tcp', '-T', 'fields', '-E', 'separator=,', '-E', 'occurrence=f', ...fields]
+  return (await readFields(file, 'tcp', FIELDS)).map(rowOf)
+}
+
+/** In the order of their first packets. */
+export async function readStreams(file: string, protocol: 'tcp' | 'udp'): Promise<TsharkStream[]> {
+  const ends = ['ip.src', 'ipv6.src', `${protocol}.srcport`, 'ip.dst', 'ipv6.dst', `${protocol}.dstport`]
+  const streams = new Map<string, TsharkStream>()
+  for (const line of await readFields(file, protocol, [`${protocol}.stream`, 'frame.len', ...ends])) {
+    const [stream, bytes, ip4, ip6, port, toIp4, toIp6, toPort] = line.split(',') as [string, ...string[]]
+    const [from, to] = [`${ip4 || ip6}:${port}`, `${toIp4 || toIp6}:${toPort}`]
+    let known = streams.get(stream)
+    if (!known) {
+      const none = () => ({ [from]: 0, [to]: 0 })
+      known = { protocol, first: from, second: to, packets: none(), bytes: none() }
+      streams.set(stream, known)
+    }
+    known.packets[from]! += 1
+    known.bytes[from]! += Number(bytes)
+  }
+  return [...streams.values()]
+}
+
+async function readFields(file: string, filter: string, fields: readonly string[]): Promise<string[]> {
+  const asked = fields.flatMap(field => ['-e', field])
+  const read = ['-r', file, '-Y', filter, '-T', 'fields', '-E', 'separator=,', '-E', 'occurrence=f', ...asked]
   const text = await runCommand('tshark', read, { remedy: REMEDY })
-  return text.trimEnd().split('\n').filter(Boolean).map(rowOf)
+  return text.trimEnd().split('\n').filter(Boolean)
 }
 
 function rowOf(line: string): TsharkRow {
@@ -131,8 +165,8 @@ function rowOf(line: string): TsharkRow {
     frame: number('frame.number'),
     seconds: number('frame.time_epoch'),
     stream: number('tcp.stream'),
-    source: `${text('ip.src')}:${text('tcp.srcport')}`,
-    destination: `${text('ip.dst')}:${text('tcp.dstport')}`,
+    source: `${text('ip.src') || text('ipv6.src')}:${text('tcp.srcport')}`,
+    destination: `${text('ip.dst') || text('ipv6.dst')}:${text('tcp.dstport')}`,
     flags: number('tcp.flags'),
     sequence: number('tcp.seq_raw'),
     payloadBytes: number('tcp.len'),
