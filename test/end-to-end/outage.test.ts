@@ -10,7 +10,7 @@ import { comeToRest } from '../support/rest.ts'
 import { skip } from '../support/skip.ts'
 
 const EDGES = 600
-/** An export has about 1 MB. What it leaves behind for the garbage collector is gone after some more of them. */
+/** An export has about 1 MB. What it leaves behind for the garbage collector is gone after so many more of them. */
 const FAILURES = 40
 const GROWTH_LIMIT_KB = 20_000
 
@@ -69,6 +69,7 @@ describe('a Collector that is away', function () {
     dropHalfLine(collector.file)
     await failuresGrow(5)
     await hop.a.traffic('ping', '--to', hop.b.addresses.v4, '--count', 5, '--interval', 0.01)
+    await failuresGrow(FAILURES)
     const earlyKilobytes = agent.residentKilobytes
     await failuresGrow(FAILURES)
     const lateKilobytes = agent.residentKilobytes

@@ -143,6 +143,9 @@ describe('retransmitted packets', function () {
   })
 })
 
+/** Two CPUs that handle a sender's packets in the same nanoseconds: docs/tcp.md. */
+const MISSED_BY_TWO_CPUS = 100
+
 describe('retransmitted packets at the host’s end', function () {
   this.timeout(60_000)
   let namespaces: Namespaces
@@ -164,7 +167,7 @@ describe('retransmitted packets at the host’s end', function () {
     await namespaces.remove()
   })
 
-  it('are those that the pod’s kernel says, although its CPUs overtake each other', async function () {
+  it('are those that the pod’s kernel says to 1 %, although its CPUs overtake each other', async function () {
     const [pod, peer] = (await namespaces.createPods(2)).map(made => made)
     await pod!.namespace.offload('eth0', 'off')
     const slot = await watch.attach(undefined, { device: pod!.hostDevice, place: 'host' })
@@ -186,7 +189,7 @@ describe('retransmitted packets at the host’s end', function () {
         sumOf(watch.of(slot), 'fromPod', 'outOfOrder'),
       ]
       told.push(`${podweir} of ${kernel} (${overtaken} overtaken)`)
-      assert.equal(podweir, kernel, told.join('; '))
+      assert.ok(Math.abs(podweir - kernel!) <= Math.ceil(kernel! / MISSED_BY_TWO_CPUS), told.join('; '))
     }
     show(this, told.join('; '))
   })
