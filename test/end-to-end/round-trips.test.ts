@@ -12,6 +12,7 @@ import {
   bucketOf,
   compareBuckets,
   duplicateAcksOf,
+  markedByData,
   repeatsOf,
   replaySamples,
   type Sample,
@@ -211,7 +212,8 @@ describe('handshakes and round trips', function () {
   })
 })
 
-function compareAll(rows: readonly TsharkRow[], timed: readonly Way[] = ['fromPod', 'toPod']): Agreement {
+function compareAll(captured: readonly TsharkRow[], timed: readonly Way[] = ['fromPod', 'toPod']): Agreement {
+  const rows = markedByData(captured)
   const samples = replaySamples(rows)
   const agreement = new Agreement(timed)
   for (const flow of path.seenAt('a')) agreement.compare(flow, truthOf(flow, rows, samples))

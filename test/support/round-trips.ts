@@ -44,6 +44,26 @@ export function replaySamples(rows: readonly TsharkRow[]): Map<string, Sample[]>
   return samples
 }
 
+/**
+ * tshark also goes by the sequence number of a packet without data: behind a FIN that was lost in front of us it takes
+ * the FIN that we see for sent again. These rows are marked by what data tells.
+ */
+export function markedByData(rows: readonly TsharkRow[]): TsharkRow[] {
+  const ends = new Map<string, number>()
+  return rows.map(row => {
+    const length = row.payloadBytes + (row.flags & FIN) + (row.flags & SYN ? 1 : 0)
+    if (length === 0) return row
+    const sender = `${row.source} ${row.destination}`
+    const end = ends.get(sender)
+    const step = end === undefined || row.flags & SYN ? 0 : (row.sequence - end) | 0
+    const next = (row.sequence + length) >>> 0
+    if (end === undefined || row.flags & SYN || ((next - end) | 0) > 0) ends.set(sender, next)
+    if (end === undefined || row.flags & SYN || step < 0) return row
+    const marks = [...row.marks].filter(mark => step > 0 || !CANCELS.includes(mark))
+    return { ...row, marks: new Set(step > 0 ? [...marks, 'lost_segment'] : marks) }
+  })
+}
+
 /** New data begins a sample where none is pending; what was sent twice or out of turn ends it without a result. */
 function takeData({ marks, flags, source, destination, ...row }: TsharkRow, pending: Map<string, Pending>): void {
   const length = row.payloadBytes + (flags & FIN)
