@@ -143,7 +143,7 @@ static __always_inline enum order move_elsewhere(struct flow_half *own, const st
 		forget_holes(holes);
 		return ORDER_AHEAD;
 	}
-	if (step > 0) {
+	if (step >= 0) { /* 0: a packet on another CPU has come up to here meanwhile */
 		open_hole(holes, hole_between(next, sequence));
 		return ORDER_AHEAD;
 	}
