@@ -51,16 +51,17 @@ export function replaySamples(rows: readonly TsharkRow[]): Map<string, Sample[]>
 export function markedByData(rows: readonly TsharkRow[]): TsharkRow[] {
   const ends = new Map<string, number>()
   return rows.map(row => {
-    const length = row.payloadBytes + (row.flags & FIN) + (row.flags & SYN ? 1 : 0)
+    const isSyn = (row.flags & SYN) !== 0
+    const length = row.payloadBytes + (row.flags & FIN) + (isSyn ? 1 : 0)
     if (length === 0) return row
     const sender = `${row.source} ${row.destination}`
-    const end = ends.get(sender)
-    const step = end === undefined || row.flags & SYN ? 0 : (row.sequence - end) | 0
+    const end = isSyn ? undefined : ends.get(sender)
     const next = (row.sequence + length) >>> 0
-    if (end === undefined || row.flags & SYN || ((next - end) | 0) > 0) ends.set(sender, next)
-    if (end === undefined || row.flags & SYN || step < 0) return row
-    const marks = [...row.marks].filter(mark => step > 0 || !CANCELS.includes(mark))
-    return { ...row, marks: new Set(step > 0 ? [...marks, 'lost_segment'] : marks) }
+    if (end === undefined || ((next - end) | 0) > 0) ends.set(sender, next)
+    const step = end === undefined ? -1 : (row.sequence - end) | 0
+    if (step < 0) return row
+    const marks = step > 0 ? [...row.marks, 'lost_segment'] : [...row.marks].filter(mark => !CANCELS.includes(mark))
+    return { ...row, marks: new Set(marks) }
   })
 }
 
