@@ -15,7 +15,9 @@ namespace podweir {
 struct NamespaceEntry {
   std::string path;
   unsigned long inode = 0;
-  int id = -1;  // as the agent's namespace numbers it
+  int id = -1;         // as the agent's namespace numbers it
+  int process = 0;     // the oldest one that is in it, 0 when there is none or /proc hides it
+  std::string cgroup;  // that one's /proc/PID/cgroup
 };
 
 class NamespaceThread {
@@ -27,7 +29,8 @@ class NamespaceThread {
   Worker worker_{"podweir-netns"};
 };
 
-// Every network namespace with a name under /run/netns or with a process, each once.
+// Every network namespace but the agent's own that has a name under /run/netns or a process, each once. One without a
+// name goes by that of its oldest process: a pod's sandbox is there first and stays to the end.
 std::vector<NamespaceEntry> ListNamespaces();
 
 // The inode that names a namespace as long as it lives, 0 when the path is none.

@@ -83,6 +83,8 @@ Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry) {
   to.Set("path", entry.path);
   to.Set("inode", static_cast<double>(entry.inode));
   to.Set("id", entry.id);
+  to.Set("process", entry.process);
+  to.Set("cgroup", entry.cgroup);
   return to;
 }
 

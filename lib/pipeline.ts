@@ -18,6 +18,7 @@ import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
+import type { OwnProcess } from './host/own-process.ts'
 import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
 import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
@@ -33,8 +34,7 @@ export interface PipelineParts {
   readonly drops?: DropSource
   readonly config: Config
   readonly names: InventoryNames
-  /** The namespace that the agent itself is in: it is no pod. */
-  readonly ownNamespaceInode: number
+  readonly own: OwnProcess
   readonly version: string
   readonly log: Log
   readonly clock: Clock
@@ -224,13 +224,14 @@ export class Pipeline {
   }
 
   async #wanted(): Promise<WantedInterface[]> {
-    const { source, names, config, ownNamespaceInode } = this.#parts
+    const { source, names, config, own } = this.#parts
     const nodeName = config.resourceAttributes['k8s.node.name']
-    const namespaces = this.#inventory ? [] : await source.namespaces()
+    const [namespaces, ownLinks] = this.#inventory ? [[], []] : [await source.namespaces(), await source.links()]
     return planInterfaces(this.#inventory, names, {
       ...(nodeName !== undefined && { nodeName }),
       namespaces,
-      ownNamespaceInode,
+      own,
+      ownLinks,
     })
   }
 

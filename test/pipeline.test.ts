@@ -32,7 +32,7 @@ exporters: { file: { path: ${folder}/out.jsonl } }`,
   const names = new InventoryNames(inventory, [])
   const parts = { source, programs, config, names, log: capturedLog().log, clock: systemClock }
   const budgetTimes = { windowMs: 5, periodMs: 10, holdMs: 30 }
-  pipeline = new Pipeline({ ...parts, ownNamespaceInode: 0, version: '0', budgetTimes }, inventory)
+  pipeline = new Pipeline({ ...parts, own: { namespaceInode: 0, cgroup: '' }, version: '0', budgetTimes }, inventory)
   return pipeline.start()
 }
 

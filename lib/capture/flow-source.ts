@@ -55,6 +55,10 @@ export interface Namespace {
   readonly inode: number
   /** As the agent's own namespace numbers it, -1 when it has no number. */
   readonly id: number
+  /** The oldest process in it, 0 when there is none that we can see. */
+  readonly process: number
+  /** That one's `/proc/PID/cgroup`, empty when there is none. */
+  readonly cgroup: string
 }
 
 export interface ProgramTime {

@@ -1,5 +1,4 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
-import { statSync } from 'node:fs'
 import { release } from 'node:os'
 import type { DropSource } from '../capture/drop-source.ts'
 import { NativeDropSource } from '../capture/native-drops.ts'
@@ -14,6 +13,7 @@ import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
 import { nodeAddresses } from '../host/node-addresses.ts'
+import { ownProcess } from '../host/own-process.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
 import { Ending } from './ending.ts'
@@ -72,11 +72,10 @@ async function startAgent(
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
   const drops = config.modules.drops ? await openDrops(log, story) : undefined
-  const ownNamespaceInode = statSync('/proc/self/ns/net').ino
   const pipeline = new Pipeline(
     {
       ...{ source, programs: source, ...(drops && { drops }), config, names },
-      ...{ ownNamespaceInode, version, log, clock: systemClock },
+      ...{ own: ownProcess(), version, log, clock: systemClock },
     },
     inventory,
   )

@@ -1,5 +1,5 @@
 // podweir demo: a pretend cluster with real traffic, the real agent watching it, and a receipt at the end.
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { NativeProbeSource } from '../capture/native-probe.ts'
@@ -14,6 +14,7 @@ import { startApiServer } from '../export/api-server.ts'
 import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { createLog } from '../host/log.ts'
+import { ownProcess } from '../host/own-process.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
 import { buildReceipt, type Receipt } from '../signals/receipt.ts'
@@ -83,10 +84,9 @@ async function observe(options: DemoOptions, stage: Stage): Promise<Receipt> {
   await source.enableStatistics()
   const inventory = parseInventory(demoInventoryYaml(), 'the demo’s inventory')
   const names = new InventoryNames(inventory, [])
-  const ownNamespaceInode = statSync('/proc/self/ns/net').ino
   const clock = systemClock
   const version = podweirVersion()
-  const pipeline = new Pipeline({ source, config, names, ownNamespaceInode, version, log, clock }, inventory)
+  const pipeline = new Pipeline({ source, config, names, own: ownProcess(), version, log, clock }, inventory)
   const api = await startApiServer({ endpoint: config.apiEndpoint!, feed: pipeline.feed, log })
   const scenario = new Scenario(topology.ipv6)
   let unfollow = () => {}

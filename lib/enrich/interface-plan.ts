@@ -4,7 +4,13 @@ import type { Identity } from '../aggregate/identity.ts'
 import type { Link, Namespace, Place } from '../capture/flow-source.ts'
 import { deviceGlob } from '../config/device-glob.ts'
 import type { Inventory } from '../config/inventory.ts'
+import type { OwnProcess } from '../host/own-process.ts'
+import { type CgroupOwner, cgroupOwner } from './cgroup-owner.ts'
 import { type InventoryNames, podKey } from './inventory-names.ts'
+
+/** What a pod can have instead of a pair: hardware, and devices on top of the node's. */
+const UPLINK_KINDS: ReadonlySet<string> = new Set(['', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap'])
+const SHORT_ID_DIGITS = 12
 
 export interface WantedInterface {
   readonly identity: Identity
@@ -12,6 +18,8 @@ export interface WantedInterface {
   readonly netns?: string
   /** Name or pattern; absent: every Ethernet device but loopback. */
   readonly device?: string
+  /** Indexes of the ends of pairs that lead to the node; absent: every pair's. Then no bridge, tunnel or the like is meant either. */
+  readonly uplinks?: ReadonlySet<number>
   /** Who asks for it, for messages: `shop/web (inventory.yaml:4:9)`. */
   readonly subject: string
 }
@@ -27,17 +35,18 @@ export interface Surroundings {
   readonly nodeName?: string
   /** The namespaces there are now, for a plan without an inventory. */
   readonly namespaces: readonly Namespace[]
-  /** Inode of the agent's own namespace: it is no pod, even when it has a name. */
-  readonly ownNamespaceInode?: number
+  readonly own: OwnProcess
+  /** Devices of the agent's own namespace: the other ends of what leads from a pod to the node. */
+  readonly ownLinks: readonly Link[]
 }
 
-/** Without an inventory every named network namespace is a pod of that name. */
+/** Without an inventory: the namespaces of pods and containers, by their ids, and those that `ip netns` shows. */
 export function planInterfaces(
   inventory: Inventory | undefined,
   names: InventoryNames,
   surroundings: Surroundings,
 ): WantedInterface[] {
-  if (!inventory) return namedNamespaces(surroundings).map(path => namespacePod(path, names))
+  if (!inventory) return discoveredNamespaces(surroundings, names)
   const { nodeName } = surroundings
   const ours = inventory.pods.filter(pod => pod.node === undefined || nodeName === undefined || pod.node === nodeName)
   return ours.flatMap(pod =>
@@ -54,25 +63,48 @@ export function planInterfaces(
 export function matchDevices(wanted: WantedInterface, links: readonly Link[]): FoundDevice[] {
   const pattern = deviceGlob(wanted.device ?? '*')
   return links
-    .filter(link => link.ethernet && !link.loopback && pattern?.test(link.name))
+    .filter(link => link.ethernet && !link.loopback && pattern?.test(link.name) && isMeant(link, wanted.uplinks))
     .map(link => ({ link, place: wanted.netns === undefined && isHostEnd(link) ? 'host' : 'pod' }))
 }
 
 /** Of a pair with one end here the other is the pod's; any other device of ours is the pod's own. */
 function isHostEnd(link: Link): boolean {
-  return link.peerIndex !== 0 && (link.kind === 'veth' || link.kind === 'netkit')
+  return link.peerIndex !== 0 && isPair(link.kind)
 }
 
-/** One path for each namespace that `ip netns` shows. */
-function namedNamespaces({ namespaces, ownNamespaceInode }: Surroundings): string[] {
-  const pathOfInode = new Map<number, string>()
-  for (const { path, inode } of namespaces.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
-    const named = dirname(path) === '/run/netns' || dirname(path) === '/var/run/netns'
-    if (named && inode !== ownNamespaceInode && !pathOfInode.has(inode)) pathOfInode.set(inode, path)
+/** A pod may have a bridge, tunnels and pods of its own: their packets leave it by an uplink, and count there. */
+function isMeant({ kind, index }: Link, uplinks?: ReadonlySet<number>): boolean {
+  if (!uplinks) return true
+  return isPair(kind) ? uplinks.has(index) : UPLINK_KINDS.has(kind)
+}
+
+function isPair(kind: string): boolean {
+  return kind === 'veth' || kind === 'netkit'
+}
+
+function discoveredNamespaces(surroundings: Surroundings, names: InventoryNames): WantedInterface[] {
+  const { namespaces, own, ownLinks } = surroundings
+  const ownContainer = cgroupOwner(own.cgroup).containerId
+  const wanted = new Map<number, WantedInterface>()
+  for (const { path, inode, id, cgroup } of namespaces.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+    if (inode === own.namespaceInode || wanted.has(inode)) continue
+    const owner = cgroupOwner(cgroup)
+    // Who shares the agent's container is not told apart by it.
+    const name = owner.containerId !== undefined && owner.containerId === ownContainer ? undefined : nameOf(owner)
+    const isNamed = dirname(path) === '/run/netns' || dirname(path) === '/var/run/netns'
+    if (name !== undefined) {
+      const uplinks = new Set(
+        ownLinks.filter(link => id >= 0 && link.peerNamespaceId === id).map(link => link.peerIndex),
+      )
+      wanted.set(inode, { identity: names.local(name), netns: path, subject: `${name} (${path})`, uplinks })
+    } else if (isNamed) {
+      wanted.set(inode, { identity: names.local(basename(path)), netns: path, subject: path })
+    }
   }
-  return [...pathOfInode.values()]
+  return [...wanted.values()]
 }
 
-function namespacePod(path: string, names: InventoryNames): WantedInterface {
-  return { identity: names.local(basename(path)), netns: path, subject: path }
+/** A pod goes by its uid until somebody tells its name, a container by the beginning of its id, as docker shows it. */
+function nameOf({ podUid, containerId }: CgroupOwner): string | undefined {
+  return podUid ?? containerId?.slice(0, SHORT_ID_DIGITS)
 }

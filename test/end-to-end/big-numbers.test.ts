@@ -94,7 +94,7 @@ describe('numbers past 2^32', function () {
         source,
         config: parseConfig(stringify(settings), 'test', {}),
         names: new InventoryNames(inventory, []),
-        ownNamespaceInode: 1,
+        own: { namespaceInode: 1, cgroup: '' },
         version: 'test',
         log: capturedLog().log,
         clock: systemClock,
