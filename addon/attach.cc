@@ -5,7 +5,8 @@
 #include <linux/bpf.h>
 
 #include <cerrno>
-#include <cstring>
+
+#include "filters.h"
 
 namespace podweir {
 namespace {
@@ -15,34 +16,8 @@ constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 constexpr uint32_t kBeforeAll = 1U << 3;  // BPF_F_BEFORE without a relative program
 
-// Filters are ours by one of these handles and by the program's name. Which one says whether the clsact is ours too:
-// whoever finds the filter of a killed agent must know. Priorities are tried from the first: another filter there may
-// be of a kind that shares its priority with nobody.
-constexpr uint32_t kOwnersHandle = 0x7077;
-constexpr uint32_t kGuestsHandle = 0x7078;
-constexpr uint32_t kLastPriority = 8;
-
 // At the pod's end the pod sends by egress, at the host's end by ingress.
 bool IsEgress(Place place, flow_direction direction) { return (place == Place::kPod) == (direction == FROM_POD); }
-
-bool IsOurs(uint32_t program_id) {
-  Fd program(bpf_prog_get_fd_by_id(program_id));
-  bpf_prog_info info{};
-  uint32_t size = sizeof(info);
-  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return false;
-  return !strncmp(info.name, kDispatcherPrefix, strlen(kDispatcherPrefix));
-}
-
-bpf_tc_hook HookOf(int index, bool egress) {
-  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
-  return hook;
-}
-
-// 0 when nothing has this handle at this priority.
-uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority) {
-  LIBBPF_OPTS(bpf_tc_opts, query, .handle = handle, .priority = priority);
-  return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
-}
 
 }  // namespace
 
@@ -63,6 +38,7 @@ Result<std::unique_ptr<Attachment>> Attachment::Create(const AttachRequest& requ
 Attachment::~Attachment() { Unhook(); }
 
 void Attachment::Unhook() {
+  Unpin();
   for (Fd& link : links_) link.Close();
   if (!priorities_[FROM_POD] && !priorities_[TO_POD]) return;
   // The path may name another namespace by now; in that one there is nothing of ours to undo.
@@ -145,16 +121,11 @@ Status Attachment::AttachClsact() {
 
 // What a killed agent left counts into maps that nobody reads.
 void Attachment::RemoveStale(flow_direction direction) {
-  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
-  for (uint32_t handle : {kOwnersHandle, kGuestsHandle}) {
-    for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
-      uint32_t program_id = ProgramAt(hook, handle, priority);
-      if (!program_id || !IsOurs(program_id)) continue;
-      LIBBPF_OPTS(bpf_tc_opts, stale, .handle = handle, .priority = priority);
-      if (bpf_tc_detach(&hook, &stale)) continue;
-      replaced_stale_ = true;
-      created_clsact_ |= handle == kOwnersHandle;
-    }
+  bool egress = IsEgress(request_.place, direction);
+  for (const FilterPlace& place : FiltersOfOurs(link_.index, egress)) {
+    if (!RemoveFilter(link_.index, egress, place)) continue;
+    replaced_stale_ = true;
+    created_clsact_ |= place.handle == kOwnersHandle;
   }
 }
 
@@ -169,6 +140,17 @@ Status Attachment::AttachFilter(flow_direction direction) {
     return Status{};
   }
   return Failed("attach filter", request_.device, error);
+}
+
+// What a killed agent left there, by our program.
+Status Attachment::ReplaceFilter(flow_direction direction) {
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
+  if (!program_id || !IsOurs(program_id)) return Failed("adopt", link_.name, ENODEV);
+  LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .flags = BPF_TC_F_REPLACE, .handle = handle_,
+              .priority = priorities_[direction]);
+  int error = bpf_tc_attach(&hook, &options);
+  return error ? Failed("adopt", link_.name, error) : Status{};
 }
 
 void Attachment::DetachClsact() {
@@ -195,9 +177,7 @@ void Attachment::RemoveClsact() {
   if (!created_clsact_ || request_.place != Place::kPod) return;
   Result<Netlink> netlink = Netlink::Open();
   if (!netlink.ok() || CountFilters(*netlink, link_.index)) return;
-  bpf_tc_hook both = HookOf(link_.index, false);
-  both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
-  bpf_tc_hook_destroy(&both);
+  RemoveClsactOf(link_.index);
   created_clsact_ = false;
 }
 

@@ -14,6 +14,9 @@
 
 namespace podweir {
 
+class Pins;
+struct InterfaceRecord;
+
 enum class Hook { kAuto, kTcx, kClsact };
 enum class Place { kPod, kHost };
 
@@ -29,6 +32,14 @@ class Attachment {
   // Loads the two dispatchers and hooks them. `namespaces` must outlive the attachment.
   static Result<std::unique_ptr<Attachment>> Create(const AttachRequest& request, uint32_t interface_slot,
                                                     const DispatcherMaps& maps, NamespaceThread& namespaces);
+  // What a record of an earlier agent describes and its pins still hold, with dispatchers of our own. ENODEV: the
+  // device is gone, or somebody took us off it.
+  static Result<std::unique_ptr<Attachment>> Adopt(const InterfaceRecord& record, uint32_t interface_slot,
+                                                   const std::string& netns, const DispatcherMaps& maps,
+                                                   NamespaceThread& namespaces, const Pins& pins);
+  // The same when nothing is left to take over: hooked to nothing.
+  static std::unique_ptr<Attachment> Gone(const InterfaceRecord& record, uint32_t interface_slot,
+                                          NamespaceThread& namespaces, const Pins& pins);
   ~Attachment();
   Attachment(const Attachment&) = delete;
   Attachment& operator=(const Attachment&) = delete;
@@ -36,9 +47,17 @@ class Attachment {
   // Takes our programs off the interface; what the destructor does.
   void Unhook();
 
+  // From here on what it did outlives the process, until it is unhooked. A clsact filter does by itself.
+  Status Pin(const Pins& pins, uint32_t interface_slot);
+  // Stays hooked when this object goes: the next agent adopts it.
+  void Leave();
+  void Describe(InterfaceRecord& record) const;
+
   // The device we were hooked to is no more, whatever has its name and address now. tcx alone can tell.
   bool lost_device() const;
 
+  // The device of this name is the one that we are hooked to.
+  bool HasDevice(const std::string& netns, const std::string& device) const;
   const AttachRequest& request() const { return request_; }
   Hook hook() const { return hook_; }
   const Link& link() const { return link_; }
@@ -55,8 +74,13 @@ class Attachment {
   Status AttachClsact();
   void RemoveStale(flow_direction direction);
   Status AttachFilter(flow_direction direction);
+  Status ReplaceFilter(flow_direction direction);
   void DetachClsact();
   void RemoveClsact();
+  void TakeOver(const InterfaceRecord& record);
+  Status AdoptTcx(uint32_t interface_slot, const Pins& pins);
+  Status AdoptClsact();
+  void Unpin();
 
   AttachRequest request_;
   NamespaceThread& namespaces_;
@@ -69,6 +93,8 @@ class Attachment {
   uint32_t handle_ = 0;                   // clsact: of both filters
   bool created_clsact_ = false;
   bool replaced_stale_ = false;
+  const Pins* pins_ = nullptr;  // where the links are, when they are
+  uint32_t pinned_slot_ = 0;
 };
 
 }  // namespace podweir

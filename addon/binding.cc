@@ -25,9 +25,11 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     return DefineClass(
         env, "Probe",
         {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
-         InstanceMethod<&ProbeBinding::Detach>("detach"), InstanceMethod<&ProbeBinding::DrainNow>("drain"),
-         InstanceMethod<&ProbeBinding::Links>("links"), InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
-         InstanceMethod<&ProbeBinding::Inspect>("inspect"),
+         InstanceMethod<&ProbeBinding::Detach>("detach"),
+         InstanceMethod<&ProbeBinding::DetachUnclaimed>("detachUnclaimed"),
+         InstanceMethod<&ProbeBinding::DrainNow>("drain"), InstanceMethod<&ProbeBinding::Commit>("commit"),
+         InstanceMethod<&ProbeBinding::SaveLedger>("saveLedger"), InstanceMethod<&ProbeBinding::Links>("links"),
+         InstanceMethod<&ProbeBinding::Namespaces>("namespaces"), InstanceMethod<&ProbeBinding::Inspect>("inspect"),
          InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
          InstanceMethod<&ProbeBinding::DisableStatistics>("disableStatistics"),
          InstanceMethod<&ProbeBinding::TimeInPrograms>("programTime"),
@@ -96,7 +98,9 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
       if (!probe.ok()) return Settle(probe.status);
       probe_ = std::move(*probe);
       drain_ = std::make_unique<Drain>(*probe_, drain_options_);
-      return Settle(Status{});
+      return [this](Napi::Env env, Napi::Promise::Deferred& deferred) {
+        deferred.Resolve(ToObject(env, probe_->adoption()));
+      };
     });
   }
 
@@ -115,9 +119,34 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   }
 
   Napi::Value DrainNow(const Napi::CallbackInfo& info) {
+    uint32_t mark = info[0].ToNumber().Uint32Value();
     return RunFor<DrainResult>(
-        info.Env(), draining_, [this](Probe&) -> Result<DrainResult> { return drain_->Run(); },
+        info.Env(), draining_, [this, mark](Probe&) -> Result<DrainResult> { return drain_->Run(mark); },
         [](Napi::Env env, DrainResult& result) -> Napi::Value { return ToBatch(env, result); });
+  }
+
+  Napi::Value DetachUnclaimed(const Napi::CallbackInfo& info) {
+    return Run(info.Env(), control_, [this]() -> Finish {
+      if (probe_) probe_->DetachUnclaimed();
+      return Settle(Status{});
+    });
+  }
+
+  // What is pinned is written by the thread that drains, and by no other.
+  Napi::Value Commit(const Napi::CallbackInfo& info) {
+    uint32_t mark = info[0].ToNumber().Uint32Value();
+    std::string memo = info[1].ToString().Utf8Value();
+    return Run(info.Env(), draining_, [this, mark, memo = std::move(memo)]() -> Finish {
+      return Settle(probe_ && probe_->journal() ? probe_->journal()->Commit(mark, memo) : Status{});
+    });
+  }
+
+  Napi::Value SaveLedger(const Napi::CallbackInfo& info) {
+    uint32_t sequence = info[0].ToNumber().Uint32Value();
+    std::string memo = info[1].ToString().Utf8Value();
+    return Run(info.Env(), draining_, [this, sequence, memo = std::move(memo)]() -> Finish {
+      return Settle(probe_ && probe_->journal() ? probe_->journal()->SaveLedger(sequence, memo) : Status{});
+    });
   }
 
   Napi::Value Links(const Napi::CallbackInfo& info) {
@@ -174,8 +203,10 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
 
   // Both threads may hold the probe: the control thread takes it away while the drain thread waits.
   Napi::Value Close(const Napi::CallbackInfo& info) {
-    return Run(info.Env(), control_, [this]() -> Finish {
-      draining_.Run([this] {
+    bool keep = info[0].ToBoolean();
+    return Run(info.Env(), control_, [this, keep]() -> Finish {
+      draining_.Run([this, keep] {
+        if (keep && probe_) probe_->Keep();
         drain_.reset();
         probe_.reset();
       });

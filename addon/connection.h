@@ -44,6 +44,17 @@ class Connection {
   // The slot is given back for lack of packets, or because another connection took the addresses and ports.
   News Leave(const flow_slot& slot);
 
+  // What was told, for another process to go on with.
+  struct Memory {
+    uint8_t state, end, told;
+  };
+  Memory memory() const { return {static_cast<uint8_t>(state_), end_, told_}; }
+  void Recall(const Memory& memory) {
+    state_ = static_cast<State>(memory.state);
+    end_ = memory.end;
+    told_ = memory.told;
+  }
+
   State state() const { return state_; }
   bool failed() const { return told_ & kToldFailed; }
   // When the state's end came about, CLOCK_MONOTONIC, 0: it has none.

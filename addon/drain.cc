@@ -39,9 +39,27 @@ Drain::Drain(Probe& probe, const DrainOptions& options)
       times_(options.retire),
       reader_(probe, options.retire),
       audit_(probe, options.audit_every),
-      retirement_(probe, reader_, audit_) {}
+      retirement_(probe, reader_, audit_),
+      silent_(INTERFACE_SLOTS) {
+  if (probe.adoption().adopted) Adopt();
+}
 
-DrainResult Drain::Run() {
+void Drain::Adopt() {
+  Journal& journal = *probe_.journal();
+  sequence_ = journal.ledger_sequence();
+  for (uint32_t slot = 1; slot < INTERFACE_SLOTS; slot++) {
+    const InterfaceRecord& record = journal.record(slot);
+    audit_.Adopt(slot, record.retired);
+    sequence_ = std::max(sequence_, record.ended_in);
+  }
+  for (uint32_t slot = 0; slot < probe_.slot_count(); slot++) {
+    uint32_t generation = probe_.details()[slot].identity.generation;
+    bool given_up = !probe_.IsUnclaimed(InterfaceOf(First(probe_.slots()[slot])));
+    reader_.Adopt(slot, journal.Delivered(slot, generation), given_up);
+  }
+}
+
+DrainResult Drain::Run(uint32_t mark) {
   DrainResult result;
   result.sequence = ++sequence_;
   result.flows.Reserve(last_rows_ + last_rows_ / kSpareRows);
@@ -49,6 +67,7 @@ DrainResult Drain::Run() {
   result.read_at_ms = static_cast<double>(ClockNs(CLOCK_REALTIME)) / kNsPerMs;
   Result<Netlink> opened = Netlink::Open();
   Netlink* netlink = opened.ok() ? &*opened : nullptr;
+  GiveBackOver();
   std::vector<uint32_t> ending = UnhookEnding(netlink);
   Scan(ending, result);
   // What still has flows in the table is not over yet.
@@ -60,6 +79,10 @@ DrainResult Drain::Run() {
   result.audit = audit_.result();
   result.flows.Finish();
   last_rows_ = result.flows.size();
+  if (mark && probe_.journal()) {
+    probe_.journal()->BeginMark(mark);
+    reader_.Mark(*probe_.journal());
+  }
   return result;
 }
 
@@ -70,11 +93,17 @@ void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
     reader_.Expect(std::min(slot + kSlotsAhead, probe_.slot_count() - 1));
     uint8_t state = ReadOnce(First(slots[slot]).state);
     if (state == SLOT_FREE || reader_.is_leaving(slot)) continue;
+    if (silent_[InterfaceOf(First(slots[slot]))]) {
+      result.live_flows++;
+      continue;
+    }
     Leaving why = Leaving::kReplaced;
     if (!IsReplaced(state)) {
       reader_.Read(slot, result);
       bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(First(slots[slot])));
-      why = orphan ? Leaving::kInterfaceGone : reader_.IsDue(slot, limits) ? Leaving::kTime : Leaving::kNo;
+      // The mark of a retirement that an earlier agent could not end.
+      bool due = state & SLOT_RETIRING || reader_.IsDue(slot, limits);
+      why = orphan ? Leaving::kInterfaceGone : due ? Leaving::kTime : Leaving::kNo;
     }
     if (why == Leaving::kNo) {
       result.live_flows++;
@@ -83,6 +112,27 @@ void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
     }
     reader_.SetLeaving(slot);
     retirement_.Add(slot, why);
+  }
+}
+
+// Whoever got the last row of an interface has written it down: its number is free.
+void Drain::GiveBackOver() {
+  std::vector<uint32_t> over;
+  {
+    std::lock_guard lock(probe_.mutex());
+    for (auto& [slot, interface] : probe_.interfaces()) {
+      silent_[slot] = interface.state == InterfaceState::kUnclaimed;
+      if (interface.state != InterfaceState::kOver) continue;
+      if (probe_.journal()->ledger_sequence() >= probe_.journal()->record(slot).ended_in) over.push_back(slot);
+    }
+  }
+  GiveBack(over);
+}
+
+void Drain::GiveBack(const std::vector<uint32_t>& over) {
+  for (uint32_t slot : over) {
+    probe_.GiveBack(slot);
+    audit_.Forget(slot);
   }
 }
 
@@ -102,23 +152,36 @@ std::vector<uint32_t> Drain::UnhookEnding(Netlink* netlink) {
   return ending;
 }
 
+// Its number is given to another only when its last row can't be lost any more.
+void Drain::End(Interface& interface, uint32_t sequence) {
+  InterfaceRecord& record = probe_.journal()->record(interface.slot);
+  record.ended_in = sequence;
+  __atomic_store_n(&record.state, static_cast<uint32_t>(kOver), __ATOMIC_RELEASE);
+  interface.state = InterfaceState::kOver;
+}
+
 void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending, DrainResult& result) {
+  std::vector<uint32_t> over;
   {
     std::lock_guard lock(probe_.mutex());
     for (auto& [slot, interface] : probe_.interfaces()) {
       bool ended = interface.state == InterfaceState::kEnding;
+      if (interface.state == InterfaceState::kOver) continue;
       if (!interface.attachment || (ended && !std::count(ending.begin(), ending.end(), slot))) continue;
       // Classes first: no class then has more than what was seen.
       class_totals classes = probe_.Classes(slot);
       interface_totals totals = probe_.Totals(slot);
       if (!ended && netlink) probe_.ReadDevice(interface, *netlink);
       AddInterface(interface, totals, classes, result.interfaces);
+      // Of a device that is gone the last reading goes with the totals of its time.
+      if (interface.present) probe_.Record(interface, totals);
     }
+    for (uint32_t slot : ending)
+      if (Interface& interface = probe_.interfaces()[slot]; probe_.journal() && interface.attachment)
+        End(interface, result.sequence);
+      else over.push_back(slot);
   }
-  for (uint32_t slot : ending) {
-    probe_.GiveBack(slot);
-    audit_.Forget(slot);
-  }
+  GiveBack(over);
 }
 
 }  // namespace podweir

@@ -22,9 +22,14 @@ class Drain {
  public:
   Drain(Probe& probe, const DrainOptions& options);
 
-  DrainResult Run();
+  // `mark` is not 0: what is told with this drain is written down under that name, for Journal::Commit.
+  DrainResult Run(uint32_t mark = 0);
 
  private:
+  void Adopt();
+  void GiveBackOver();
+  void GiveBack(const std::vector<uint32_t>& over);
+  void End(Interface& interface, uint32_t sequence);
   void Scan(const std::vector<uint32_t>& ending, DrainResult& result);
   std::vector<uint32_t> UnhookEnding(Netlink* netlink);
   void ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending, DrainResult& result);
@@ -34,6 +39,7 @@ class Drain {
   FlowReader reader_;
   SelfAudit audit_;
   Retirement retirement_;
+  std::vector<bool> silent_;  // by interface slot: adopted and not claimed
   uint32_t sequence_ = 0;
   size_t last_rows_ = 0;  // of flows: the next drain has about as many
 };

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "journal.h"
 #include "probe.h"
 #include "slot_view.h"
 
@@ -42,7 +43,8 @@ bool FindSyn(const flow_slot& slot, const flow_details& details, uint32_t& seque
 }  // namespace
 
 FlowReader::FlowReader(const Probe& probe, const RetireTimes& times)
-    : slots_(probe.slots()),
+    : slot_count_(probe.slot_count()),
+      slots_(probe.slots()),
       details_(probe.details()),
       connect_timeout_ns_(times.connect_timeout_ms * kNsPerMs),
       abandoned_ms_(times.abandoned_ms),
@@ -75,6 +77,46 @@ uint32_t FlowReader::Forget(uint32_t slot) {
   seen_[slot] = Seen{};
   seen_[slot].generation = generation;
   return generation;
+}
+
+void FlowReader::Adopt(uint32_t slot, const Watermark* delivered, bool given_up) {
+  const flow_slot& from = slots_[slot];
+  Seen& seen = seen_[slot];
+  seen.generation = details_[slot].identity.generation;
+  if (ReadOnce(First(from).state) == SLOT_FREE) return;
+  seen.adopted = !given_up;
+  seen.given_up = given_up;
+  if (ProtocolOf(First(from)) == IPPROTO_TCP) tcp_.Adopt(slot);
+  FlowRow told;
+  if (given_up) {
+    seen.kind = Kind::kPlain;
+    TakeCounts(from, seen, told);
+  } else if (delivered) {
+    for (int direction = 0; direction < DIRECTIONS; direction++) {
+      seen.packets[direction] = delivered->packets[direction];
+      seen.bytes[direction] = delivered->bytes[direction];
+    }
+    seen.connection.Recall({delivered->state, delivered->end, delivered->told});
+  }
+}
+
+void FlowReader::Mark(Journal& journal) const {
+  for (uint32_t slot = 0; slot < slot_count_; slot++) {
+    Watermark& watermark = journal.pending(slot);
+    if (ReadOnce(First(slots_[slot]).state) == SLOT_FREE) {
+      if (watermark.is_set) watermark = Watermark{};
+      continue;
+    }
+    const Seen& seen = seen_[slot];
+    const Connection::Memory memory = seen.connection.memory();
+    watermark = {{seen.packets[FROM_POD], seen.packets[TO_POD]},
+                 {seen.bytes[FROM_POD], seen.bytes[TO_POD]},
+                 seen.generation,
+                 memory.state,
+                 memory.end,
+                 memory.told,
+                 1};
+  }
 }
 
 bool FlowReader::TakeCounts(const flow_slot& slot, Seen& seen, FlowRow& row) {
@@ -111,8 +153,10 @@ void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
   FlowRow row;
   bool moved = TakeCounts(from, seen, row);
   if ((moved && seen.wait <= Wait::kIdle) || !seen.since_ms) seen.since_ms = now_ms_;
-  bool tell = moved || last;
+  bool tell = moved || last || seen.adopted;
   bool fresh = seen.kind == Kind::kNew;
+  if (seen.given_up && !moved) return;
+  seen.adopted = false;
   if (fresh) {
     // Its first packet is not counted yet: it starts with that.
     if (!tell) return;

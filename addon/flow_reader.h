@@ -14,7 +14,9 @@
 
 namespace podweir {
 
+class Journal;
 class Probe;
+struct Watermark;
 
 // Of one drain.
 struct DrainTime {
@@ -30,6 +32,11 @@ class FlowReader {
   FlowReader(const Probe& probe, const RetireTimes& times);
 
   void Begin(const DrainTime& time);
+  // A flow of an earlier agent, if the slot has one. It goes on behind what was delivered of it; `given_up`: nobody
+  // will be told of it, since its interface is gone.
+  void Adopt(uint32_t slot, const Watermark* delivered, bool given_up);
+  // Writes down what has been told of each flow by now.
+  void Mark(Journal& journal) const;
   // A row when something is new.
   void Read(uint32_t slot, DrainResult& result) { ReadRow(slot, Leaving::kNo, result); }
   // Always a row. No program writes to the slot any more.
@@ -63,6 +70,8 @@ class FlowReader {
     Kind kind;
     bool look_again;  // an event and what it tells of are not written at once: it is looked at once more
     bool leaving;
+    bool adopted;     // to be told of although nothing moves
+    bool given_up;    // not to be told of unless it moves
     uint8_t steps;    // of the handshake, and FINs
     uint32_t events;  // of both halves
   };
@@ -77,6 +86,7 @@ class FlowReader {
   void AddStarted(uint32_t slot, StartedRows& rows);
   void AddTimes(uint32_t slot, FlowRows& rows) const;
 
+  const uint32_t slot_count_;
   const flow_slot* const slots_;
   const flow_details* const details_;
   const int64_t connect_timeout_ns_, abandoned_ms_;

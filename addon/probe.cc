@@ -63,7 +63,11 @@ Probe::Probe(const ProbeOptions& options)
       slot_count_(options.flow_limit + std::max(kFewestCollapsedSlots, options.flow_limit / kFlowsPerCollapsedSlot)) {}
 
 Probe::~Probe() {
+  for (auto& [slot, interface] : interfaces_)
+    if (keeps_ && journal_ && interface.attachment && interface.state != InterfaceState::kEnding)
+      interface.attachment->Leave();
   interfaces_.clear();
+  if (pins_ && !keeps_) pins_->RemoveAll(false);
   flow_bpf::destroy(skeleton_);
 }
 
@@ -72,6 +76,8 @@ Status Probe::Open() {
   load_log.clear();
   skeleton_ = flow_bpf::open();
   if (!skeleton_) return Failed("open", "flow.bpf.o", errno, LastLines(load_log, 8));
+  Status pinned = options_.pins.empty() ? Status{} : OpenPins();
+  if (!pinned.ok()) return pinned;
   const auto& maps = skeleton_->maps;
   for (bpf_map* map : {maps.index4, maps.index6, maps.slots, maps.slot_details})
     bpf_map__set_max_entries(map, slot_count_);
@@ -101,7 +107,13 @@ Status Probe::Open() {
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.programs), &i, &fd, BPF_ANY))
       return Failed("connect", bpf_program__name(shared[i]), errno);
   }
-  return FillFreeSlots();
+  if (adoption_.adopted) {
+    EndReturn();
+    AdoptInterfaces();
+    return Status{};
+  }
+  status = FillFreeSlots();
+  return status.ok() && pins_ ? PinMaps() : status;
 }
 
 Status Probe::MapMemory() {

@@ -12,8 +12,10 @@
 #include "attach.h"
 #include "flow.h"
 #include "handle.h"
+#include "journal.h"
 #include "layout.h"
 #include "namespace.h"
+#include "pins.h"
 #include "status.h"
 
 struct flow_bpf;
@@ -22,6 +24,7 @@ namespace podweir {
 
 struct ProbeOptions {
   uint32_t flow_limit = 32768;
+  std::string pins = {};  // directory in a BPF file system, empty: nothing outlives the process
 };
 
 // A counter's value at attaching: what differs from it later happened under our eyes.
@@ -33,7 +36,9 @@ struct Baseline {
   bool taken = false;
 };
 
-enum class InterfaceState { kAttached, kEnding };
+// kUnclaimed: adopted, and not yet asked for: it counts, and nothing of it is told. kOver: its last row was told, and
+// is not yet written down by who got it.
+enum class InterfaceState { kAttached, kEnding, kUnclaimed, kOver };
 
 struct Interface {
   uint32_t slot = 0;
@@ -51,6 +56,15 @@ struct Interface {
   bool present = true;
 };
 
+// Where an interface of an earlier agent stands.
+struct Continued {
+  uint32_t slot = 0;
+  Retired drained{};  // told by earlier agents, or lost with them
+  DeviceReading reading{};
+  uint64_t unobserved[DIRECTIONS] = {};
+  CounterKind kind[DIRECTIONS] = {};
+};
+
 struct AttachmentInfo {
   uint32_t slot;
   std::string device;
@@ -59,6 +73,17 @@ struct AttachmentInfo {
   int64_t attached_at_ms;
   CounterKind transmit, receive;
   bool baseline_exact, replaced_stale;
+  bool adopted = false;
+};
+
+// What an agent finds of the one before it.
+struct Adoption {
+  bool pinned = false, adopted = false;
+  int64_t started_at_ms = 0;
+  Amounts drained{};  // of all interfaces, also those that were over before
+  Amounts restart{};  // of these, what no acknowledged export contains and no slot has any more
+  std::string delivery, ledger;
+  std::vector<Continued> interfaces;
 };
 
 struct ProgramInfo {
@@ -90,8 +115,16 @@ class Probe {
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
+  // An interface that an earlier agent observed goes on where it was.
   Result<AttachmentInfo> Attach(const AttachRequest& request);
   Status Detach(uint32_t interface_slot);
+  // Ends what was adopted and nobody has asked for.
+  void DetachUnclaimed();
+  const Adoption& adoption() const { return adoption_; }
+  // nullptr: nothing outlives the process.
+  Journal* journal() const { return journal_.get(); }
+  // The next agent takes over: all goes on counting when this object is gone.
+  void Keep() { keeps_ = true; }
   Result<std::vector<Link>> Links(const std::string& netns);
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.
@@ -124,6 +157,12 @@ class Probe {
   std::vector<uint32_t> AttachedSlots();
   // No flow of the interface is in the table any more.
   void GiveBack(uint32_t interface_slot);
+  // The journal is to know what was read of it.
+  void Record(const Interface& interface, const interface_totals& totals);
+  // Adopted, and nothing of it is to be told yet.
+  bool IsUnclaimed(uint32_t interface_slot) const;
+  // Gives the slot to the next flow. False: it is lost.
+  bool Recycle(uint32_t slot, uint32_t interface_slot);
 
  private:
   explicit Probe(const ProbeOptions& options);
@@ -132,6 +171,20 @@ class Probe {
   Status Open();
   Status MapMemory();
   Status FillFreeSlots();
+  Status OpenPins();
+  Status DiscardPins(Journal* found);
+  bool ReuseMaps();
+  Status PinMaps();
+  void EndReturn();
+  void AdoptInterfaces();
+  void AdoptInterface(uint32_t slot, const std::map<unsigned long, std::string>& namespaces);
+  Continued ContinuedFrom(uint32_t slot);
+  Interface RestoreInterface(uint32_t slot);
+  void SumUp();
+  void CountRecycled(bool collapsed, uint32_t interface_slot);
+  AttachmentInfo InfoOf(const Interface& interface) const;
+  Interface* FindUnclaimed(const AttachRequest& request);
+  void RecordAttached(const Interface& interface);
   uint32_t TakeInterfaceSlot();
   Status FindPodEnd(Interface& interface, Netlink& netlink);
   Offloads HostOffloads(const Link& pod_end, const std::string& pod_netns);
@@ -149,6 +202,10 @@ class Probe {
   NamespaceThread namespaces_;
   std::mutex mutex_;
   std::map<uint32_t, Interface> interfaces_;
+  std::unique_ptr<Pins> pins_;
+  std::unique_ptr<Journal> journal_;
+  Adoption adoption_;
+  bool keeps_ = false;
   uint32_t last_interface_slot_ = 0;
   int possible_cpus_ = 1;
   uint32_t tcp_epoch_ = 0;

@@ -60,18 +60,42 @@ uint32_t Probe::TakeInterfaceSlot() {
   return 0;
 }
 
+AttachmentInfo Probe::InfoOf(const Interface& interface) const {
+  const Attachment& made = *interface.attachment;
+  AttachmentInfo info{};
+  info.slot = interface.slot;
+  info.device = made.link().name;
+  info.place = made.request().place;
+  info.hook = made.hook();
+  info.attached_at_ms = interface.attached_at_ms;
+  info.transmit = interface.kind[FROM_POD];
+  info.receive = interface.kind[TO_POD];
+  info.baseline_exact = interface.baseline.exact;
+  info.replaced_stale = made.replaced_stale();
+  return info;
+}
+
 Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
   uint32_t slot;
+  if (Interface* adopted = FindUnclaimed(request)) {
+    std::lock_guard lock(mutex_);
+    adopted->state = InterfaceState::kAttached;
+    AttachmentInfo info = InfoOf(*adopted);
+    info.adopted = true;
+    return info;
+  }
   {
     std::lock_guard lock(mutex_);
     slot = TakeInterfaceSlot();
     if (!slot) return Failed("attach", request.device, ENOSPC, "all interface slots are taken");
     // Holds the slot; a drain passes over an interface without attachment.
     interfaces_[slot].slot = slot;
+    if (journal_) journal_->record(slot).state = kAttaching;
   }
   auto give_up = [&](Status status) {
     std::lock_guard lock(mutex_);
     interfaces_.erase(slot);
+    if (journal_) journal_->record(slot) = {};
     return status;
   };
   DispatcherMaps maps{bpf_map__fd(skeleton_->maps.scratch), bpf_map__fd(skeleton_->maps.programs)};
@@ -84,6 +108,7 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
   interface.attached_at_ms = attached_at_ms;
   Result<Netlink> netlink = Netlink::Open();
   Status status = netlink.ok() ? FindPodEnd(interface, *netlink) : netlink.status;
+  if (status.ok() && journal_) status = interface.attachment->Pin(*pins_, slot);
   if (!status.ok()) {
     // It may have counted meanwhile: the next drain ends its flows, and the slot's next interface starts at 0.
     interface.attachment.reset();
@@ -92,16 +117,8 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
     return status;
   }
   TakeBaseline(interface, *netlink);
-  const Attachment& made = *interface.attachment;
-  AttachmentInfo info{slot,
-                      made.link().name,
-                      request.place,
-                      made.hook(),
-                      attached_at_ms,
-                      interface.kind[FROM_POD],
-                      interface.kind[TO_POD],
-                      interface.baseline.exact,
-                      made.replaced_stale()};
+  RecordAttached(interface);
+  AttachmentInfo info = InfoOf(interface);
   std::lock_guard lock(mutex_);
   interfaces_[slot] = std::move(interface);
   return info;
@@ -241,7 +258,7 @@ void Probe::ReadDevice(Interface& interface, Netlink& netlink) {
 Status Probe::Detach(uint32_t interface_slot) {
   std::lock_guard lock(mutex_);
   auto found = interfaces_.find(interface_slot);
-  if (found == interfaces_.end() || !found->second.attachment || found->second.state == InterfaceState::kEnding)
+  if (found == interfaces_.end() || !found->second.attachment || found->second.state != InterfaceState::kAttached)
     return Failed("detach", std::to_string(interface_slot), ENOENT);
   found->second.state = InterfaceState::kEnding;
   return Status{};
@@ -251,7 +268,7 @@ std::vector<uint32_t> Probe::AttachedSlots() {
   std::vector<uint32_t> slots;
   std::lock_guard lock(mutex_);
   for (auto& [slot, interface] : interfaces_)
-    if (interface.attachment) slots.push_back(slot);
+    if (interface.attachment && interface.state != InterfaceState::kOver) slots.push_back(slot);
   return slots;
 }
 
@@ -262,6 +279,7 @@ void Probe::GiveBack(uint32_t interface_slot) {
   std::lock_guard lock(mutex_);
   AddTime(interfaces_[interface_slot], past_time_);
   interfaces_.erase(interface_slot);
+  if (journal_) journal_->record(interface_slot) = {};
 }
 
 }  // namespace podweir

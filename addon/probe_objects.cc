@@ -38,6 +38,43 @@ constexpr NamedTime kRetireTimes[] = {
     {"connectTimeoutMs", &RetireTimes::connect_timeout_ms},
 };
 
+Napi::Object ToObject(Napi::Env env, uint64_t packets, uint64_t bytes) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("packets", static_cast<double>(packets));
+  to.Set("bytes", static_cast<double>(bytes));
+  return to;
+}
+
+Napi::Object BothWays(Napi::Env env, const Amounts& amounts) {
+  return ToObject(env, amounts.packets[FROM_POD] + amounts.packets[TO_POD],
+                  amounts.bytes[FROM_POD] + amounts.bytes[TO_POD]);
+}
+
+Napi::Object ToObject(Napi::Env env, const Continued& from, flow_direction direction) {
+  Napi::Object to = Napi::Object::New(env);
+  const DeviceReading& reading = from.reading;
+  auto set = [&](const char* name, uint64_t value) { to.Set(name, static_cast<double>(value)); };
+  to.Set("counter", NameOf(from.kind[direction]));
+  to.Set("flow", ToObject(env, from.drained.flows.packets[direction], from.drained.flows.bytes[direction]));
+  to.Set("collapsed",
+         ToObject(env, from.drained.collapsed.packets[direction], from.drained.collapsed.bytes[direction]));
+  set("device", direction == FROM_POD ? reading.device.tx_packets : reading.device.rx_packets);
+  set("skbs", reading.skbs[direction]);
+  set("packets", reading.packets[direction]);
+  set("overseen", reading.overseen[direction]);
+  set("unobserved", from.unobserved[direction] + reading.bypassed[direction]);
+  set("unobservedBefore", from.unobserved[direction]);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const Continued& from) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("interfaceSlot", from.slot);
+  to.Set("fromPod", ToObject(env, from, FROM_POD));
+  to.Set("toPod", ToObject(env, from, TO_POD));
+  return to;
+}
+
 }  // namespace
 
 Napi::Value ToError(Napi::Env env, const Status& status) {
@@ -48,6 +85,21 @@ Napi::Value ToError(Napi::Env env, const Status& status) {
   error.Set("reason", strerror(status.error));
   error.Set("detail", status.detail);
   return error.Value();
+}
+
+Napi::Object ToObject(Napi::Env env, const Adoption& adoption) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("pinned", adoption.pinned);
+  to.Set("adopted", adoption.adopted);
+  to.Set("startedAtMs", static_cast<double>(adoption.started_at_ms));
+  to.Set("drained", BothWays(env, adoption.drained));
+  to.Set("restart", BothWays(env, adoption.restart));
+  to.Set("delivery", adoption.delivery);
+  to.Set("ledger", adoption.ledger);
+  Napi::Array interfaces = Napi::Array::New(env, adoption.interfaces.size());
+  for (uint32_t i = 0; i < adoption.interfaces.size(); i++) interfaces.Set(i, ToObject(env, adoption.interfaces[i]));
+  to.Set("interfaces", interfaces);
+  return to;
 }
 
 Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
@@ -61,6 +113,7 @@ Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
   to.Set("receiveCounter", NameOf(info.receive));
   to.Set("baselineExact", info.baseline_exact);
   to.Set("replacedStale", info.replaced_stale);
+  to.Set("adopted", info.adopted);
   return to;
 }
 
@@ -132,6 +185,7 @@ std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptio
   double audit_every = NumberOf(options, "auditEvery");
   if (!(audit_every >= 0 && audit_every <= UINT32_MAX)) return "auditEvery is no number of drains";
   drain.audit_every = static_cast<uint32_t>(audit_every);
+  probe.pins = TextOf(options, "pins");
   if (!options.Get("retire").IsObject()) return "retire is no object";
   auto retire = options.Get("retire").As<Napi::Object>();
   for (const auto& [name, time] : kRetireTimes) {

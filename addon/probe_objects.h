@@ -16,6 +16,7 @@ namespace podweir {
 Napi::Value ToError(Napi::Env env, const Status& status);
 
 Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info);
+Napi::Object ToObject(Napi::Env env, const Adoption& adoption);
 Napi::Object ToObject(Napi::Env env, const Link& link);
 Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry);
 Napi::Object ToObject(Napi::Env env, const ProgramInfo& program);

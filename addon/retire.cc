@@ -17,9 +17,6 @@ namespace {
 constexpr uint32_t kScarcePercent = 70;
 constexpr uint32_t kNearlyFullPercent = 90;
 
-// Only we write what was retired.
-void CountUp(__u32& counter) { __atomic_store_n(&counter, counter + 1, __ATOMIC_RELAXED); }
-
 }  // namespace
 
 Wait WaitOf(State state) {
@@ -87,20 +84,16 @@ void Retirement::TakeKey(uint32_t slot) {
 }
 
 void Retirement::Free(uint32_t slot) {
-  bool collapsed = slot >= probe_.flow_limit();
+  Journal* journal = probe_.journal();
   uint16_t interface = InterfaceOf(First(probe_.slots()[slot]));
   uint32_t generation = reader_.Forget(slot);
+  if (journal) journal->BeginReturn(slot, generation, slot >= probe_.flow_limit(), probe_.slots()[slot]);
   probe_.slots()[slot] = flow_slot{};
   probe_.details()[slot] = flow_details{};
   probe_.details()[slot].identity.generation = generation;
-  const auto& maps = probe_.skeleton()->maps;
-  // Everything above must be visible before a program can pop the slot; the syscall is a full barrier.
-  if (bpf_map_update_elem(bpf_map__fd(collapsed ? maps.free_collapsed : maps.free_slots), nullptr, &slot, BPF_ANY)) {
-    push_failed_++;
-    return;
-  }
-  for (slot_use* use : {&probe_.use()[interface], &probe_.use()[0]})
-    CountUp(collapsed ? use->collapsed_retired : use->retired);
+  if (journal) journal->Zeroed();
+  if (!probe_.Recycle(slot, interface)) push_failed_++;
+  if (journal) journal->Returned();
 }
 
 }  // namespace podweir

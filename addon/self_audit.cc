@@ -17,6 +17,14 @@ SelfAudit::SelfAudit(Probe& probe, uint32_t every) : probe_(probe), every_(every
 
 void SelfAudit::AddRetired(const flow_slot& slot) { Add(retired_, slot); }
 
+void SelfAudit::Adopt(uint32_t interface_slot, const Retired& retired) {
+  Counts& counts = retired_[interface_slot];
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    counts.packets[direction] = retired.flows.packets[direction] + retired.collapsed.packets[direction];
+    counts.bytes[direction] = retired.flows.bytes[direction] + retired.collapsed.bytes[direction];
+  }
+}
+
 void SelfAudit::Add(CountsOfInterfaces& to, const flow_slot& slot) {
   Counts& counts = to[InterfaceOf(First(slot)) % INTERFACE_SLOTS];
   for (int direction = 0; direction < DIRECTIONS; direction++) {

@@ -11,6 +11,7 @@
 namespace podweir {
 
 class Probe;
+struct Retired;
 
 class SelfAudit {
  public:
@@ -21,6 +22,8 @@ class SelfAudit {
   void AddRetired(const flow_slot& slot);
   // The interface slot was given back: its next interface starts at 0.
   void Forget(uint32_t interface_slot) { retired_[interface_slot] = {}; }
+  // What earlier agents have retired of it.
+  void Adopt(uint32_t interface_slot, const Retired& retired);
   void RunIfDue();
 
   const AuditResult& result() const { return result_; }

@@ -70,4 +70,20 @@ void TcpReader::Forget(uint32_t slot) {
   seen_[slot] = SeenBothWays{};
 }
 
+void TcpReader::Adopt(uint32_t slot) {
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    const flow_tcp& tcp = probe_.details()[slot].tcp[direction];
+    Seen& seen = seen_[slot].direction[direction];
+    seen.events = ReadOnce(probe_.slots()[slot].half[direction].events);
+    seen.retransmits = ReadOnce(tcp.retransmits);
+    seen.out_of_order = ReadOnce(tcp.out_of_order);
+    seen.duplicate_acks = ReadOnce(tcp.duplicate_acks);
+    seen.zero_windows = static_cast<uint16_t>(ReadOnce(tcp.zero_windows));
+    seen.resets = ReadOnce(tcp.resets);
+    seen.rtt_sum_ns = ReadOnce(tcp.rtt_sum_ns);
+    for (int bucket = 0; bucket < RTT_BUCKETS; bucket++)
+      buckets_[slot].direction[direction][bucket] = ReadOnce(probe_.details()[slot].rtt_buckets[direction][bucket]);
+  }
+}
+
 }  // namespace podweir

@@ -19,6 +19,8 @@ class TcpReader {
   // Adds what is new of the slot to the row that comes next. False: nothing is.
   bool Read(uint32_t slot, bool last, DrainResult& result);
   void Forget(uint32_t slot);
+  // What the slot says now was told by an earlier process, or is lost with it.
+  void Adopt(uint32_t slot);
 
  private:
   struct Seen {

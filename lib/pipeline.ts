@@ -23,6 +23,7 @@ import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
 import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
+import { Handover } from './signals/handover.ts'
 import { FlowMetricProducer } from './signals/metric-producer.ts'
 
 export interface PipelineParts {
@@ -56,6 +57,7 @@ export class Pipeline {
   readonly #budget: ProgramBudget | undefined
   readonly #readers: MetricReaders
   readonly #drops: DropWatch | undefined
+  readonly #handover: Handover | undefined
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
   #inventory: Inventory | undefined
   #timer: NodeJS.Timeout | undefined
@@ -95,6 +97,11 @@ export class Pipeline {
       ledger,
       startedAtMs: this.startedAtMs,
     })
+    const { continuity } = source
+    this.#handover =
+      continuity &&
+      new Handover({ ...this.books, continuity, log, drain: async mark => (await this.drain(mark)) !== undefined })
+    this.#handover?.begin()
     this.#budget = this.#brake()
     this.#readers = this.#export()
     this.feed = new AgentFeed({
@@ -112,6 +119,7 @@ export class Pipeline {
   /** Attaches to what is there now, then drains until `stop`. */
   async start(): Promise<void> {
     await this.reconcile()
+    await this.#parts.source.continuity?.detachUnclaimed()
     this.#schedule()
     this.#budget?.start()
   }
@@ -133,8 +141,8 @@ export class Pipeline {
   }
 
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
-  drain(): Promise<FlowBatch | undefined> {
-    this.#draining = this.#draining.then(() => this.#drain())
+  drain(mark?: number): Promise<FlowBatch | undefined> {
+    this.#draining = this.#draining.then(() => this.#drain(mark))
     return this.#draining
   }
 
@@ -177,7 +185,7 @@ export class Pipeline {
     await this.#readers.shutdown(timeoutMs)
     const queued = this.#queued()
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
-    await this.#parts.source.close()
+    await this.#parts.source.close(this.#parts.config.onStop === 'keep')
     await this.#parts.drops?.close()
   }
 
@@ -196,7 +204,7 @@ export class Pipeline {
       exportIntervalMs: config.exportIntervalMs,
       log,
       clock,
-      streamFor: () => {
+      streamFor: exporterId => {
         const producer = new FlowMetricProducer({
           ...this.books,
           table: this.table,
@@ -206,9 +214,12 @@ export class Pipeline {
           programTime: () => this.#budget?.sampled,
           clock,
           startedAtMs: this.startedAtMs,
+          ...ledgerStart(this.#parts.source),
           version,
           everyPoint: clusterName(config),
         })
+        // The watermarks follow one of them.
+        if (this.#handover && exporterId === config.exporters[0]?.id) return this.#handover.track(producer)
         return { producer, acknowledged: m => producer.acknowledged(m), failed: () => producer.failed() }
       },
     })
@@ -253,12 +264,13 @@ export class Pipeline {
     }
   }
 
-  async #drain(): Promise<FlowBatch | undefined> {
+  async #drain(mark?: number): Promise<FlowBatch | undefined> {
     try {
-      const batch = await this.#parts.source.drain()
+      const batch = await this.#parts.source.drain(mark)
       this.table.apply(batch)
       this.health.update(batch)
       this.#followDevices(batch)
+      this.#handover?.batchApplied(batch)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
       await this.#drops?.drain()
@@ -288,6 +300,10 @@ export class Pipeline {
 function clusterName({ resourceAttributes }: Config): Record<string, string> {
   const name = resourceAttributes[attribute.clusterName]
   return name === undefined ? {} : { [attribute.clusterName]: name }
+}
+
+function ledgerStart({ continuity }: FlowSource): { ledgerStartedAtMs?: number } {
+  return continuity ? { ledgerStartedAtMs: continuity.adoption.startedAtMs } : {}
 }
 
 function counterText({ interfaces }: FlowBatch): string {

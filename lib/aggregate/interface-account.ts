@@ -1,4 +1,5 @@
 // What one attached interface counted, direction by direction, from attaching until its last row.
+import type { ContinuedDirection } from '../capture/continuity.ts'
 import { type DirectionColumns, PACKET_CLASSES } from '../capture/flow-batch.ts'
 import type { Attachment, CounterKind } from '../capture/flow-source.ts'
 import {
@@ -37,6 +38,17 @@ export class DirectionAccount {
     sum.bytes += bytes
   }
 
+  /** Goes on where an earlier agent left it. */
+  continue(from: ContinuedDirection): void {
+    this.kind = from.counter
+    this.drained(false, from.flow.packets, from.flow.bytes)
+    this.drained(true, from.collapsed.packets, from.collapsed.bytes)
+    const { device, skbs, packets, unobserved, overseen } = from
+    this.#reading = { device, skbs, packets, unobserved, overseen }
+    this.#countedBefore = from.unobservedBefore
+    this.#noteMissed()
+  }
+
   /** Without the device nothing new can be compared with it: equation (a) stays at the last snapshot that had it. */
   update(columns: DirectionColumns, i: number, devicePresent: boolean): void {
     this.#packets.seen = columns.seenPackets[i]!
@@ -55,6 +67,10 @@ export class DirectionAccount {
     this.#reading.packets = columns.seenPackets[i]!
     this.#reading.unobserved = columns.unobservedSkbs[i]!
     this.#reading.overseen = columns.overseenSkbs[i]!
+    this.#noteMissed()
+  }
+
+  #noteMissed(): void {
     const { unobserved, unexplained } = this.deviceFigures()
     this.#countedBefore ??= unobserved
     const missed = unobserved - this.#countedBefore + Math.max(0, unexplained)

@@ -1,4 +1,5 @@
 // The node's books: accounts of the attached interfaces, and what the ones that are gone had counted.
+import type { ContinuedInterface, Counted } from '../capture/continuity.ts'
 import type { FlowColumns, InterfaceColumns } from '../capture/flow-batch.ts'
 import type { Attachment, CounterKind } from '../capture/flow-source.ts'
 import { addFigures, addTerms, type DeviceFigures, type DirectionFigures, deviceHolds, zeroFigures } from './figures.ts'
@@ -21,6 +22,17 @@ export class DrainedTotals {
   /** Rows of a flow that never started: it must not happen, but what they count must not vanish. */
   unattributedPackets = 0
   unattributedBytes = 0
+  /** Drained by an agent that was killed before anybody had acknowledged it. */
+  restartPackets = 0
+  restartBytes = 0
+}
+
+/** What outlives the process of interfaces that don't. */
+export interface LedgerMemo {
+  readonly closed: Readonly<Record<Direction, DirectionFigures>>
+  readonly closedByKind: Readonly<Record<string, DeviceFigures>>
+  readonly kinds: readonly CounterKind[]
+  readonly closedWithGaps: number
 }
 
 export class InterfaceLedger {
@@ -40,6 +52,34 @@ export class InterfaceLedger {
     this.#owner = owner
     for (const kind of counterKinds)
       for (const direction of directions) this.#closedByKind.set(`${kind} ${direction}`, zeroFigures().skbs)
+  }
+
+  /** Goes on with what earlier agents left: the interfaces that they had, and what `memo` says of those that were gone. */
+  continue(interfaces: readonly ContinuedInterface[], memo: LedgerMemo | undefined, drained: Counted): void {
+    this.totals.drainedPackets += drained.packets
+    this.totals.drainedBytes += drained.bytes
+    for (const { interfaceSlot, fromPod, toPod } of interfaces) {
+      const account = this.account(interfaceSlot)
+      account.transmit.continue(fromPod)
+      account.receive.continue(toPod)
+      this.#kinds.add(fromPod.counter).add(toPod.counter)
+    }
+    if (!memo) return
+    for (const direction of directions) addFigures(this.#closed[direction], memo.closed[direction])
+    for (const [key, figures] of Object.entries(memo.closedByKind)) addTerms(this.#closedByKind.get(key)!, figures)
+    for (const kind of memo.kinds) this.#kinds.add(kind)
+    this.#closedWithGaps += memo.closedWithGaps
+  }
+
+  /** Of the interfaces that are gone, for `continue`. */
+  memo(): LedgerMemo {
+    const closed = { transmit: zeroFigures(), receive: zeroFigures() }
+    for (const direction of directions) {
+      addFigures(closed[direction], this.#closed[direction])
+      addFigures(closed[direction], this.late[direction].figures())
+    }
+    const closedByKind = Object.fromEntries(this.#closedByKind)
+    return { closed, closedByKind, kinds: [...this.#kinds], closedWithGaps: this.#closedWithGaps }
   }
 
   /** To be called with each attachment, when `owner` already knows its slot. */

@@ -1,4 +1,5 @@
 // What the rest of the program needs of a capture: attach to interfaces, drain what was counted.
+import type { Continuity } from './continuity.ts'
 import type { FlowBatch } from './flow-batch.ts'
 
 export type Place = 'pod' | 'host'
@@ -31,6 +32,8 @@ export interface Attachment {
   readonly baselineExact: boolean
   /** A filter of ours that a killed agent had left here was replaced. */
   readonly replacedStale: boolean
+  /** An earlier agent had attached it, and its counts go on. */
+  readonly adopted: boolean
 }
 
 /** A network device as a link dump shows it. */
@@ -71,8 +74,12 @@ export interface FlowSource {
   attach(request: AttachRequest): Promise<Attachment>
   /** Ends with a row whose `ended` is 1 in the next batch. */
   detach(interfaceSlot: number): Promise<void>
-  drain(): Promise<FlowBatch>
+  /** `mark`: a name, 1 to 2^32 - 1, for what has been drained with this batch (Continuity.commit). */
+  drain(mark?: number): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>
   namespaces(): Promise<Namespace[]>
-  close(): Promise<void>
+  /** Absent: nothing outlives the process. */
+  readonly continuity?: Continuity
+  /** `keep`: what is pinned stays, counts on, and is the next agent's. */
+  close(keep?: boolean): Promise<void>
 }

@@ -1,6 +1,7 @@
 // The live FlowSource, and the only file that loads the addon.
 import { createRequire } from 'node:module'
 import { Failure } from '../host/failure.ts'
+import type { Adoption, Continuity } from './continuity.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
 import type { NativeDrops } from './native-drops.ts'
@@ -39,6 +40,8 @@ export interface ProbeOptions {
   readonly retire: RetireTimes
   /** Drains between two self-audits, 0: none. */
   readonly auditEvery: number
+  /** Directory in a BPF file system for what is to outlive the process; absent: nothing is. */
+  readonly pins?: string
 }
 
 /** A program or map of ours as the kernel describes it. */
@@ -72,10 +75,13 @@ export interface NativeError {
 }
 
 interface NativeProbe {
-  load(): Promise<void>
+  load(): Promise<Adoption>
   attach(request: AttachRequest): Promise<Attachment>
   detach(interfaceSlot: number): Promise<void>
-  drain(): Promise<FlowBatch>
+  drain(mark?: number): Promise<FlowBatch>
+  commit(mark: number, memo: string): Promise<void>
+  saveLedger(sequence: number, memo: string): Promise<void>
+  detachUnclaimed(): Promise<void>
   links(netns?: string): Promise<Link[]>
   namespaces(): Promise<Namespace[]>
   inspect(): Promise<Inspection>
@@ -83,7 +89,7 @@ interface NativeProbe {
   disableStatistics(): Promise<void>
   programTime(): Promise<ProgramTime>
   setTcpDetail(on: boolean): Promise<void>
-  close(): Promise<void>
+  close(keep: boolean): Promise<void>
 }
 
 interface Addon {
@@ -104,7 +110,8 @@ const ENODEV = 19
 const EMEDIUMTYPE = 124
 const EOPNOTSUPP = 95
 
-function remedyFor({ errno, detail }: NativeError): string {
+function remedyFor({ step, errno, detail }: NativeError): string {
+  if (step === 'lock') return 'stop that agent first: two on one node would count every packet twice'
   if (errno === EPERM) return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN'
   if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
   if (errno === EBUSY) return 'use hook: tcx, or remove the qdisc that is in the way (tc qdisc show)'
@@ -135,16 +142,17 @@ export function loadAddon(): Addon {
 
 export class NativeProbeSource implements FlowSource {
   readonly #probe: NativeProbe
+  readonly continuity?: Continuity
 
-  private constructor(probe: NativeProbe) {
+  private constructor(probe: NativeProbe, adoption: Adoption) {
     this.#probe = probe
+    if (adoption.pinned) this.continuity = new NativeContinuity(probe, adoption)
   }
 
-  /** Loads the programs and maps; needs CAP_BPF and CAP_NET_ADMIN. */
+  /** Loads the programs and maps, or goes on with those that an earlier agent has pinned; needs CAP_BPF and CAP_NET_ADMIN. */
   static async open(options: ProbeOptions): Promise<NativeProbeSource> {
     const probe = new (loadAddon().Probe)(options)
-    await told(probe.load())
-    return new NativeProbeSource(probe)
+    return new NativeProbeSource(probe, await told(probe.load()))
   }
 
   attach(request: AttachRequest): Promise<Attachment> {
@@ -155,8 +163,8 @@ export class NativeProbeSource implements FlowSource {
     return told(this.#probe.detach(interfaceSlot))
   }
 
-  drain(): Promise<FlowBatch> {
-    return told(this.#probe.drain())
+  drain(mark = 0): Promise<FlowBatch> {
+    return told(this.#probe.drain(mark))
   }
 
   links(netns?: string): Promise<Link[]> {
@@ -190,8 +198,30 @@ export class NativeProbeSource implements FlowSource {
     return told(this.#probe.setTcpDetail(on))
   }
 
-  close(): Promise<void> {
-    return told(this.#probe.close())
+  close(keep = false): Promise<void> {
+    return told(this.#probe.close(keep))
+  }
+}
+
+class NativeContinuity implements Continuity {
+  readonly adoption: Adoption
+  readonly #probe: NativeProbe
+
+  constructor(probe: NativeProbe, adoption: Adoption) {
+    this.#probe = probe
+    this.adoption = adoption
+  }
+
+  commit(mark: number, memo: string): Promise<void> {
+    return told(this.#probe.commit(mark, memo))
+  }
+
+  saveLedger(sequence: number, memo: string): Promise<void> {
+    return told(this.#probe.saveLedger(sequence, memo))
+  }
+
+  detachUnclaimed(): Promise<void> {
+    return told(this.#probe.detachUnclaimed())
   }
 }
 

@@ -14,6 +14,7 @@ import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
 import { nodeAddresses } from '../host/node-addresses.ts'
 import { ownProcess } from '../host/own-process.ts'
+import { claimNode } from '../host/only-agent.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
 import { Ending } from './ending.ts'
@@ -66,8 +67,9 @@ async function startAgent(
 ): Promise<RunningAgent> {
   const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
   const names = new InventoryNames(inventory, nodeAddresses())
-  const source = await NativeProbeSource.open(probeOptions(config))
-  ending.undoBy(log, () => source.close())
+  await claimNode(version)
+  const source = await openSource(config, story)
+  ending.undoBy(log, () => source.close(config.onStop === 'keep'))
   const { programs, maps } = await source.inspect()
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
@@ -91,6 +93,22 @@ async function startAgent(
       await pipeline.stop(LAST_EXPORT_MS)
       await api?.close()
     },
+  }
+}
+
+/** Where nothing can be pinned everything works, until the agent is killed. */
+async function openSource(config: Config, story: Story): Promise<NativeProbeSource> {
+  const { pins, ...options } = probeOptions(config)
+  if (pins === undefined) return NativeProbeSource.open(options)
+  try {
+    const source = await NativeProbeSource.open({ ...options, pins })
+    const { adopted, interfaces } = source.continuity!.adoption
+    if (adopted) story.step(`went on from an earlier agent’s ${pins}: ${interfaces.length} interfaces`)
+    return source
+  } catch (error) {
+    if (!(error instanceof Failure) || error.step !== 'pin') throw error
+    story.note(`${error.message}: after kill -9 the next agent will start from zero`)
+    return NativeProbeSource.open(options)
   }
 }
 

@@ -2,7 +2,7 @@
 import type { ProbeOptions } from '../capture/native-probe.ts'
 import type { Config } from '../config/config.ts'
 
-export function probeOptions({ flowLimit, retire, auditIntervalMs, drainIntervalMs }: Config): ProbeOptions {
+export function probeOptions({ flowLimit, retire, auditIntervalMs, drainIntervalMs, pins }: Config): ProbeOptions {
   const auditEvery = auditIntervalMs === 0 ? 0 : Math.max(1, Math.round(auditIntervalMs / drainIntervalMs))
-  return { flowLimit, retire, auditEvery }
+  return { flowLimit, retire, auditEvery, ...(pins !== undefined && { pins }) }
 }

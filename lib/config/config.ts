@@ -17,6 +17,9 @@ export interface Config {
   readonly attach: 'auto' | 'host' | 'pod'
   readonly hook: 'auto' | 'tcx' | 'clsact'
   /** Flows in kernel memory at the same time. */
+  /** Directory in a BPF file system for what is to outlive the agent; absent: nothing is. */
+  readonly pins?: string
+  readonly onStop: 'detach' | 'keep'
   readonly flowLimit: number
   /** Which metrics of edges there are. */
   readonly detail: 'basic' | 'full'
@@ -69,6 +72,8 @@ export function parseConfig(text: string, file: string, environment: Environment
   return {
     attach: receiver.attach,
     hook: receiver.hook,
+    ...(receiver.pins !== 'off' && { pins: receiver.pins }),
+    onStop: receiver.on_stop,
     flowLimit: receiver.flow_limit,
     detail: receiver.detail,
     seriesLimit: receiver.series_limit,

@@ -30,6 +30,8 @@ function describeReceiver(config: Config) {
   return {
     attach: config.attach,
     hook: config.hook,
+    pins: config.pins ?? 'off',
+    on_stop: config.onStop,
     flow_limit: config.flowLimit,
     detail: config.detail,
     series_limit: config.seriesLimit,

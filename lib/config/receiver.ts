@@ -33,6 +33,10 @@ const retireSchema = section({
 export const receiverSchema = section({
   attach: choice('auto', 'host', 'pod').default('auto'),
   hook: choice('auto', 'tcx', 'clsact').default('auto'),
+  pins: parsed('the path of a directory in a BPF file system, such as /sys/fs/bpf/podweir, or off', pinsPath).default(
+    '/sys/fs/bpf/podweir',
+  ),
+  on_stop: choice('detach', 'keep').default('detach'),
   flow_limit: wholeNumber(16, 1_048_576).default(32_768),
   detail: choice('basic', 'full').default('basic'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),
@@ -78,4 +82,9 @@ export function describeRetire(retire: RetireConfig) {
 function duration(leastMs: number, mostMs: number) {
   const error = `${formatDuration(leastMs)} to ${formatDuration(mostMs)}, such as ${formatDuration(Math.max(leastMs, second))}`
   return parsed(error, value => durationBetween(value, leastMs, mostMs))
+}
+
+/** The kernel reserves names with dots there. */
+function pinsPath(value: string): string | undefined {
+  return value === 'off' || /^(\/[^/.\0]+){2,}$/.test(value) ? value : undefined
 }

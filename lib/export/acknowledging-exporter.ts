@@ -51,6 +51,7 @@ export class AcknowledgingExporter implements PushMetricExporter {
   #underWay = false
   #waiting: Request | undefined
   #isShutDown = false
+  readonly #onIdle: (() => void)[] = []
 
   constructor(parts: AcknowledgingParts) {
     this.#parts = parts
@@ -77,6 +78,11 @@ export class AcknowledgingExporter implements PushMetricExporter {
     else this.#keep(request)
   }
 
+  /** Resolves when no request is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay) await new Promise<void>(resolve => this.#onIdle.push(resolve))
+  }
+
   /** Until the answer to the request under way, or until a newer one comes. */
   #keep(request: Request): void {
     this.#giveUpWaiting()
@@ -90,6 +96,7 @@ export class AcknowledgingExporter implements PushMetricExporter {
       if (settled) return
       settled = true
       this.#underWay = false
+      for (const resolve of this.#onIdle.splice(0)) resolve()
       try {
         if (result.code === ExportResultCode.SUCCESS) this.#acknowledged(metrics)
         else this.#failed(metrics, result.error ?? new Error('the request failed'))

@@ -18,6 +18,8 @@ import { createOtlpGrpcExporter } from './otlp.ts'
 /** What one exporter sends, and who is told what became of it. */
 export interface MetricStream extends DeliveryListener {
   readonly producer: MetricProducer
+  /** Nothing is to be collected while a request is under way. */
+  readonly waitsForAnswer?: boolean
 }
 
 export interface MetricReadersParts {
@@ -81,9 +83,18 @@ function outlet(config: ExporterConfig, parts: MetricReadersParts) {
     exportIntervalMillis: exportIntervalMs,
     exportTimeoutMillis: exportIntervalMs,
     maxExportBatchSize: pointsPerRequest,
-    metricProducers: [stream.producer],
+    metricProducers: [stream.waitsForAnswer ? afterAnswer(stream.producer, exporter) : stream.producer],
   })
   return { id, exporter, reader }
+}
+
+function afterAnswer(producer: MetricProducer, exporter: AcknowledgingExporter): MetricProducer {
+  return {
+    collect: async () => {
+      await exporter.idle()
+      return producer.collect()
+    },
+  }
 }
 
 function buildExporter(config: ExporterConfig, clock: Clock): PushMetricExporter {

@@ -20,6 +20,16 @@ export interface DeliveryFigures {
 
 export class Delivery {
   readonly #receivers: Delivered[] = []
+  #before: Delivered = { packets: 0, bytes: 0 }
+
+  /** By the agents before this one, whose counts go on. */
+  get before(): Delivered {
+    return this.#before
+  }
+
+  continue(before: Delivered): void {
+    this.#before = before
+  }
 
   /** `delivered` is read again and again, and only ever grows. All receivers are added before the first collection. */
   add(delivered: Delivered): void {
@@ -27,33 +37,35 @@ export class Delivery {
   }
 
   exported(): Delivered {
-    if (this.#receivers.length === 0) return { packets: 0, bytes: 0 }
+    if (this.#receivers.length === 0) return this.#before
     return {
-      packets: Math.min(...this.#receivers.map(receiver => receiver.packets)),
-      bytes: Math.min(...this.#receivers.map(receiver => receiver.bytes)),
+      packets: this.#before.packets + Math.min(...this.#receivers.map(receiver => receiver.packets)),
+      bytes: this.#before.bytes + Math.min(...this.#receivers.map(receiver => receiver.bytes)),
     }
   }
 }
 
 /** `inEdges` is counted from the edges themselves, so that the equation can fail. */
-export function deliveryFigures(totals: DrainedTotals, inEdges: Delivered, exported: Delivered) {
+export function deliveryFigures(totals: DrainedTotals, inEdges: Delivered, delivery: Delivery) {
+  const exported = delivery.exported()
+  const { before } = delivery
   const packets: DeliveryFigures = {
     drained: totals.drainedPackets,
     exported: exported.packets,
     otherEnd: totals.otherEndPackets,
     excluded: 0,
-    queued: inEdges.packets - exported.packets,
+    queued: before.packets + inEdges.packets - exported.packets,
     lost: totals.unattributedPackets,
-    restart: 0,
+    restart: totals.restartPackets,
   }
   const bytes: DeliveryFigures = {
     drained: totals.drainedBytes,
     exported: exported.bytes,
     otherEnd: totals.otherEndBytes,
     excluded: 0,
-    queued: inEdges.bytes - exported.bytes,
+    queued: before.bytes + inEdges.bytes - exported.bytes,
     lost: totals.unattributedBytes,
-    restart: 0,
+    restart: totals.restartBytes,
   }
   return { packets, bytes }
 }

@@ -19,5 +19,5 @@ export interface NodeTotals extends DirectionFigures {
 export function nodeTotals({ edges, ledger, delivery }: Books): NodeTotals {
   const sum = zeroFigures()
   for (const direction of directions) addFigures(sum, ledger.figures(direction))
-  return { ...sum, delivery: deliveryFigures(ledger.totals, edges.totals(), delivery.exported()) }
+  return { ...sum, delivery: deliveryFigures(ledger.totals, edges.totals(), delivery) }
 }

@@ -28,6 +28,8 @@ export interface MetricProducerParts extends Books {
   readonly clock: Clock
   /** Wall clock: nothing was counted before. */
   readonly startedAtMs: number
+  /** When the ledger began, which an agent before this one may have done. Absent: `startedAtMs`. */
+  readonly ledgerStartedAtMs?: number
   readonly version: string
   /** For each point, beside its own: the cluster's name. */
   readonly everyPoint?: Attributes
@@ -47,17 +49,18 @@ export class FlowMetricProducer implements MetricProducer {
   readonly #ledger: LedgerSeries
   readonly #agent: AgentSeries
   readonly #drops: DropSeries | undefined
+  #collectedAt: HrTime | undefined
 
   constructor(parts: MetricProducerParts) {
     this.#clock = parts.clock
     this.#version = parts.version
     this.#start = toHrTime(parts.startedAtMs)
     this.#everyPoint = parts.everyPoint ?? {}
-    this.#writer = new SeriesWriter(parts.resendUnchangedMs ?? 60_000, this.#everyPoint)
+    this.#writer = new SeriesWriter(parts.resendUnchangedMs ?? 60_000, this.#everyPoint, parts.startedAtMs)
     this.#edges = new EdgeSeries(parts.edges, () => parts.table.activeByEdge(), this.#writer)
     this.#pairs = new PairSeries(parts.edges, this.#writer)
     this.#pods = new PodSeries(parts.ledger, this.#writer)
-    this.#ledger = new LedgerSeries(parts, this.#writer, parts.startedAtMs)
+    this.#ledger = new LedgerSeries(parts, this.#writer, parts.ledgerStartedAtMs ?? parts.startedAtMs)
     this.#agent = new AgentSeries(parts, this.#writer)
     this.#drops = parts.drops && new DropSeries(parts.drops, this.#writer, parts.startedAtMs)
     parts.delivery.add(this.#writer.delivered)
@@ -66,13 +69,19 @@ export class FlowMetricProducer implements MetricProducer {
   /** Reads everything without a pause: no batch is applied half-way through. */
   async collect(): Promise<CollectionResult> {
     const nowMs = this.#clock.nowMs()
-    const moment = { nowMs, now: toHrTime(nowMs), start: this.#start, everyPoint: this.#everyPoint }
+    this.#collectedAt = toHrTime(nowMs)
+    const moment = { nowMs, now: this.#collectedAt, start: this.#start, everyPoint: this.#everyPoint }
     const always = [this.#pods, this.#edges, this.#pairs, this.#ledger, this.#agent]
     const metrics = [...always, ...(this.#drops ? [this.#drops] : [])].flatMap(part => part.collect(moment))
     const scope = { name: 'podweir', version: this.#version }
     const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)
     const scopeMetrics = [{ scope, metrics: withPoints }]
     return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] }
+  }
+
+  /** Time of the newest collection: its points have this very object as their end. */
+  get collectedAt(): HrTime | undefined {
+    return this.#collectedAt
   }
 
   /** To be told of each request that the receiver has taken, whole or a part of what was collected. */

@@ -109,16 +109,23 @@ export class SeriesWriter {
   readonly delivered = { packets: 0, bytes: 0 }
   readonly #resendUnchangedMs: number
   readonly #everyPoint: Attributes
+  readonly #sinceMs: number
   readonly #seriesOf = new WeakMap<DataPoint<unknown>, SentSeries<unknown>>()
 
-  /** `everyPoint`: attributes that each point of each series carries. */
-  constructor(resendUnchangedMs: number, everyPoint: Attributes = {}) {
+  /**
+   * `everyPoint`: attributes that each point of each series carries. `sinceMs`: what started before was begun by an agent
+   * before this one, and goes on.
+   */
+  constructor(resendUnchangedMs: number, everyPoint: Attributes = {}, sinceMs = 0) {
     this.#resendUnchangedMs = resendUnchangedMs
     this.#everyPoint = everyPoint
+    this.#sinceMs = sinceMs
   }
 
   begin(attributes: Attributes, startMs: number, delivers?: Delivers): Series {
-    return new Series({ ...attributes, ...this.#everyPoint }, startMs, delivers)
+    const series = new Series({ ...attributes, ...this.#everyPoint }, startMs, delivers)
+    if (startMs < this.#sinceMs) series.zeroAcknowledged = true
+    return series
   }
 
   beginLevel(attributes: Attributes, startMs: number): LevelSeries {

@@ -7,6 +7,9 @@ import type { StatusRecord } from '../../lib/signals/flow-record.ts'
 import type { TestNamespace } from '../support/namespaces.ts'
 import { PodweirProcess, type ProcessOptions } from '../support/podweir-process.ts'
 
+/** Fast; and nothing outlives an agent unless the test is about that. */
+const PACE = { drain_interval: '100ms', collection_interval: '200ms' }
+
 export interface Settings {
   /** Text of the inventory. */
   readonly inventory?: string
@@ -46,7 +49,7 @@ export class AgentFolder {
     const file = { path: join(this.path, 'metrics.jsonl') }
     const settings = {
       receivers: {
-        podweir: { inventory: this.inventoryFile, drain_interval: '100ms', collection_interval: '200ms', ...receiver },
+        podweir: { inventory: this.inventoryFile, ...PACE, pins: 'off', ...receiver },
       },
       exporters: { [exporter]: otlp === undefined ? file : { endpoint: otlp } },
       extensions: { api: { endpoint: `unix://${this.socket}` } },

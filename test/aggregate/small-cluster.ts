@@ -57,7 +57,7 @@ export function attachment(interfaceSlot: number, parts: Partial<Attachment> = {
     transmitCounter: 'skb',
     receiveCounter: 'skb',
     baselineExact: true,
-    replacedStale: false,
+    replacedStale: false, adopted: false,
     ...parts,
   }
 }

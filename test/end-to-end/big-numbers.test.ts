@@ -39,7 +39,7 @@ class ToldSource implements FlowSource {
       transmitCounter: 'skb',
       receiveCounter: 'skb',
       baselineExact: true,
-      replacedStale: false,
+      replacedStale: false, adopted: false,
     }
   }
 

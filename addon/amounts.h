@@ -1,0 +1,46 @@
+// Arithmetic on what flows held.
+#ifndef PODWEIR_AMOUNTS_H
+#define PODWEIR_AMOUNTS_H
+
+#include "journal.h"
+#include "slot_view.h"
+
+namespace podweir {
+
+inline void Add(Amounts& to, const Amounts& more) {
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    to.packets[direction] += more.packets[direction];
+    to.bytes[direction] += more.bytes[direction];
+  }
+}
+
+inline Amounts CountsOf(const flow_slot& slot) {
+  Amounts counts{};
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    counts.packets[direction] = ReadOnce(slot.half[direction].packets);
+    counts.bytes[direction] = ReadOnce(slot.half[direction].bytes);
+  }
+  return counts;
+}
+
+inline Amounts Delivered(const Journal& journal, uint32_t slot, const flow_details& details) {
+  Amounts amounts{};
+  const Watermark* watermark = journal.Delivered(slot, details.identity.generation);
+  for (int direction = 0; watermark && direction < DIRECTIONS; direction++) {
+    amounts.packets[direction] = watermark->packets[direction];
+    amounts.bytes[direction] = watermark->bytes[direction];
+  }
+  return amounts;
+}
+
+inline Amounts Less(Amounts from, const Amounts& less) {
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    from.packets[direction] -= less.packets[direction];
+    from.bytes[direction] -= less.bytes[direction];
+  }
+  return from;
+}
+
+}  // namespace podweir
+
+#endif

@@ -1,0 +1,55 @@
+#include "filters.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+#include <cstring>
+
+#include "dispatcher.h"
+#include "handle.h"
+
+namespace podweir {
+
+bpf_tc_hook HookOf(int index, bool egress) {
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
+  return hook;
+}
+
+uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority) {
+  LIBBPF_OPTS(bpf_tc_opts, query, .handle = handle, .priority = priority);
+  return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
+}
+
+bool IsOurs(uint32_t program_id) {
+  Fd program(bpf_prog_get_fd_by_id(program_id));
+  bpf_prog_info info{};
+  uint32_t size = sizeof(info);
+  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return false;
+  return !strncmp(info.name, kDispatcherPrefix, strlen(kDispatcherPrefix));
+}
+
+std::vector<FilterPlace> FiltersOfOurs(int index, bool egress) {
+  std::vector<FilterPlace> found;
+  bpf_tc_hook hook = HookOf(index, egress);
+  for (uint32_t handle : {kOwnersHandle, kGuestsHandle}) {
+    for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
+      uint32_t program_id = ProgramAt(hook, handle, priority);
+      if (program_id && IsOurs(program_id)) found.push_back({handle, priority, program_id});
+    }
+  }
+  return found;
+}
+
+bool RemoveFilter(int index, bool egress, const FilterPlace& place) {
+  bpf_tc_hook hook = HookOf(index, egress);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = place.handle, .priority = place.priority);
+  return !bpf_tc_detach(&hook, &options);
+}
+
+bool RemoveClsactOf(int index) {
+  bpf_tc_hook both = HookOf(index, false);
+  both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+  return !bpf_tc_hook_destroy(&both);
+}
+
+}  // namespace podweir

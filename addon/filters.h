@@ -1,0 +1,33 @@
+// The clsact filters that are ours: known by one of two handles and by their program's name.
+#ifndef PODWEIR_FILTERS_H
+#define PODWEIR_FILTERS_H
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace podweir {
+
+// Which of the two says whether the clsact is ours too: whoever finds the filter of a killed agent must know.
+// Priorities are tried from the first: another filter there may be of a kind that shares its priority with nobody.
+constexpr uint32_t kOwnersHandle = 0x7077;
+constexpr uint32_t kGuestsHandle = 0x7078;
+constexpr uint32_t kLastPriority = 8;
+
+struct FilterPlace {
+  uint32_t handle, priority, program_id;
+};
+
+// All of these work in the calling thread's namespace.
+bpf_tc_hook HookOf(int index, bool egress);
+std::vector<FilterPlace> FiltersOfOurs(int index, bool egress);
+// 0 when nothing has this handle at this priority.
+uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority);
+bool IsOurs(uint32_t program_id);
+bool RemoveFilter(int index, bool egress, const FilterPlace& place);
+bool RemoveClsactOf(int index);
+
+}  // namespace podweir
+
+#endif

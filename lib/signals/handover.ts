@@ -1,0 +1,147 @@
+// From one agent to the next: how far delivery has come, and what the ledger knows of interfaces that are gone.
+import type { HrTime } from '@opentelemetry/api'
+import type { MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { LedgerMemo } from '../aggregate/interface-ledger.ts'
+import type { Continuity, Counted } from '../capture/continuity.ts'
+import type { FlowBatch } from '../capture/flow-batch.ts'
+import type { Log } from '../host/log.ts'
+import type { Books } from './ledger-totals.ts'
+
+export interface HandoverParts extends Books {
+  readonly continuity: Continuity
+  /** Drains and applies a batch, under this mark. false: the capture failed. */
+  readonly drain: (mark: number) => Promise<boolean>
+  readonly log: Log
+}
+
+/** What is sent to a receiver, and what becomes of it. */
+export interface TrackedProducer extends MetricProducer {
+  acknowledged(metrics: ResourceMetrics): void
+  failed(): void
+  /** Time of the newest collection: its points have this very object as their end. */
+  readonly collectedAt: HrTime | undefined
+}
+
+interface DeliveryMemo {
+  readonly exported: Counted
+  readonly otherEnd: Counted
+  readonly lost: Counted
+  readonly restart: Counted
+}
+
+interface Collection {
+  readonly mark: number
+  readonly memo: string
+  at: HrTime | undefined
+  /** Points that are not acknowledged. */
+  open: number
+}
+
+/**
+ * The watermarks follow one receiver. Each of its collections starts with a drain of its own under a mark; when all
+ * points of it are acknowledged, the next agent would go on from that mark.
+ */
+export class Handover {
+  readonly #parts: HandoverParts
+  #lastMark = 0
+  #collection: Collection | undefined
+
+  constructor(parts: HandoverParts) {
+    this.#parts = parts
+  }
+
+  /** Takes over from the agent before this one. To be called before anything is drained. */
+  begin(): void {
+    const { continuity, ledger, delivery } = this.#parts
+    const { adopted, drained, restart, delivery: memo, ledger: ledgerMemo, interfaces } = continuity.adoption
+    const before = adopted ? parseMemo<DeliveryMemo>(memo) : undefined
+    ledger.continue(interfaces, adopted ? parseMemo<LedgerMemo>(ledgerMemo) : undefined, drained)
+    const { totals } = ledger
+    totals.restartPackets = restart.packets + (before?.restart.packets ?? 0)
+    totals.restartBytes = restart.bytes + (before?.restart.bytes ?? 0)
+    if (!before) return
+    totals.otherEndPackets = before.otherEnd.packets
+    totals.otherEndBytes = before.otherEnd.bytes
+    totals.unattributedPackets = before.lost.packets
+    totals.unattributedBytes = before.lost.bytes
+    delivery.continue(before.exported)
+  }
+
+  /** `producer` with a mark for each collection. It must not be asked while a request is under way. */
+  track(producer: TrackedProducer) {
+    return {
+      producer: { collect: () => this.#collect(producer) },
+      acknowledged: (metrics: ResourceMetrics) => {
+        producer.acknowledged(metrics)
+        this.#acknowledged(metrics)
+      },
+      failed: () => producer.failed(),
+      waitsForAnswer: true,
+    }
+  }
+
+  /** To be called when a batch has been counted. */
+  batchApplied({ interfaces, sequence }: FlowBatch): void {
+    if (!interfaces.ended.includes(1)) return
+    const { continuity, ledger } = this.#parts
+    this.#tell(continuity.saveLedger(sequence, JSON.stringify(ledger.memo())))
+  }
+
+  async #collect(producer: TrackedProducer) {
+    const mark = ++this.#lastMark
+    // Without a drain there is nothing new to hand over either.
+    const isMarked = await this.#parts.drain(mark)
+    this.#collection = isMarked ? { mark, memo: this.#memo(), at: undefined, open: 0 } : undefined
+    const collected = await producer.collect()
+    if (this.#collection) {
+      this.#collection.at = producer.collectedAt
+      this.#collection.open = this.#count(collected.resourceMetrics)
+    }
+    return collected
+  }
+
+  #acknowledged(metrics: ResourceMetrics): void {
+    const collection = this.#collection
+    if (!collection) return
+    const count = this.#count(metrics)
+    collection.open -= count
+    if (count === 0 || collection.open > 0) return
+    this.#collection = undefined
+    this.#tell(this.#parts.continuity.commit(collection.mark, collection.memo))
+  }
+
+  /** Points of this collection: a request before it may be answered late. */
+  #count(metrics: Pick<ResourceMetrics, 'scopeMetrics'>): number {
+    let count = 0
+    for (const { metrics: each } of metrics.scopeMetrics)
+      for (const { dataPoints } of each)
+        for (const { endTime } of dataPoints) if (endTime === this.#collection?.at) count++
+    return count
+  }
+
+  /** As it will be true when this collection has been delivered. */
+  #memo(): string {
+    const { edges, ledger, delivery } = this.#parts
+    const inEdges = edges.totals()
+    const { totals } = ledger
+    const memo: DeliveryMemo = {
+      exported: {
+        packets: delivery.before.packets + inEdges.packets,
+        bytes: delivery.before.bytes + inEdges.bytes,
+      },
+      otherEnd: { packets: totals.otherEndPackets, bytes: totals.otherEndBytes },
+      lost: { packets: totals.unattributedPackets, bytes: totals.unattributedBytes },
+      restart: { packets: totals.restartPackets, bytes: totals.restartBytes },
+    }
+    return JSON.stringify(memo)
+  }
+
+  /** What can't be handed over costs the next agent its start from there, and this one nothing. */
+  #tell(done: Promise<void>): void {
+    done.catch((error: Error) => this.#parts.log.warn(error.message))
+  }
+}
+
+function parseMemo<Memo>(text: string): Memo | undefined {
+  return text === '' ? undefined : (JSON.parse(text) as Memo)
+}

@@ -1,0 +1,51 @@
+// What a file exporter wrote over the lives of several agents, added up as a backend would.
+import type { OtlpPoint, OtlpRequest } from './collector.ts'
+
+export class ExportedSums {
+  readonly #requests: OtlpRequest[]
+
+  /** Whole lines only: a killed agent may have been in the middle of one. */
+  constructor(text: string) {
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+    this.#requests = lines.filter(line => line !== '').map(line => JSON.parse(line) as OtlpRequest)
+  }
+
+  /** The last value of each series under each start time, added up. */
+  edges(metric: string): number {
+    const last = new Map<string, number>()
+    for (const point of this.#points(metric)) last.set(keyOf(point), Number(point.asInt))
+    return [...last.values()].reduce((sum, value) => sum + value, 0)
+  }
+
+  /** Of the only series with this direction. */
+  newest(metric: string, direction: string): number {
+    const points = this.#points(metric).filter(({ attributes }) =>
+      attributes?.some(({ key, value }) => key === 'network.io.direction' && value.stringValue === direction),
+    )
+    const series = new Set(points.map(keyOf))
+    if (series.size !== 1) throw new Error(`${series.size} series of ${metric} ${direction}: ${[...series].join('\n')}`)
+    return Number(points.at(-1)!.asInt)
+  }
+
+  /** In none of its series, in the order of the requests. */
+  neverFell(metric: string): boolean {
+    const highest = new Map<string, number>()
+    return this.#points(metric).every(point => {
+      const value = Number(point.asInt)
+      const before = highest.get(keyOf(point)) ?? 0
+      highest.set(keyOf(point), value)
+      return value >= before
+    })
+  }
+
+  #points(metric: string): OtlpPoint[] {
+    const metrics = this.#requests.flatMap(({ resourceMetrics }) =>
+      resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics)),
+    )
+    return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
+  }
+}
+
+function keyOf({ startTimeUnixNano, attributes }: OtlpPoint): string {
+  return `${startTimeUnixNano} ${JSON.stringify(attributes)}`
+}
