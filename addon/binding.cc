@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "detach_all.h"
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
@@ -225,9 +226,18 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
 
 namespace {
 
+// On the event loop: its caller has nothing else to do.
+Napi::Value DetachEverything(const Napi::CallbackInfo& info) {
+  Result<Detached> detached = DetachAll(info[0].ToString().Utf8Value(), info[1].ToBoolean());
+  if (detached.ok()) return ToObject(info.Env(), *detached);
+  Napi::Error(info.Env(), ToError(info.Env(), detached.status)).ThrowAsJavaScriptException();
+  return info.Env().Undefined();
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Probe", ProbeBinding::Define(env));
   exports.Set("Drops", DefineDrops(env));
+  exports.Set("detachAll", Napi::Function::New<DetachEverything>(env, "detachAll"));
   exports.Set("flowAbi", FLOW_ABI);
   return exports;
 }

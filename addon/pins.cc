@@ -90,6 +90,13 @@ void Pins::Remove(const std::string& name) const { unlink((path_ + "/" + name).c
 
 std::vector<std::string> Pins::List() const { return NamesIn(path_); }
 
+std::vector<std::string> Pins::ListAll() const {
+  std::vector<std::string> names;
+  for (const std::string& version : NamesIn(root_))
+    for (const std::string& name : NamesIn(root_ + "/" + version)) names.push_back(name);
+  return names;
+}
+
 void Pins::RemoveAll(bool others) const {
   for (const std::string& version : NamesIn(root_)) {
     std::string folder = root_ + "/" + version;
@@ -99,12 +106,6 @@ void Pins::RemoveAll(bool others) const {
   }
   // Only when nothing is in it any more.
   rmdir(root_.c_str());
-}
-
-bool Pins::has_other_versions() const {
-  for (const std::string& version : NamesIn(root_))
-    if (root_ + "/" + version != path_) return true;
-  return false;
 }
 
 }  // namespace podweir

@@ -24,9 +24,10 @@ class Pins {
   void Remove(const std::string& name) const;
   // What this version has pinned.
   std::vector<std::string> List() const;
+  // What any version has.
+  std::vector<std::string> ListAll() const;
   // Everything of this version; with `others` that of every other version too. Links that nobody holds detach.
   void RemoveAll(bool others) const;
-  bool has_other_versions() const;
   const std::string& path() const { return path_; }
 
  private:

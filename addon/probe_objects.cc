@@ -167,6 +167,19 @@ Napi::Object ToObject(Napi::Env env, const ProgramTime& time) {
   return to;
 }
 
+Napi::Object ToObject(Napi::Env env, const Detached& detached) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("links", detached.links);
+  to.Set("maps", detached.maps);
+  to.Set("filters", detached.swept.filters);
+  to.Set("qdiscs", detached.swept.qdiscs);
+  const std::vector<std::string>& empty = detached.swept.empty_clsacts;
+  Napi::Array devices = Napi::Array::New(env, empty.size());
+  for (uint32_t i = 0; i < empty.size(); i++) devices.Set(i, empty[i]);
+  to.Set("emptyClsacts", devices);
+  return to;
+}
+
 AttachRequest ToAttachRequest(const Napi::Object& from) {
   std::string hook = TextOf(from, "hook");
   return AttachRequest{TextOf(from, "netns"), TextOf(from, "device"),

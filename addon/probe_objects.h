@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "detach_all.h"
 #include "drain.h"
 #include "probe.h"
 
@@ -17,6 +18,7 @@ Napi::Value ToError(Napi::Env env, const Status& status);
 
 Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info);
 Napi::Object ToObject(Napi::Env env, const Adoption& adoption);
+Napi::Object ToObject(Napi::Env env, const Detached& detached);
 Napi::Object ToObject(Napi::Env env, const Link& link);
 Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry);
 Napi::Object ToObject(Napi::Env env, const ProgramInfo& program);

@@ -84,6 +84,18 @@ const config: Verb = (command, done) => {
     .action(async file => done(await (await import('./cli/config.ts')).print(file)))
 }
 
+const detach: Verb = (command, done) =>
+  command
+    .command('detach')
+    .description('take off this machine what agents that are gone have left on it')
+    .option('--pins <directory>', 'where they were pinned', '/sys/fs/bpf/podweir')
+    .option('--purge', 'remove clsact qdiscs without any filter from this machine’s devices as well')
+    .addHelpText('after', '\nExample:\n  sudo podweir detach')
+    .action(async options => {
+      const { run } = await import('./cli/detach.ts')
+      done(await run({ pins: options.pins, purge: options.purge ?? false }))
+    })
+
 const test: Verb = (command, done) =>
   command
     .command('test')
@@ -104,7 +116,7 @@ const version: Verb = (command, done) =>
     .addHelpText('after', '\nExample:\n  podweir version')
     .action(async () => done(await (await import('./cli/version.ts')).run()))
 
-const verbs = [agent, demo, flows, config, test, version]
+const verbs = [agent, demo, flows, config, detach, test, version]
 
 function commandLine(done: (exitCode: number) => void): Command {
   const program = new Command('podweir')

@@ -22,8 +22,8 @@ import type { OwnProcess } from './host/own-process.ts'
 import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
 import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
-import { type Books, nodeTotals } from './signals/ledger-totals.ts'
 import { Handover } from './signals/handover.ts'
+import { type Books, nodeTotals } from './signals/ledger-totals.ts'
 import { FlowMetricProducer } from './signals/metric-producer.ts'
 
 export interface PipelineParts {

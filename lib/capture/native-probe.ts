@@ -92,7 +92,21 @@ interface NativeProbe {
   close(keep: boolean): Promise<void>
 }
 
+/** What was taken off the machine. */
+export interface Detached {
+  /** tcx links, two for each interface. */
+  readonly links: number
+  readonly maps: number
+  /** clsact filters, two for each interface. */
+  readonly filters: number
+  /** Those that we had made, and with `purge` those that are empty. */
+  readonly qdiscs: number
+  /** Devices of this network namespace with a clsact without any filter: perhaps ours, perhaps not. */
+  readonly emptyClsacts: readonly string[]
+}
+
 interface Addon {
+  detachAll(pins: string, purge: boolean): Detached
   readonly Probe: new (options: ProbeOptions) => NativeProbe
   readonly Drops: new () => NativeDrops
   /** FLOW_ABI of ebpf/flow.h as the addon was compiled. */
@@ -137,6 +151,15 @@ export function loadAddon(): Addon {
       cause: (error as Error).message.split('\n')[0] ?? '',
       remedy: 'build it: ./podweir builds when it starts, or run npm run build',
     })
+  }
+}
+
+/** Removes what agents that are gone have left. Blocks until it is done; needs CAP_NET_ADMIN and CAP_SYS_ADMIN. */
+export function detachAll(pins: string, purge: boolean): Detached {
+  try {
+    return loadAddon().detachAll(pins, purge)
+  } catch (error) {
+    throw error instanceof Failure ? error : failureOf(error, remedyFor)
   }
 }
 

@@ -57,7 +57,8 @@ export function attachment(interfaceSlot: number, parts: Partial<Attachment> = {
     transmitCounter: 'skb',
     receiveCounter: 'skb',
     baselineExact: true,
-    replacedStale: false, adopted: false,
+    replacedStale: false,
+    adopted: false,
     ...parts,
   }
 }

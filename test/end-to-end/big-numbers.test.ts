@@ -39,7 +39,8 @@ class ToldSource implements FlowSource {
       transmitCounter: 'skb',
       receiveCounter: 'skb',
       baselineExact: true,
-      replacedStale: false, adopted: false,
+      replacedStale: false,
+      adopted: false,
     }
   }
 

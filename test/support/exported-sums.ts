@@ -11,10 +11,13 @@ export class ExportedSums {
   }
 
   /** The last value of each series under each start time, added up. */
-  edges(metric: string): number {
-    const last = new Map<string, number>()
-    for (const point of this.#points(metric)) last.set(keyOf(point), Number(point.asInt))
-    return [...last.values()].reduce((sum, value) => sum + value, 0)
+  total(metric: string): number {
+    return sumOfLast(pointsOf(this.#requests, metric))
+  }
+
+  /** What the last request added to `total`. */
+  newInLastRequest(metric: string): number {
+    return this.total(metric) - sumOfLast(pointsOf(this.#requests.slice(0, -1), metric))
   }
 
   /** Of the only series with this direction. */
@@ -39,11 +42,21 @@ export class ExportedSums {
   }
 
   #points(metric: string): OtlpPoint[] {
-    const metrics = this.#requests.flatMap(({ resourceMetrics }) =>
-      resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics)),
-    )
-    return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
+    return pointsOf(this.#requests, metric)
   }
+}
+
+function pointsOf(requests: readonly OtlpRequest[], metric: string): OtlpPoint[] {
+  const metrics = requests.flatMap(({ resourceMetrics }) =>
+    resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics)),
+  )
+  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
+}
+
+function sumOfLast(points: readonly OtlpPoint[]): number {
+  const last = new Map<string, number>()
+  for (const point of points) last.set(keyOf(point), Number(point.asInt))
+  return [...last.values()].reduce((sum, value) => sum + value, 0)
 }
 
 function keyOf({ startTimeUnixNano, attributes }: OtlpPoint): string {

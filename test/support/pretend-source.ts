@@ -15,7 +15,16 @@ export class PretendSource implements FlowSource {
 
   async attach({ device, place }: AttachRequest): Promise<Attachment> {
     const counters = { transmitCounter: 'skb', receiveCounter: 'skb', baselineExact: true } as const
-    return { interfaceSlot: 1, device, place, hook: 'tcx', attachedAtMs: 1_000, replacedStale: false, adopted: false, ...counters }
+    return {
+      interfaceSlot: 1,
+      device,
+      place,
+      hook: 'tcx',
+      attachedAtMs: 1_000,
+      replacedStale: false,
+      adopted: false,
+      ...counters,
+    }
   }
 
   async drain() {
