@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "handle.h"
 #include "journal_layout.h"
@@ -28,7 +29,7 @@ class Journal {
     return static_cast<InterfaceRecord*>(interfaces_.get())[interface_slot];
   }
   const Retired& retired() const { return header().retired; }
-  uint64_t memory_bytes() const { return header_.bytes() + watermarks_.bytes() + interfaces_.bytes(); }
+  std::vector<int> maps() const { return {header_map_.get(), watermark_map_.get(), interface_map_.get()}; }
 
   // Around giving back a slot: before its counts are zeroed, behind that, and when it is back in its stack.
   void BeginReturn(uint32_t slot, uint32_t next_generation, bool collapsed, const flow_slot& counts);

@@ -101,7 +101,7 @@ struct InterfaceRecord {
   uint8_t kind[DIRECTIONS];
   uint8_t reserved[2];
   uint32_t reading;  // which of the two is whole
-  char device[16], pod_device[16], pod_address[24];
+  char device[16], pod_address[24];
   DeviceCounters baseline_pod, baseline_host;
   uint64_t unobserved[DIRECTIONS];
   DeviceReading readings[2];

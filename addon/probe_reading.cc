@@ -45,6 +45,13 @@ void AddProgram(Inspection& inspection, int fd) {
   inspection.programs.push_back({info.name, tag, info.id, info.run_time_ns, info.run_cnt, info.verified_insns});
 }
 
+// The kernel cuts names at 15 characters.
+void AddMap(Inspection& inspection, int fd, const char* name = nullptr) {
+  bpf_map_info info{};
+  uint32_t size = sizeof(info);
+  if (!bpf_obj_get_info_by_fd(fd, &info, &size)) inspection.maps.push_back({name ? name : info.name, info.id, MemoryBytes(fd)});
+}
+
 }  // namespace
 
 interface_totals Probe::Totals(uint32_t interface_slot) const {
@@ -98,12 +105,8 @@ Inspection Probe::Inspect() {
         if (interface.attachment) AddProgram(inspection, interface.attachment->program(direction));
   }
   bpf_map* map;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    bpf_map_info info{};
-    uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size)) continue;
-    inspection.maps.push_back({bpf_map__name(map), info.id, MemoryBytes(bpf_map__fd(map))});
-  }
+  bpf_object__for_each_map(map, skeleton_->obj) AddMap(inspection, bpf_map__fd(map), bpf_map__name(map));
+  for (int fd : journal_ ? journal_->maps() : std::vector<int>{}) AddMap(inspection, fd);
   return inspection;
 }
 

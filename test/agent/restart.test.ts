@@ -39,16 +39,17 @@ describe('an agent whose maps are pinned', function () {
   for (const hook of ['tcx', 'clsact'] as const)
     it(`goes on by ${hook} where killed ones were, pods and ledger exactly, edges but for what is told as restart`, async () => {
       await node.start({ hook })
-      const total = KILLS * 6_000
-      const traffic = node.send(total)
       const inFlight: number[] = []
+      let total = 0
       for (let kill = 0; kill < KILLS; kill++) {
+        const traffic = node.send(6_000)
+        total += 6_000
         await sleep(200 + Math.random() * 1_200)
         await node.agent.kill()
         inFlight.push(node.exported().newInLastRequest('podweir.network.flow.packets'))
         await node.start({ hook })
+        await traffic
       }
-      await traffic
       const ledger = await node.settle()
       assertBalanced(ledger)
       const truth = await node.a.device()

@@ -61,6 +61,12 @@ export async function existingLinks(): Promise<number[]> {
   return (await listed<{ id: number }>('link')).map(({ id }) => id)
 }
 
+/** Id of the map that is pinned there. */
+export async function pinnedMap(path: string): Promise<number> {
+  const remedy = 'run as root, with bpftool installed'
+  return JSON.parse(await runCommand('bpftool', ['--json', 'map', 'show', 'pinned', path], { remedy })).id
+}
+
 async function listed<Row>(object: 'prog' | 'map' | 'link', tries = 5): Promise<Row[]> {
   const remedy = 'run as root, with bpftool installed'
   try {
