@@ -24,6 +24,9 @@ void CheckTable(Guest& guest, int wire_number);
 void CheckCorpus(Guest& guest, int wire_number, const char* path);
 void CheckDrops(Report& report, Wires& wires, bool has_reasons, int wire_number);
 
+void CheckRestart(Report& report, Wires& wires, int wire_number);
+void CheckChurn(Guest& guest, int first_wire);
+
 // Attaches as an agent that is killed at once: what it leaves stays.
 void LeaveKilledAgent(const Wire& wire);
 void CheckKilledAgent(Guest& guest, const Wire& wire);

@@ -20,7 +20,10 @@ export const facts: readonly string[] = [
   'gives the slots of flows that ended to others',
   'has read the whole corpus',
   ...corpusFacts,
+  'attaches to 20 namespaces that come and go, and counts each to its end',
   'counts what it drops by its reason',
+  'goes on from the pins of an agent that was killed, with every packet meanwhile',
+  'leaves no pin when it ends',
   'leaves no program, map or link behind',
   'makes the kernel complain of nothing',
 ]

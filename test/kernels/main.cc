@@ -20,6 +20,7 @@ namespace podweir {
 namespace {
 
 constexpr int kDropsWire = 100;                  // behind those of the other checks
+constexpr int kChurnWires = 120;                 // and as many as it takes
 constexpr int kCompressed = 4;                   // MODULE_INIT_COMPRESSED_FILE
 constexpr unsigned kBroken = 1U << 7 | 1U << 9;  // taints: died, warned
 
@@ -80,6 +81,7 @@ void AskWithProbe(Guest& guest, const Result<Wire>& killed) {
     for (Place place : {Place::kPod, Place::kHost}) CheckHook(guest, hook, place, ++wire);
   CheckTable(guest, ++wire);
   CheckCorpus(guest, ++wire, "/corpus");
+  CheckChurn(guest, kChurnWires);
 }
 
 void AskAll(Report& report, bool has_tcx) {
@@ -93,6 +95,7 @@ void AskAll(Report& report, bool has_tcx) {
     AskWithProbe(guest, killed);
   }
   CheckDrops(report, wires, HasDropReasons(), kDropsWire);
+  CheckRestart(report, wires, kDropsWire + 1);
   BpfObjects after;
   bool gone = Becomes([&] { return (after = CountBpfObjects()) == before; });
   report.Check("leaves no program, map or link behind", gone,

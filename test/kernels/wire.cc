@@ -173,6 +173,11 @@ Status Wires::Raise(const Wire& wire) {
   return namespaces_.In(wire.netns, [] { return SetUp(kPodDevice); });
 }
 
+void Wires::Remove(const Wire& wire) {
+  umount2(wire.netns.c_str(), MNT_DETACH);
+  unlink(wire.netns.c_str());
+}
+
 void Wires::Silence(const Wire& wire) {
   Set6(wire.host, "disable_ipv6", "1");
   namespaces_.In(wire.netns, [] {

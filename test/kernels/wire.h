@@ -30,6 +30,8 @@ class Wires {
   // Addresses are set, both ends are down.
   Result<Wire> Make(int number);
   Status Raise(const Wire& wire);
+  // The kernel destroys it when nobody is in it any more.
+  void Remove(const Wire& wire);
   // Neither end says anything of its own accord.
   void Silence(const Wire& wire);
   // In the pod's namespace, or with `netns` empty in our own.
