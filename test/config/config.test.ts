@@ -20,6 +20,8 @@ describe('config', () => {
       exportIntervalMs: 10_000,
       retire: RETIRE_TIMES,
       auditIntervalMs: 60_000,
+      pins: '/sys/fs/bpf/podweir',
+      onStop: 'detach',
       cpuBudget: 0.01,
       modules: { drops: false },
       exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
@@ -41,7 +43,7 @@ describe('config', () => {
   it('reads every setting', () => {
     const config = parse(`
 receivers:
-  podweir: { attach: host, hook: clsact, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
+  podweir: { attach: host, hook: clsact, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
     audit_interval: off, cpu_budget: 2.5%, modules: { drops: on } }
 exporters:
@@ -64,6 +66,8 @@ service:
     assert.deepEqual(config, {
       attach: 'host',
       hook: 'clsact',
+      pins: '/sys/fs/bpf/other',
+      onStop: 'keep',
       flowLimit: 16,
       detail: 'full',
       seriesLimit: 20,
@@ -147,7 +151,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, modules",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, pins, on_stop, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',
