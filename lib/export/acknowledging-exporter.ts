@@ -72,15 +72,21 @@ export class AcknowledgingExporter implements PushMetricExporter {
    * order, so that a count falls. The newest waits; what an older one would have said is collected again.
    */
   export(metrics: ResourceMetrics, done: (result: ExportResult) => void): void {
+    // A collection that a newer one has taken the place of.
+    const isEmpty = metrics.scopeMetrics.length === 0
     const request = { metrics, done }
     const free = !this.#underWay && !this.#isShutDown
-    if (free) this.#send(request)
+    if (isEmpty) done({ code: ExportResultCode.SUCCESS })
+    else if (free) this.#send(request)
     else this.#keep(request)
   }
 
   /** Resolves when no request is under way. */
   async idle(): Promise<void> {
-    while (this.#underWay) await new Promise<void>(resolve => this.#onIdle.push(resolve))
+    while (this.#underWay)
+      await new Promise<void>(resolve => {
+        this.#onIdle.push(resolve)
+      })
   }
 
   /** Until the answer to the request under way, or until a newer one comes. */

@@ -13,6 +13,7 @@ import type { ExporterRecord } from '../signals/flow-record.ts'
 import { AcknowledgingExporter, type DeliveryListener } from './acknowledging-exporter.ts'
 import { DebugExporter } from './debug-exporter.ts'
 import { FileExporter } from './file-exporter.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { createOtlpGrpcExporter } from './otlp.ts'
 
 /** What one exporter sends, and who is told what became of it. */
@@ -83,18 +84,9 @@ function outlet(config: ExporterConfig, parts: MetricReadersParts) {
     exportIntervalMillis: exportIntervalMs,
     exportTimeoutMillis: exportIntervalMs,
     maxExportBatchSize: pointsPerRequest,
-    metricProducers: [stream.waitsForAnswer ? afterAnswer(stream.producer, exporter) : stream.producer],
+    metricProducers: [stream.waitsForAnswer ? oneAtATime(stream.producer, () => exporter.idle()) : stream.producer],
   })
   return { id, exporter, reader }
-}
-
-function afterAnswer(producer: MetricProducer, exporter: AcknowledgingExporter): MetricProducer {
-  return {
-    collect: async () => {
-      await exporter.idle()
-      return producer.collect()
-    },
-  }
 }
 
 function buildExporter(config: ExporterConfig, clock: Clock): PushMetricExporter {
