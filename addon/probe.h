@@ -14,6 +14,7 @@
 #include "handle.h"
 #include "layout.h"
 #include "namespace.h"
+#include "scope_rules.h"
 #include "status.h"
 
 struct flow_bpf;
@@ -22,6 +23,7 @@ namespace podweir {
 
 struct ProbeOptions {
   uint32_t flow_limit = 32768;
+  ScopeOptions scope = {};
 };
 
 // A counter's value at attaching: what differs from it later happened under our eyes.
@@ -92,6 +94,8 @@ class Probe {
 
   Result<AttachmentInfo> Attach(const AttachRequest& request);
   Status Detach(uint32_t interface_slot);
+  // Out of scope: none of its flows that start from now on is in the table, and their packets are `filtered`.
+  Status SetOutOfScope(uint32_t interface_slot, bool out);
   Result<std::vector<Link>> Links(const std::string& netns);
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.

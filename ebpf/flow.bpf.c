@@ -46,9 +46,10 @@ static __always_inline int find_place(struct place *place, enum flow_direction d
 	return 1;
 }
 
-static __always_inline void count_in_flow(struct __sk_buff *skb, const struct place *place,
-					  enum flow_direction direction, const struct packet *packet,
-					  union flow_key *key, __u32 family)
+/* Returns 0 when it is out of scope. */
+static __always_inline int count_in_flow(struct __sk_buff *skb, const struct place *place,
+					 enum flow_direction direction, const struct packet *packet,
+					 union flow_key *key, __u32 family)
 {
 	struct flow_slot *slot;
 	__u32 slot_number;
@@ -56,9 +57,18 @@ static __always_inline void count_in_flow(struct __sk_buff *skb, const struct pl
 	set_last_word(key, packet, place->interface_slot, direction);
 	slot = find_slot(place->work, key, family, direction, place->interface_slot, &slot_number);
 	if (slot && count_flow(skb, place->work, slot, slot_number, place->interface_slot, direction, packet))
-		return;
+		return 1;
+	if (!slot && slot_number == OUT_OF_SCOPE) {
+		place->totals->filtered_packets += packet->packets;
+		place->totals->filtered_bytes += packet->bytes;
+		/* What it quotes may be in scope. */
+		if (packet->icmp)
+			note_icmp(skb, slot_number, place->interface_slot, direction);
+		return 0;
+	}
 	place->totals->overflow_packets += packet->packets;
 	place->totals->overflow_bytes += packet->bytes;
+	return 1;
 }
 
 /* Of a frame that was parsed into the workspace. */
@@ -68,14 +78,14 @@ static __always_inline void count_parsed(struct __sk_buff *skb, const struct pla
 	struct packet *packet = &place->work->packet;
 
 	count_totals(place->totals, packet);
-	if (packet->packet_class != CLASS_FLOW)
-		count_class(place->interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
-	if (packet->packet_class >= FIRST_FLOW_CLASS) {
-		count_in_flow(skb, place, direction, packet, &place->work->key, packet->family);
+	if (packet->packet_class < FIRST_FLOW_CLASS) {
+		place->totals->other_packets += packet->packets;
+		place->totals->other_bytes += packet->bytes;
+	} else if (!count_in_flow(skb, place, direction, packet, &place->work->key, packet->family)) {
 		return;
 	}
-	place->totals->other_packets += packet->packets;
-	place->totals->other_bytes += packet->bytes;
+	if (packet->packet_class != CLASS_FLOW)
+		count_class(place->interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
 }
 
 /* Plain IPv4 is most of what there is: it has its own copy of the way, without all that it can't be. */

@@ -4,6 +4,7 @@ import { Failure } from '../host/failure.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
 import type { NativeDrops } from './native-drops.ts'
+import type { PacketScope } from './packet-scope.ts'
 
 /** When a flow leaves the table, ms. */
 export interface RetireTimes {
@@ -39,6 +40,8 @@ export interface ProbeOptions {
   readonly retire: RetireTimes
   /** Drains between two self-audits, 0: none. */
   readonly auditEvery: number
+  /** Absent: everything is in scope, and `setOutOfScope` changes nothing. */
+  readonly scope?: PacketScope
 }
 
 /** A program or map of ours as the kernel describes it. */
@@ -75,6 +78,7 @@ interface NativeProbe {
   load(): Promise<void>
   attach(request: AttachRequest): Promise<Attachment>
   detach(interfaceSlot: number): Promise<void>
+  setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   drain(): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>
   namespaces(): Promise<Namespace[]>
@@ -153,6 +157,10 @@ export class NativeProbeSource implements FlowSource {
 
   detach(interfaceSlot: number): Promise<void> {
     return told(this.#probe.detach(interfaceSlot))
+  }
+
+  setOutOfScope(interfaceSlot: number, out: boolean): Promise<void> {
+    return told(this.#probe.setOutOfScope(interfaceSlot, out))
   }
 
   drain(): Promise<FlowBatch> {

@@ -56,6 +56,7 @@ class ToldSource implements FlowSource {
   }
 
   async detach(): Promise<void> {}
+  async setOutOfScope(): Promise<void> {}
   async namespaces(): Promise<Namespace[]> {
     return []
   }

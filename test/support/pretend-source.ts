@@ -32,6 +32,8 @@ export class PretendSource implements FlowSource {
 
   async detach(): Promise<void> {}
 
+  async setOutOfScope(): Promise<void> {}
+
   async close(): Promise<void> {
     this.closed = true
   }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Which flows belong into the table. Asked for a packet that has no flow, where one would start: packets of flows that
+ * are in the table pay nothing, and what is out of scope is asked for again with each packet. So an answer depends on
+ * nothing but the key, in which both directions and all packets of a conversation agree. */
+#ifndef PODWEIR_SCOPE_BPF_H
+#define PODWEIR_SCOPE_BPF_H
+
+#include <linux/in.h>
+
+#include "maps.bpf.h"
+#include "scope.h"
+
+/* enum scope_rules. Set before load: without rules the verifier removes what asks for them. */
+const volatile __u32 scope_rules = 0;
+
+/* 1: everything on the interface is out of scope. Written by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, INTERFACE_SLOTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} scope_interfaces SEC(".maps");
+
+/* Blocks of remote addresses to enum scope_block. Filled before the first interface is attached. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SCOPE_BLOCKS_LIMIT);
+	__type(key, struct scope_block4);
+	__type(value, __u32);
+} scope_blocks4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SCOPE_BLOCKS_LIMIT);
+	__type(key, struct scope_block6);
+	__type(value, __u32);
+} scope_blocks6 SEC(".maps");
+
+/* PORT_WORDS of them if there are rules for ports: set before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} scope_ports SEC(".maps");
+
+static __always_inline int address_in_scope(const union flow_key *key, __u32 family)
+{
+	__u32 *block;
+
+	if (family == SLOT_IPV4) {
+		struct scope_block4 wanted = {.prefix_length = 32, .address = key->v4.remote};
+
+		block = bpf_map_lookup_elem(&scope_blocks4, &wanted);
+	} else {
+		struct scope_block6 wanted = {.prefix_length = 128};
+
+		__builtin_memcpy(wanted.address, key->v6.remote, sizeof(wanted.address));
+		block = bpf_map_lookup_elem(&scope_blocks6, &wanted);
+	}
+	return block ? *block == BLOCK_INCLUDED : !(scope_rules & SCOPE_BLOCKS_INCLUDED);
+}
+
+static __always_inline __u32 rules_of_port(__u16 port)
+{
+	__u32 place = bpf_ntohs(port), word = place / PORTS_PER_WORD;
+	__u64 *rules = bpf_map_lookup_elem(&scope_ports, &word);
+
+	return rules ? *rules >> place % PORTS_PER_WORD * 8 : 0;
+}
+
+/* Which of the two ports is the server's can't be known from any packet alone: each of them may be. */
+static __always_inline int ports_in_scope(__u64 last_word)
+{
+	__u8 protocol = last_word >> 48, flags = last_word >> 56;
+	__u32 rules = 0;
+
+	if (!(flags & FLOW_FRAGMENT)) {
+		rules = rules_of_port(last_word) | rules_of_port(last_word >> 16);
+		if (protocol == IPPROTO_TCP)
+			rules >>= SCOPE_TCP;
+		else if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)
+			rules >>= SCOPE_UDP;
+		else if (protocol == IPPROTO_SCTP)
+			rules >>= SCOPE_SCTP;
+		else if (protocol == IPPROTO_DCCP)
+			rules >>= SCOPE_DCCP;
+		else
+			rules = 0;
+	}
+	if (rules & PORT_EXCLUDED)
+		return 0;
+	return rules & PORT_INCLUDED || !(scope_rules & SCOPE_PORTS_INCLUDED);
+}
+
+/* Of the flow whose key is in the workspace. */
+__noinline int is_in_scope(__u32 family, __u32 interface_slot)
+{
+	struct workspace *work = own_workspace();
+	__u32 *interface_is_out;
+
+	if (!work)
+		return 1; /* can't be */
+	if (scope_rules & SCOPE_INTERFACES) {
+		interface_is_out = bpf_map_lookup_elem(&scope_interfaces, &interface_slot);
+		if (interface_is_out && *interface_is_out)
+			return 0;
+	}
+	if (scope_rules & SCOPE_BLOCKS && !address_in_scope(&work->key, family))
+		return 0;
+	return !(scope_rules & SCOPE_PORTS) || ports_in_scope(work->key.words[LAST_WORD]);
+}
+
+#endif
