@@ -71,28 +71,35 @@ static __always_inline __u32 rules_of_port(__u16 port)
 	return rules ? *rules >> place % PORTS_PER_WORD * 8 : 0;
 }
 
-/* Which of the two ports is the server's can't be known from any packet alone: each of them may be. */
-static __always_inline int ports_in_scope(__u64 last_word)
+/* Where a transport's bits are in a port's byte; beyond it for one without ports. */
+static __always_inline __u32 place_of_transport(__u8 protocol, __u8 flags)
 {
-	__u8 protocol = last_word >> 48, flags = last_word >> 56;
-	__u32 rules = 0;
-
-	if (!(flags & FLOW_FRAGMENT)) {
-		rules = rules_of_port(last_word) | rules_of_port(last_word >> 16);
-		if (protocol == IPPROTO_TCP)
-			rules >>= SCOPE_TCP;
-		else if (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE)
-			rules >>= SCOPE_UDP;
-		else if (protocol == IPPROTO_SCTP)
-			rules >>= SCOPE_SCTP;
-		else if (protocol == IPPROTO_DCCP)
-			rules >>= SCOPE_DCCP;
-		else
-			rules = 0;
+	if (flags & FLOW_FRAGMENT)
+		return SCOPE_NO_PORTS;
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return SCOPE_TCP;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		return SCOPE_UDP;
+	case IPPROTO_SCTP:
+		return SCOPE_SCTP;
+	case IPPROTO_DCCP:
+		return SCOPE_DCCP;
+	default:
+		return SCOPE_NO_PORTS;
 	}
-	if (rules & PORT_EXCLUDED)
-		return 0;
-	return rules & PORT_INCLUDED || !(scope_rules & SCOPE_PORTS_INCLUDED);
+}
+
+/* Which of the two ports is the server's can't be known from any packet alone: each of them may be. */
+__noinline int ports_in_scope(__u64 last_word)
+{
+	__u32 rules = rules_of_port(last_word) | rules_of_port(last_word >> 16);
+
+	rules = (rules & 0xff) >> place_of_transport(last_word >> 48, last_word >> 56);
+	if (scope_rules & SCOPE_PORTS_INCLUDED)
+		return (rules & (PORT_INCLUDED | PORT_EXCLUDED)) == PORT_INCLUDED;
+	return !(rules & PORT_EXCLUDED);
 }
 
 /* Of the flow whose key is in the workspace. */

@@ -29,6 +29,7 @@ enum scope_transport {
 	SCOPE_UDP = 1, /* UDP-Lite too */
 	SCOPE_SCTP = 2,
 	SCOPE_DCCP = 3,
+	SCOPE_NO_PORTS = 8,
 };
 
 #define PORT_INCLUDED 0x01

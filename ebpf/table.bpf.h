@@ -9,9 +9,7 @@
 #include "packet.bpf.h"
 #include "scope.bpf.h"
 
-/* Beyond every slot. */
 #define NO_SLOT 0xffffffff
-#define OUT_OF_SCOPE 0xfffffffe
 #define barrier_compiler() asm volatile("" ::: "memory")
 
 /* What a slot is first recognised by: all of an IPv4 key, or a hash of an IPv6 key's addresses and the rest of it. */
@@ -174,14 +172,15 @@ static __always_inline void collapse_key(union flow_key *key)
 	key->words[LAST_WORD] = last | (__u64)FLOW_COLLAPSED << 56;
 }
 
-/* A slot for the flow in the workspace, which no index names; NO_SLOT when there is none, OUT_OF_SCOPE when it gets
- * none. Keeps the key there as it is, unless the flow was collapsed. */
+/* A slot for the flow in the workspace, which no index names; NO_SLOT when there is none or it gets none. Keeps the
+ * key there as it is, unless the flow was collapsed. */
 static __always_inline __u32 start_flow(struct workspace *work, __u32 family, __u32 direction, __u32 interface_slot)
 {
 	__u32 slot_number, *collapsed;
 
-	if (scope_rules && !is_in_scope(family, interface_slot))
-		return OUT_OF_SCOPE;
+	work->is_left_out = scope_rules && !is_in_scope(family, interface_slot);
+	if (work->is_left_out)
+		return NO_SLOT;
 	slot_number = take_slot(interface_slot);
 	if (slot_number == NO_SLOT) {
 		collapse_key(&work->key);
