@@ -63,12 +63,16 @@ static __always_inline int address_in_scope(const union flow_key *key, __u32 fam
 	return block ? *block == BLOCK_INCLUDED : !(scope_rules & SCOPE_BLOCKS_INCLUDED);
 }
 
-static __always_inline __u32 rules_of_port(__u16 port)
+static __always_inline __u64 *word_of_port(__u32 port)
 {
-	__u32 place = bpf_ntohs(port), word = place / PORTS_PER_WORD;
-	__u64 *rules = bpf_map_lookup_elem(&scope_ports, &word);
+	__u32 word = port / PORTS_PER_WORD;
 
-	return rules ? *rules >> place % PORTS_PER_WORD * 8 : 0;
+	return bpf_map_lookup_elem(&scope_ports, &word);
+}
+
+static __always_inline __u32 rules_of_port(const __u64 *word, __u32 port)
+{
+	return *word >> port % PORTS_PER_WORD * 8 & 0xff;
 }
 
 /* Where a transport's bits are in a port's byte; beyond it for one without ports. */
@@ -94,9 +98,19 @@ static __always_inline __u32 place_of_transport(__u8 protocol, __u8 flags)
 /* Which of the two ports is the server's can't be known from any packet alone: each of them may be. */
 __noinline int ports_in_scope(__u64 last_word)
 {
-	__u32 rules = rules_of_port(last_word) | rules_of_port(last_word >> 16);
+	__u32 local = bpf_ntohs((__u16)last_word), remote = bpf_ntohs((__u16)(last_word >> 16));
+	const __u64 *of_local, *of_remote;
+	__u32 rules;
 
-	rules = (rules & 0xff) >> place_of_transport(last_word >> 48, last_word >> 56);
+	/* Older verifiers walk it without a caller, too. */
+	if (!(scope_rules & SCOPE_PORTS))
+		return 1;
+	of_local = word_of_port(local);
+	of_remote = word_of_port(remote);
+	if (!of_local || !of_remote)
+		return 1; /* can't be */
+	rules = rules_of_port(of_local, local) | rules_of_port(of_remote, remote);
+	rules >>= place_of_transport(last_word >> 48, last_word >> 56);
 	if (scope_rules & SCOPE_PORTS_INCLUDED)
 		return (rules & (PORT_INCLUDED | PORT_EXCLUDED)) == PORT_INCLUDED;
 	return !(rules & PORT_EXCLUDED);
@@ -117,7 +131,7 @@ __noinline int is_in_scope(__u32 family, __u32 interface_slot)
 	}
 	if (scope_rules & SCOPE_BLOCKS && !address_in_scope(&work->key, family))
 		return 0;
-	return !(scope_rules & SCOPE_PORTS) || ports_in_scope(work->key.words[LAST_WORD]);
+	return ports_in_scope(work->key.words[LAST_WORD]);
 }
 
 #endif
