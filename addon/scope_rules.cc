@@ -35,8 +35,14 @@ int AddBlock(const flow_bpf& skeleton, const ScopeBlock& block) {
 }  // namespace
 
 void DeclareScope(const ScopeOptions& scope, flow_bpf& skeleton) {
-  skeleton.rodata->scope_rules = RulesOf(scope);
-  if (skeleton.rodata->scope_rules & SCOPE_PORTS) bpf_map__set_max_entries(skeleton.maps.scope_ports, PORT_WORDS);
+  const uint32_t rules = RulesOf(scope);
+  const auto& maps = skeleton.maps;
+  skeleton.rodata->scope_rules = rules;
+  // What no rule needs is not made: the verifier never gets to the code that would look into it.
+  bpf_map__set_autocreate(maps.scope_interfaces, rules & SCOPE_INTERFACES);
+  bpf_map__set_autocreate(maps.scope_blocks4, rules & SCOPE_BLOCKS);
+  bpf_map__set_autocreate(maps.scope_blocks6, rules & SCOPE_BLOCKS);
+  bpf_map__set_autocreate(maps.scope_ports, rules & SCOPE_PORTS);
 }
 
 Status FillScope(const ScopeOptions& scope, const flow_bpf& skeleton) {
@@ -52,6 +58,7 @@ Status FillScope(const ScopeOptions& scope, const flow_bpf& skeleton) {
 }
 
 Status SetOutOfScope(const flow_bpf& skeleton, uint32_t interface_slot, bool out) {
+  if (!(skeleton.rodata->scope_rules & SCOPE_INTERFACES)) return Status{};
   uint32_t value = out;
   if (!bpf_map_update_elem(bpf_map__fd(skeleton.maps.scope_interfaces), &interface_slot, &value, BPF_ANY))
     return Status{};

@@ -13,7 +13,7 @@
 /* enum scope_rules. Set before load: without rules the verifier removes what asks for them. */
 const volatile __u32 scope_rules = 0;
 
-/* 1: everything on the interface is out of scope. Written by user space. */
+/* A map is there if a rule needs it. 1: everything on the interface is out of scope. Written by user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, INTERFACE_SLOTS);
@@ -38,10 +38,10 @@ struct {
 	__type(value, __u32);
 } scope_blocks6 SEC(".maps");
 
-/* PORT_WORDS of them if there are rules for ports: set before load. */
+/* By PORTS_PER_WORD ports each. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, PORT_WORDS);
 	__type(key, __u32);
 	__type(value, __u64);
 } scope_ports SEC(".maps");
