@@ -68,6 +68,7 @@ describe('our own connections', () => {
     table.apply(flowBatch({ sequence: 2, flows: [{ slot: 1, ...row, ended: Retired.yes }] }))
     assert.deepEqual(edgesOf(edges), {})
     assert.deepEqual([ledger.totals.drainedPackets, ledger.totals.excludedPackets], [9, 9])
+    assert.deepEqual(edges.restarts, [])
   })
 
   for (const [what, other] of [
