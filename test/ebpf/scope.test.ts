@@ -69,9 +69,12 @@ const cases: readonly Case[] = [
   },
   {
     name: 'what the longest block says, whichever side it is on',
-    rules: { include: { cidrs: ['10.0.0.0/8', '10.1.2.0/24'] }, exclude: { cidrs: ['10.1.0.0/16', '10.1.2.7/32'] } },
-    counted: [overTcp('10.2.0.1'), overTcp('10.1.2.8')],
-    filtered: [overTcp('10.1.3.1'), overTcp('10.1.2.7'), overTcp('11.0.0.1')],
+    rules: {
+      include: { cidrs: ['10.0.0.0/8', '10.1.2.0/24', 'fd00::/16'] },
+      exclude: { cidrs: ['10.1.0.0/16', '10.1.2.7/32', 'fd00::7/128'] },
+    },
+    counted: [overTcp('10.2.0.1'), overTcp('10.1.2.8'), overTcp('fd00::8')],
+    filtered: [overTcp('10.1.3.1'), overTcp('10.1.2.7'), overTcp('11.0.0.1'), overTcp('fd00::7')],
   },
   {
     name: 'everything and nothing: the block of length 0',
