@@ -5,7 +5,7 @@
                      'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/flow_reader.cc',
                      'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc',
                      'addon/drops.cc', 'addon/drop_reasons.cc', 'addon/journal.cc', 'addon/pins.cc', 'addon/attach_pins.cc', 'addon/probe_adoption.cc', 'addon/probe_pins.cc',
-                     'addon/filters.cc', 'addon/sweep.cc', 'addon/detach_all.cc'],
+                     'addon/filters.cc', 'addon/sweep.cc', 'addon/detach_all.cc', 'addon/scope_rules.cc'],
     'ebpf_headers': ['<!@(ls ebpf/*.h)'],
     'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
   },
@@ -53,7 +53,7 @@
     {
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
-      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', '<@(core_sources)'],
+      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', 'addon/scope_options.cc', '<@(core_sources)'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },
     {

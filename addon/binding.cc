@@ -28,6 +28,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
         {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
          InstanceMethod<&ProbeBinding::Detach>("detach"),
          InstanceMethod<&ProbeBinding::DetachUnclaimed>("detachUnclaimed"),
+         InstanceMethod<&ProbeBinding::SetOutOfScope>("setOutOfScope"),
          InstanceMethod<&ProbeBinding::DrainNow>("drain"), InstanceMethod<&ProbeBinding::Commit>("commit"),
          InstanceMethod<&ProbeBinding::SaveLedger>("saveLedger"), InstanceMethod<&ProbeBinding::Links>("links"),
          InstanceMethod<&ProbeBinding::Namespaces>("namespaces"), InstanceMethod<&ProbeBinding::Inspect>("inspect"),
@@ -116,6 +117,15 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     uint32_t slot = info[0].ToNumber().Uint32Value();
     return Run(info.Env(), control_, [this, slot]() -> Finish {
       return Settle(probe_ ? probe_->Detach(slot) : Failed("detach", std::to_string(slot), EBADF));
+    });
+  }
+
+  Napi::Value SetOutOfScope(const Napi::CallbackInfo& info) {
+    uint32_t slot = info[0].ToNumber().Uint32Value();
+    bool out = info[1].ToBoolean();
+    return Run(info.Env(), control_, [this, slot, out]() -> Finish {
+      return Settle(probe_ ? probe_->SetOutOfScope(slot, out)
+                           : Failed("set the scope of", std::to_string(slot), EBADF));
     });
   }
 

@@ -85,6 +85,7 @@ Status Probe::Open() {
   bpf_map__set_max_entries(maps.free_collapsed, slot_count_ - flow_limit());
   skeleton_->rodata->slot_limit = flow_limit();
   skeleton_->rodata->collapsed_limit = slot_count_ - flow_limit();
+  DeclareScope(options_.scope, *skeleton_);
   int error = flow_bpf::load(skeleton_);
   if (error) return LoadFailure(error);
   if (skeleton_->rodata->flow_abi != FLOW_ABI)
@@ -94,6 +95,7 @@ Status Probe::Open() {
   possible_cpus_ = libbpf_num_possible_cpus();
   tcp_epoch_ = skeleton_->data->tcp_detail;
   Status status = MapMemory();
+  if (status.ok()) status = FillScope(options_.scope, *skeleton_);
   if (!status.ok()) return status;
   const bpf_program* shared[SHARED_PROGRAMS] = {};
   shared[PlaceOf(PROGRAM_IPV4, FROM_POD)] = skeleton_->progs.flow4_from_pod;

@@ -16,6 +16,7 @@
 #include "layout.h"
 #include "namespace.h"
 #include "pins.h"
+#include "scope_rules.h"
 #include "status.h"
 
 struct flow_bpf;
@@ -25,6 +26,7 @@ namespace podweir {
 struct ProbeOptions {
   uint32_t flow_limit = 32768;
   std::string pins = {};  // directory in a BPF file system, empty: nothing outlives the process
+  ScopeOptions scope = {};
 };
 
 // A counter's value at attaching: what differs from it later happened under our eyes.
@@ -125,6 +127,8 @@ class Probe {
   Journal* journal() const { return journal_.get(); }
   // The next agent takes over: all goes on counting when this object is gone.
   void Keep() { keeps_ = true; }
+  // Out of scope: none of its flows that start from now on is in the table, and their packets are `filtered`.
+  Status SetOutOfScope(uint32_t interface_slot, bool out);
   Result<std::vector<Link>> Links(const std::string& netns);
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.

@@ -264,6 +264,13 @@ Status Probe::Detach(uint32_t interface_slot) {
   return Status{};
 }
 
+Status Probe::SetOutOfScope(uint32_t interface_slot, bool out) {
+  std::lock_guard lock(mutex_);
+  auto found = interfaces_.find(interface_slot);
+  if (found == interfaces_.end()) return Failed("set the scope of", std::to_string(interface_slot), ENOENT);
+  return podweir::SetOutOfScope(*skeleton_, interface_slot, out);
+}
+
 std::vector<uint32_t> Probe::AttachedSlots() {
   std::vector<uint32_t> slots;
   std::lock_guard lock(mutex_);
@@ -276,6 +283,7 @@ void Probe::GiveBack(uint32_t interface_slot) {
   std::vector<interface_totals> zeros(possible_cpus_);
   bpf_map_update_elem(bpf_map__fd(skeleton_->maps.interface_totals), &interface_slot, zeros.data(), BPF_ANY);
   static_cast<class_totals*>(classes_.get())[interface_slot] = {};
+  podweir::SetOutOfScope(*skeleton_, interface_slot, false);
   std::lock_guard lock(mutex_);
   AddTime(interfaces_[interface_slot], past_time_);
   interfaces_.erase(interface_slot);

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "scope_options.h"
+
 namespace podweir {
 namespace {
 
@@ -190,7 +192,7 @@ AttachRequest ToAttachRequest(const Napi::Object& from) {
 }
 
 std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptions& drain) {
-  if (!from.IsObject()) return "Probe takes { flowLimit, retire, auditEvery }";
+  if (!from.IsObject()) return "Probe takes { flowLimit, retire, auditEvery, scope }";
   auto options = from.As<Napi::Object>();
   double flow_limit = NumberOf(options, "flowLimit");
   if (!(flow_limit >= kFewestFlows && flow_limit <= kMostFlows)) return "flowLimit is not 16 to 1048576";
@@ -207,7 +209,7 @@ std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptio
     // Beyond this it is never; the sum of it and a clock still fits.
     drain.retire.*time = static_cast<int64_t>(std::fmin(ms, kLongestMs));
   }
-  return "";
+  return ReadScope(options.Get("scope"), probe.scope);
 }
 
 }  // namespace podweir

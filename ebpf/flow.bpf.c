@@ -46,19 +46,31 @@ static __always_inline int find_place(struct place *place, enum flow_direction d
 	return 1;
 }
 
-static __always_inline void count_in_flow(struct __sk_buff *skb, const struct place *place,
-					  enum flow_direction direction, const struct packet *packet,
-					  union flow_key *key, __u32 family)
+/* From the two counters of overflow to those of what is filtered. */
+#define FILTERED_OFFSET                                                                                                \
+	(offsetof(struct direction_totals, filtered_packets) - offsetof(struct direction_totals, overflow_packets))
+
+/* Returns 0 when it is out of scope. */
+static __always_inline int count_in_flow(struct __sk_buff *skb, const struct place *place,
+					 enum flow_direction direction, const struct packet *packet,
+					 union flow_key *key, __u32 family)
 {
+	__u64 is_left_out, *rest;
 	struct flow_slot *slot;
 	__u32 slot_number;
 
 	set_last_word(key, packet, place->interface_slot, direction);
 	slot = find_slot(place->work, key, family, direction, place->interface_slot, &slot_number);
 	if (slot && count_flow(skb, place->work, slot, slot_number, place->interface_slot, direction, packet))
-		return;
-	place->totals->overflow_packets += packet->packets;
-	place->totals->overflow_bytes += packet->bytes;
+		return 1;
+	/* Without a branch: the verifier would walk each way to the end. */
+	is_left_out = place->work->is_left_out & 1;
+	barrier_var(is_left_out);
+	rest = (void *)place->totals + offsetof(struct direction_totals, overflow_packets) +
+	       is_left_out * FILTERED_OFFSET;
+	rest[0] += packet->packets;
+	rest[1] += packet->bytes;
+	return !is_left_out;
 }
 
 /* Of a frame that was parsed into the workspace. */
@@ -68,14 +80,17 @@ static __always_inline void count_parsed(struct __sk_buff *skb, const struct pla
 	struct packet *packet = &place->work->packet;
 
 	count_totals(place->totals, packet);
-	if (packet->packet_class != CLASS_FLOW)
-		count_class(place->interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
-	if (packet->packet_class >= FIRST_FLOW_CLASS) {
-		count_in_flow(skb, place, direction, packet, &place->work->key, packet->family);
+	if (packet->packet_class < FIRST_FLOW_CLASS) {
+		place->totals->other_packets += packet->packets;
+		place->totals->other_bytes += packet->bytes;
+	} else if (!count_in_flow(skb, place, direction, packet, &place->work->key, packet->family)) {
+		/* What it quotes may be in scope. */
+		if (packet->icmp)
+			note_icmp(skb, NO_SLOT, place->interface_slot, direction);
 		return;
 	}
-	place->totals->other_packets += packet->packets;
-	place->totals->other_bytes += packet->bytes;
+	if (packet->packet_class != CLASS_FLOW)
+		count_class(place->interface_slot, direction, packet->packet_class, packet->packets, packet->bytes);
 }
 
 /* Plain IPv4 is most of what there is: it has its own copy of the way, without all that it can't be. */

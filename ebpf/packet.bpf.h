@@ -61,6 +61,7 @@ struct workspace {
 	struct packet packet;
 	union flow_key key;
 	struct cursor cursor;
+	__u32 is_left_out; /* out of scope: from where a slot was asked for to where the packet is counted */
 };
 
 _Static_assert(sizeof(struct workspace) <= WORKSPACE_WORDS * sizeof(__u64), "it has a place in struct cpu_scratch");

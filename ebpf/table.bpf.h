@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* Flow key to slot: the front cache, the index, and who gets a slot. What finds none is collapsed, and what finds no
- * place there is the caller's to count as overflow. */
+ * place there is the caller's to count as overflow, like what is out of scope. */
 #ifndef PODWEIR_TABLE_BPF_H
 #define PODWEIR_TABLE_BPF_H
 
 #include "front_cache.bpf.h"
 #include "maps.bpf.h"
 #include "packet.bpf.h"
+#include "scope.bpf.h"
 
 #define NO_SLOT 0xffffffff
 #define barrier_compiler() asm volatile("" ::: "memory")
@@ -171,12 +172,16 @@ static __always_inline void collapse_key(union flow_key *key)
 	key->words[LAST_WORD] = last | (__u64)FLOW_COLLAPSED << 56;
 }
 
-/* A slot for the flow in the workspace, which no index names; NO_SLOT when there is none. Keeps the key there as it
- * is, unless the flow was collapsed. */
+/* A slot for the flow in the workspace, which no index names; NO_SLOT when there is none or it gets none. Keeps the
+ * key there as it is, unless the flow was collapsed. */
 static __always_inline __u32 start_flow(struct workspace *work, __u32 family, __u32 direction, __u32 interface_slot)
 {
-	__u32 slot_number = take_slot(interface_slot), *collapsed;
+	__u32 slot_number, *collapsed;
 
+	work->is_left_out = scope_rules && !is_in_scope(family, interface_slot);
+	if (work->is_left_out)
+		return NO_SLOT;
+	slot_number = take_slot(interface_slot);
 	if (slot_number == NO_SLOT) {
 		collapse_key(&work->key);
 		collapsed = indexed_slot(&work->key, family);

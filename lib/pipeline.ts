@@ -2,6 +2,7 @@
 import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
+import type { OwnTraffic } from './aggregate/own-flows.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
 import type { DropSource } from './capture/drop-source.ts'
 import type { FlowBatch } from './capture/flow-batch.ts'
@@ -12,15 +13,15 @@ import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DropWatch } from './enrich/drop-watch.ts'
 import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
+import { InterfaceScope } from './enrich/interface-scope.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
-import { agentResource } from './export/resource.ts'
+import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import type { OwnProcess } from './host/own-process.ts'
-import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
-import { attribute } from './signals/attribute-names.ts'
+import { BRAKING, IGNORED, type InterfaceState } from './signals/agent-series.ts'
 import { Delivery } from './signals/delivery.ts'
 import { Handover } from './signals/handover.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
@@ -33,6 +34,8 @@ export interface PipelineParts {
   readonly budgetTimes?: BudgetTimes
   /** Absent: the module "drops" is off, or can't work here. */
   readonly drops?: DropSource
+  /** Absent: flows of our own are exported like any other. */
+  readonly ownTraffic?: OwnTraffic
   readonly config: Config
   readonly names: InventoryNames
   readonly own: OwnProcess
@@ -58,6 +61,7 @@ export class Pipeline {
   readonly #readers: MetricReaders
   readonly #drops: DropWatch | undefined
   readonly #handover: Handover | undefined
+  readonly #scope: InterfaceScope
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
   #inventory: Inventory | undefined
   #timer: NodeJS.Timeout | undefined
@@ -74,6 +78,7 @@ export class Pipeline {
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.#drops = drops && new DropWatch({ source: drops, log, clock })
+    this.#scope = new InterfaceScope(config.scope, source, log)
     this.attachments = new Attachments({
       source,
       attach: config.attach,
@@ -82,6 +87,7 @@ export class Pipeline {
       clock,
       onAttached: (attachment, request) => {
         ledger.attached(attachment)
+        void this.#scope.tell(attachment.interfaceSlot, owner(attachment.interfaceSlot))
         this.#drops?.attached({ attachment, owner: owner(attachment.interfaceSlot) }, request)
       },
     })
@@ -95,6 +101,7 @@ export class Pipeline {
       owner,
       edges,
       ledger,
+      ...(parts.ownTraffic && { ownTraffic: parts.ownTraffic }),
       startedAtMs: this.startedAtMs,
     })
     const { continuity } = source
@@ -137,7 +144,8 @@ export class Pipeline {
 
   async reconcile(): Promise<void> {
     this.#lastReconcileMs = this.#parts.clock.monotonicMs()
-    await this.attachments.reconcile(await this.#wanted())
+    await this.attachments.reconcile(await this.#scope.choose(await this.#wanted()))
+    await this.#scope.follow(this.attachments.interfaces())
   }
 
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
@@ -216,7 +224,7 @@ export class Pipeline {
           startedAtMs: this.startedAtMs,
           ...ledgerStart(this.#parts.source),
           version,
-          everyPoint: clusterName(config),
+          everyPoint: clusterAttribute(config.resourceAttributes),
         })
         // The watermarks follow one of them.
         if (this.#handover && exporterId === config.exporters[0]?.id) return this.#handover.track(producer)
@@ -232,6 +240,7 @@ export class Pipeline {
         ...(isBraking && state === 'attached' ? BRAKING : { state, ...(reason !== undefined && { reason }) }),
         ...(attachment && { mode: attachment.hook, place: attachment.place }),
       }
+    for (const _ of this.#scope.ignored) yield IGNORED
   }
 
   async #wanted(): Promise<WantedInterface[]> {
@@ -286,6 +295,7 @@ export class Pipeline {
       const interfaceSlot = interfaces.interfaceSlot[i]!
       if (interfaces.ended[i] === 1) {
         this.attachments.forget(interfaceSlot)
+        this.#scope.forget(interfaceSlot)
         this.#drops?.ended(interfaceSlot)
       } else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
     }
@@ -294,12 +304,6 @@ export class Pipeline {
   #queued(): number {
     return nodeTotals(this.books).delivery.packets.queued
   }
-}
-
-/** A backend that keeps no resource attributes on series must still tell clusters apart. */
-function clusterName({ resourceAttributes }: Config): Record<string, string> {
-  const name = resourceAttributes[attribute.clusterName]
-  return name === undefined ? {} : { [attribute.clusterName]: name }
 }
 
 function ledgerStart({ continuity }: FlowSource): { ledgerStartedAtMs?: number } {

@@ -52,6 +52,14 @@ describe('the pipeline', () => {
     rmSync(folder, { recursive: true })
   })
 
+  it('attaches to no device that is left out by its name, and says that it is ignored', async () => {
+    await start('scope: { exclude: { interfaces: ["eth*"] } }')
+    assert.deepEqual(pipeline.feed.status().interfaces, [])
+    const written = await exported()
+    assert.match(written, /"podweir.attach.state","value":\{"stringValue":"ignored"\}/)
+    assert.match(written, /"podweir.attach.reason","value":\{"stringValue":"scope"\}/)
+  })
+
   it('says of attached interfaces that they are degraded while TCP detail is given up', async () => {
     await start('')
     const before = pipeline.feed.status().interfaces[0]!

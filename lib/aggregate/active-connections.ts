@@ -1,6 +1,6 @@
 // How many connections and requests go on, counted from the flows themselves: never opened - closed.
 import { ConnectionState } from '../capture/flow-batch.ts'
-import { type FlowSlots, OTHER_END, SlotState } from './flow-slots.ts'
+import { type FlowSlots, isExported, SlotState } from './flow-slots.ts'
 import type { ParkedConnections } from './parked-connections.ts'
 
 const { established, midstream, closing } = ConnectionState
@@ -10,9 +10,9 @@ export function countActive(slots: FlowSlots, parked: ParkedConnections, edges: 
   for (let slot = 0; slot < slots.length; slot++) {
     if (slots.state[slot] !== SlotState.live) continue
     const edge = slots.edge[slot]!
-    if (edge !== OTHER_END && isActive(slots, slot)) active[edge]!++
+    if (isExported(edge) && isActive(slots, slot)) active[edge]!++
   }
-  for (const { edge } of parked.values()) if (edge !== OTHER_END) active[edge]!++
+  for (const { edge } of parked.values()) if (isExported(edge)) active[edge]!++
   return active
 }
 

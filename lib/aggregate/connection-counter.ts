@@ -2,7 +2,7 @@
 import { Closed, Confidence, Failed, type FlowColumns, FlowFlag, Opener } from '../capture/flow-batch.ts'
 import { EdgeCount } from './edge-counts.ts'
 import type { EdgeTable } from './edge-table.ts'
-import { type FlowSlots, OTHER_END } from './flow-slots.ts'
+import { type FlowSlots, isExported } from './flow-slots.ts'
 import { Protocol } from './transport.ts'
 
 export class ConnectionCounter {
@@ -60,7 +60,7 @@ export class ConnectionCounter {
   #shakeHands(slot: number, seconds: number): void {
     this.#slots.handshakeSeconds[slot] = seconds
     const edge = this.#slots.edge[slot]!
-    if (edge === OTHER_END) return
+    if (!isExported(edge)) return
     this.#edges.pairs.handshake.add(this.#edges.edges[edge]!.pair, seconds, this.#edges.sinceMs)
   }
 
@@ -70,7 +70,7 @@ export class ConnectionCounter {
     this.#addEvent(slot, closedCount(closed, slots.clientIsLocal[slot] === 1))
     const beganMs = slots.beganMs[slot]!
     const edge = slots.edge[slot]!
-    if (!this.#isFull || beganMs === 0 || edge === OTHER_END) return
+    if (!this.#isFull || beganMs === 0 || !isExported(edge)) return
     const endMs = Number.isNaN(endedAtMs) ? slots.lastMs[slot]! : endedAtMs
     const seconds = Math.max(0, endMs - beganMs) / 1000
     this.#edges.pairs.duration.add(this.#edges.edges[edge]!.pair, seconds, this.#edges.sinceMs)
@@ -78,7 +78,7 @@ export class ConnectionCounter {
 
   #addEvent(slot: number, count: number): void {
     const edge = this.#slots.edge[slot]!
-    if (edge !== OTHER_END) this.#edges.addEvents(edge, count, 1)
+    if (isExported(edge)) this.#edges.addEvents(edge, count, 1)
   }
 }
 

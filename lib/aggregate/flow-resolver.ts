@@ -4,7 +4,7 @@ import { Confidence, Opener, type StartedColumns } from '../capture/flow-batch.t
 import { ADDRESS_BYTES, compareAddresses } from './address-order.ts'
 import { isNamed } from './edge-end.ts'
 import type { EdgeTable } from './edge-table.ts'
-import { type FlowSlots, OTHER_END, openerBases } from './flow-slots.ts'
+import { EXCLUDED, type FlowSlots, OTHER_END, openerBases } from './flow-slots.ts'
 import type { Identity, InterfaceOwner, Names } from './identity.ts'
 import { decideOpener, type OpenerAnswer } from './opener.ts'
 import { ServedPorts } from './served-ports.ts'
@@ -85,9 +85,10 @@ export class FlowResolver {
     return decideOpener(question, this.#servedPorts)
   }
 
-  /** The counted-once rule: what a remote pod opened is reported by that pod's own interface. */
+  /** The counted-once rule: what a remote pod opened is reported by that pod's own interface, if that one is in scope. */
   #edgeOf(slots: FlowSlots, slot: number, local: Identity, remote: Identity, { client }: OpenerAnswer): number {
-    if (client === 'remote' && remote.class === 'pod') return OTHER_END
+    if (local.outOfScope || slots.isOwn[slot] === 1) return EXCLUDED
+    if (client === 'remote' && remote.class === 'pod' && !remote.outOfScope) return OTHER_END
     const protocol = slots.protocol[slot]!
     const dialledPort = client === 'local' ? slots.remotePort[slot]! : slots.localPort[slot]!
     return this.#edges.edgeFor({

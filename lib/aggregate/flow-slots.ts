@@ -12,10 +12,12 @@ import { clear, SIDE_BYTES, SlotSide } from './slot-side.ts'
 export const SlotState = { free: 0, live: 1, ended: 2, parked: 3 } as const
 /** In `edge`: not exported here, the other end's interface reports it. */
 export const OTHER_END = -1
+/** In `edge`: not exported at all, because it is left out by configuration. */
+export const EXCLUDED = -2
 export const openerBases: readonly OpenerBasis[] = ['handshake', 'ports', 'service', 'lower_port', 'address']
 
 /** Of all typed columns of a slot. */
-const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 4 * 4 + 2 * 2 + 12 + 2 * ADDRESS_BYTES
+const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 4 * 4 + 2 * 2 + 13 + 2 * ADDRESS_BYTES
 
 export class FlowSlots {
   readonly length: number
@@ -49,6 +51,8 @@ export class FlowSlots {
   readonly failed: Uint8Array
   /** 1: UDP whose first packet the client sent, or an ICMP echo whose request we saw. */
   readonly isRequest: Uint8Array
+  /** 1: our own connection, and left out. */
+  readonly isOwn: Uint8Array
   /** Seconds, 0: not known. */
   readonly handshakeSeconds: Float64Array
   readonly acceptedSeconds: Float64Array
@@ -86,6 +90,7 @@ export class FlowSlots {
     this.connection = columns.uint8()
     this.failed = columns.uint8()
     this.isRequest = columns.uint8()
+    this.isOwn = columns.uint8()
     this.localAddress = columns.uint8(ADDRESS_BYTES)
     this.remoteAddress = columns.uint8(ADDRESS_BYTES)
   }
@@ -114,6 +119,7 @@ export class FlowSlots {
     clear(this.connection, slot)
     clear(this.failed, slot)
     clear(this.isRequest, slot)
+    clear(this.isOwn, slot)
     clear(this.handshakeSeconds, slot)
     clear(this.acceptedSeconds, slot)
     clear(this.beganMs, slot)
@@ -138,4 +144,9 @@ export class FlowSlots {
 
 function copyAddress(from: Uint8Array, row: number, to: Uint8Array, slot: number): void {
   for (let i = 0; i < ADDRESS_BYTES; i++) to[slot * ADDRESS_BYTES + i] = from[row * ADDRESS_BYTES + i]!
+}
+
+/** Whether an edge of ours has the flow: `edge` as in the column. */
+export function isExported(edge: number): boolean {
+  return edge >= 0
 }

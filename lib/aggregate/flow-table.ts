@@ -12,10 +12,11 @@ import { countActive } from './active-connections.ts'
 import { ConnectionCounter } from './connection-counter.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { FlowResolver } from './flow-resolver.ts'
-import { FlowSlots, OTHER_END, SlotState } from './flow-slots.ts'
+import { FlowSlots, isExported, SlotState } from './flow-slots.ts'
 import { type FlowView, viewFlow } from './flow-view.ts'
 import type { InterfaceOwner, Names } from './identity.ts'
 import type { InterfaceLedger } from './interface-ledger.ts'
+import { isOwnFlow, type OwnTraffic } from './own-flows.ts'
 import { ParkedConnections } from './parked-connections.ts'
 import { PendingRows } from './pending-rows.ts'
 import { TcpCounter } from './tcp-counter.ts'
@@ -29,6 +30,8 @@ export interface FlowTableParts {
   readonly ledger: InterfaceLedger
   /** Wall clock: nothing was counted before. */
   readonly startedAtMs: number
+  /** Connections that are left out because they are ours; absent: none is. */
+  readonly ownTraffic?: OwnTraffic
   /** A connection that the kernel has no slot for stays active for so long without a packet. */
   readonly parkedForMs?: number
 }
@@ -41,6 +44,7 @@ export class FlowTable {
   readonly #edges: EdgeTable
   readonly #ledger: InterfaceLedger
   readonly #names: Names
+  readonly #ownTraffic: OwnTraffic | undefined
   readonly #resolver: FlowResolver
   readonly #connections: ConnectionCounter
   readonly #tcp: TcpCounter
@@ -64,6 +68,7 @@ export class FlowTable {
     this.#edges = parts.edges
     this.#ledger = parts.ledger
     this.#names = parts.names
+    this.#ownTraffic = parts.ownTraffic
     this.#namesVersion = parts.names.version
     this.#resolver = new FlowResolver(parts.names, parts.owner, parts.edges)
     this.#connections = new ConnectionCounter(this.#slots, parts.edges)
@@ -164,6 +169,7 @@ export class FlowTable {
     slots.begin(started, i, slot)
     slots.lastMs[slot] = this.#readAtMs!
     slots.account.set(slot, this.#ledger.account(interfaceSlot))
+    if (this.#ownTraffic && isOwnFlow(started, i, this.#ownTraffic)) slots.isOwn[slot] = 1
     const parked = this.#parked.take(started, i)
     const resumed = parked && started.confidence[i] !== Confidence.handshake ? parked : undefined
     if (resumed) slots.resume(slot, resumed)
@@ -186,10 +192,10 @@ export class FlowTable {
     slots.changedIn[slot] = this.#sequence
     const edge = slots.edge[slot]!
     const isCollapsed = (slots.flags[slot]! & FlowFlag.collapsed) !== 0
-    this.#ledger.drained(slots.account.of(slot), edge === OTHER_END, isCollapsed, flows, i)
-    if (edge !== OTHER_END && slots.clientIsLocal[slot] === 1)
+    this.#ledger.drained(slots.account.of(slot), edge, isCollapsed, flows, i)
+    if (isExported(edge) && slots.clientIsLocal[slot] === 1)
       this.#edges.add(edge, fromPodPackets, fromPodBytes, toPodPackets, toPodBytes)
-    else if (edge !== OTHER_END) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
+    else if (isExported(edge)) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
     this.#connections.count(flows, i, slot)
     this.#tcp.remember(i, slot)
     if (flows.ended[i] !== Retired.no) this.#end(slot, flows.ended[i] === Retired.parked)

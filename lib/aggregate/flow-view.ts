@@ -2,7 +2,7 @@
 import { formatAddress } from '../capture/address.ts'
 import { ConnectionState, FlowFlag } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES } from './address-order.ts'
-import { type FlowSlots, OTHER_END, openerBases } from './flow-slots.ts'
+import { type FlowSlots, isExported, openerBases } from './flow-slots.ts'
 import type { Identity } from './identity.ts'
 import type { OpenerBasis, Side } from './opener.ts'
 import type { SlotSide } from './slot-side.ts'
@@ -29,7 +29,7 @@ export interface FlowView {
   readonly clientBasis: OpenerBasis
   /** `Confidence`: what the packets themselves said. */
   readonly confidence: number
-  /** False when the flow is counted as `otherEnd`: the remote pod's own interface reports it. */
+  /** False when the flow is counted as `otherEnd`: the remote pod's own interface reports it; or as `excluded`. */
   readonly exported: boolean
   readonly fromPodPackets: number
   readonly fromPodBytes: number
@@ -96,7 +96,7 @@ export function viewFlow(slots: FlowSlots, slot: number): FlowView {
     client: slots.clientIsLocal[slot] === 1 ? 'local' : 'remote',
     clientBasis: openerBases[slots.basis[slot]!]!,
     confidence: slots.confidence[slot]!,
-    exported: slots.edge[slot] !== OTHER_END,
+    exported: isExported(slots.edge[slot]!),
     fromPodPackets: slots.fromPod.packets[slot]!,
     fromPodBytes: slots.fromPod.bytes[slot]!,
     toPodPackets: slots.toPod.packets[slot]!,

@@ -29,6 +29,8 @@ export interface Identity {
   readonly service?: { readonly namespace: string; readonly name: string }
   /** For an end that is no Kubernetes object: a configured CIDR's name, `external`, `node`, `unknown`, or a namespace's name. */
   readonly name?: string
+  /** Its interfaces are left out: what it talks to is told by the other ends alone. */
+  readonly outOfScope?: true
   /** Ports that this end is known to serve, as `tcp/8080`. */
   readonly ports: ReadonlySet<string>
 }

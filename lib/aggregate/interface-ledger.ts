@@ -3,6 +3,7 @@ import type { ContinuedInterface, Counted } from '../capture/continuity.ts'
 import type { FlowColumns, InterfaceColumns } from '../capture/flow-batch.ts'
 import type { Attachment, CounterKind } from '../capture/flow-source.ts'
 import { addFigures, addTerms, type DeviceFigures, type DirectionFigures, deviceHolds, zeroFigures } from './figures.ts'
+import { EXCLUDED, OTHER_END } from './flow-slots.ts'
 import type { InterfaceOwner } from './identity.ts'
 import { type Direction, directions, InterfaceAccount } from './interface-account.ts'
 
@@ -19,6 +20,9 @@ export class DrainedTotals {
   drainedBytes = 0
   otherEndPackets = 0
   otherEndBytes = 0
+  /** Left out by configuration when they were in the table already. */
+  excludedPackets = 0
+  excludedBytes = 0
   /** Rows of a flow that never started: it must not happen, but what they count must not vanish. */
   unattributedPackets = 0
   unattributedBytes = 0
@@ -126,8 +130,8 @@ export class InterfaceLedger {
     return changed
   }
 
-  /** One row of a flow; `otherEnd`: the remote pod's own interface reports it; `isCollapsed`: a port was left out. */
-  drained(account: InterfaceAccount, otherEnd: boolean, isCollapsed: boolean, flows: FlowColumns, i: number): void {
+  /** One row of a flow; `edge`: as in `FlowSlots`; `isCollapsed`: a port was left out. */
+  drained(account: InterfaceAccount, edge: number, isCollapsed: boolean, flows: FlowColumns, i: number): void {
     const { transmit, receive } = account
     const { totals } = this
     const packets = flows.fromPodPackets[i]! + flows.toPodPackets[i]!
@@ -136,7 +140,11 @@ export class InterfaceLedger {
     receive.drained(isCollapsed, flows.toPodPackets[i]!, flows.toPodBytes[i]!)
     totals.drainedPackets += packets
     totals.drainedBytes += bytes
-    if (!otherEnd) return
+    if (edge === EXCLUDED) {
+      totals.excludedPackets += packets
+      totals.excludedBytes += bytes
+    }
+    if (edge !== OTHER_END) return
     transmit.otherEndPackets += flows.fromPodPackets[i]!
     transmit.otherEndBytes += flows.fromPodBytes[i]!
     receive.otherEndPackets += flows.toPodPackets[i]!

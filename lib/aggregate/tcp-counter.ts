@@ -2,7 +2,7 @@
 import type { FlowColumns, RttColumns, TcpColumns } from '../capture/flow-batch.ts'
 import { EdgeCount } from './edge-counts.ts'
 import type { EdgeTable } from './edge-table.ts'
-import { type FlowSlots, OTHER_END } from './flow-slots.ts'
+import { type FlowSlots, isExported } from './flow-slots.ts'
 import type { SlotSide } from './slot-side.ts'
 
 /** Of a row whose flow is in no edge of ours. */
@@ -30,7 +30,7 @@ export class TcpCounter {
   /** For each row, when its flow is known. */
   remember(i: number, slot: number): void {
     const edge = this.#slots.edge[slot]!
-    if (edge !== OTHER_END) this.#edgeOfRow[i] = edge * 2 + this.#slots.clientIsLocal[slot]!
+    if (isExported(edge)) this.#edgeOfRow[i] = edge * 2 + this.#slots.clientIsLocal[slot]!
   }
 
   /** After the rows of a batch. */

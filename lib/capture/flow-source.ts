@@ -74,6 +74,8 @@ export interface FlowSource {
   attach(request: AttachRequest): Promise<Attachment>
   /** Ends with a row whose `ended` is 1 in the next batch. */
   detach(interfaceSlot: number): Promise<void>
+  /** Out of scope: flows of the interface that start from now on are not in the table, their packets are `filtered`. */
+  setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   /** `mark`: a name, 1 to 2^32 - 1, for what has been drained with this batch (Continuity.commit). */
   drain(mark?: number): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>

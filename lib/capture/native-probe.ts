@@ -5,6 +5,7 @@ import type { Adoption, Continuity } from './continuity.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
 import type { NativeDrops } from './native-drops.ts'
+import type { PacketScope } from './packet-scope.ts'
 
 /** When a flow leaves the table, ms. */
 export interface RetireTimes {
@@ -42,6 +43,8 @@ export interface ProbeOptions {
   readonly auditEvery: number
   /** Directory in a BPF file system for what is to outlive the process; absent: nothing is. */
   readonly pins?: string
+  /** Absent: everything is in scope, and `setOutOfScope` changes nothing. */
+  readonly scope?: PacketScope
 }
 
 /** A program or map of ours as the kernel describes it. */
@@ -78,6 +81,7 @@ interface NativeProbe {
   load(): Promise<Adoption>
   attach(request: AttachRequest): Promise<Attachment>
   detach(interfaceSlot: number): Promise<void>
+  setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   drain(mark?: number): Promise<FlowBatch>
   commit(mark: number, memo: string): Promise<void>
   saveLedger(sequence: number, memo: string): Promise<void>
@@ -184,6 +188,10 @@ export class NativeProbeSource implements FlowSource {
 
   detach(interfaceSlot: number): Promise<void> {
     return told(this.#probe.detach(interfaceSlot))
+  }
+
+  setOutOfScope(interfaceSlot: number, out: boolean): Promise<void> {
+    return told(this.#probe.setOutOfScope(interfaceSlot, out))
   }
 
   drain(mark = 0): Promise<FlowBatch> {

@@ -8,12 +8,14 @@ import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
 import { loadConfigApart, loadInventoryApart } from '../config/settings-process.ts'
 import { InventoryNames } from '../enrich/inventory-names.ts'
+import { PodScope } from '../enrich/pod-scope.ts'
 import { type ApiServer, startApiServer } from '../export/api-server.ts'
 import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
 import { nodeAddresses } from '../host/node-addresses.ts'
 import { claimNode } from '../host/only-agent.ts'
+import { OwnConnections } from '../host/own-connections.ts'
 import { ownProcess } from '../host/own-process.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
@@ -66,7 +68,9 @@ async function startAgent(
   ending: Ending,
 ): Promise<RunningAgent> {
   const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
-  const names = new InventoryNames(inventory, nodeAddresses())
+  const names = new InventoryNames(inventory, nodeAddresses(), new PodScope(config.scope))
+  const ownTraffic = config.ownTraffic === 'exclude' ? new OwnConnections(systemClock) : undefined
+  ownTraffic?.watch()
   await claimNode(version)
   const source = await openSource(config, story)
   ending.undoBy(log, () => source.close(config.onStop === 'keep'))
@@ -76,7 +80,7 @@ async function startAgent(
   const drops = config.modules.drops ? await openDrops(log, story) : undefined
   const pipeline = new Pipeline(
     {
-      ...{ source, programs: source, ...(drops && { drops }), config, names },
+      ...{ source, programs: source, ...(drops && { drops }), ...(ownTraffic && { ownTraffic }), config, names },
       ...{ own: ownProcess(), version, log, clock: systemClock },
     },
     inventory,
@@ -92,6 +96,7 @@ async function startAgent(
       watch?.close()
       await pipeline.stop(LAST_EXPORT_MS)
       await api?.close()
+      ownTraffic?.close()
     },
   }
 }

@@ -1,8 +1,17 @@
 // What the capture needs of the configuration.
 import type { ProbeOptions } from '../capture/native-probe.ts'
+import { packetScope } from '../capture/packet-scope.ts'
 import type { Config } from '../config/config.ts'
 
-export function probeOptions({ flowLimit, retire, auditIntervalMs, drainIntervalMs, pins }: Config): ProbeOptions {
+export function probeOptions({
+  flowLimit,
+  retire,
+  auditIntervalMs,
+  drainIntervalMs,
+  pins,
+  scope: rules,
+}: Config): ProbeOptions {
   const auditEvery = auditIntervalMs === 0 ? 0 : Math.max(1, Math.round(auditIntervalMs / drainIntervalMs))
-  return { flowLimit, retire, auditEvery, ...(pins !== undefined && { pins }) }
+  const scope = packetScope(rules)
+  return { flowLimit, retire, auditEvery, ...(pins !== undefined && { pins }), ...(scope && { scope }) }
 }

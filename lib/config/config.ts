@@ -8,6 +8,7 @@ import { usedExporters } from './pipelines.ts'
 import { type ReceiverSettings, type RetireConfig, retireConfig } from './receiver.ts'
 import { environmentResource } from './resource.ts'
 import { readSettings, type Settings } from './schema.ts'
+import { refuseContradiction, type ScopeConfig } from './scope.ts'
 import type { Environment } from './substitution.ts'
 import { unreadable } from './unreadable.ts'
 import { YamlDocument } from './yaml-document.ts'
@@ -34,6 +35,10 @@ export interface Config {
   readonly cpuBudget: number
   /** Absent: every named network namespace is a pod of that name. */
   readonly inventoryFile?: string
+  /** What is observed and what is left out. */
+  readonly scope: ScopeConfig
+  /** Whether flows of our own exporters are exported. */
+  readonly ownTraffic: 'exclude' | 'include'
   /** What is counted beside flows. */
   readonly modules: { readonly drops: boolean }
   /** At least one. */
@@ -66,6 +71,7 @@ export function parseConfig(text: string, file: string, environment: Environment
   const warnings: string[] = []
   const settings = readSettings(document)
   const exporters = exportersOf(document, settings, environment, warnings)
+  refuseContradiction(document, settings.receivers?.podweir.scope)
   document.problems.throwIfAny('check configuration')
   const { receivers, extensions, service } = settings
   const receiver = receivers!.podweir
@@ -83,6 +89,8 @@ export function parseConfig(text: string, file: string, environment: Environment
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
+    scope: receiver.scope,
+    ownTraffic: receiver.own_traffic,
     modules: { drops: receiver.modules.drops === 'on' },
     exporters,
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),

@@ -5,6 +5,7 @@ import { formatDuration } from './duration.ts'
 import type { ExporterConfig, OtlpGrpcExporterConfig } from './exporters.ts'
 import { describeRetire } from './receiver.ts'
 import { defaultApiEndpoint } from './schema.ts'
+import { describeScope } from './scope.ts'
 import { formatShare } from './share.ts'
 
 const redacted = '[REDACTED]'
@@ -41,6 +42,8 @@ function describeReceiver(config: Config) {
     audit_interval: config.auditIntervalMs === 0 ? 'off' : formatDuration(config.auditIntervalMs),
     cpu_budget: formatShare(config.cpuBudget),
     ...(config.inventoryFile !== undefined && { inventory: config.inventoryFile }),
+    scope: describeScope(config.scope),
+    own_traffic: config.ownTraffic,
     modules: { drops: config.modules.drops ? 'on' : 'off' },
   }
 }

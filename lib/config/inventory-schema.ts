@@ -10,7 +10,8 @@ export type Protocol = 'tcp' | 'udp' | 'sctp'
 const protocols = ['tcp', 'udp', 'sctp'] as const
 const name = text('text without spaces around it and without control characters', isName)
 const addressForm = 'an IPv4 or IPv6 address without a prefix length or zone'
-const cidrForm = 'ADDRESS/LENGTH, such as 10.0.0.0/8 or 2001:db8::/32, with all bits beyond the length 0'
+export const cidrForm = 'ADDRESS/LENGTH, such as 10.0.0.0/8 or 2001:db8::/32, with all bits beyond the length 0'
+const labelForm = 'text, in quotes where it looks like a number'
 const netnsForm = 'the name of a network namespace under /run/netns, or an absolute path'
 
 const address = parsed(addressForm, canonicalAddress)
@@ -40,6 +41,7 @@ const pod = required({
   addresses: list(address, 'a list of addresses').default([]),
   ports: list(port, 'a list of ports').default([]),
   workload: workload.optional(),
+  labels: z.record(z.string(), z.string({ error: labelForm }), { error: 'a mapping of labels to text' }).default({}),
 })
 
 const service = required({
@@ -80,7 +82,7 @@ function canonicalAddress(value: string): string | undefined {
   return isIPv4(mapped) ? mapped : shortest
 }
 
-function canonicalCidr(value: string): string | undefined {
+export function canonicalCidr(value: string): string | undefined {
   const [address = '', length = '', ...rest] = value.split('/')
   const canonical = canonicalAddress(address)
   if (!canonical || isIP(canonical) !== isIP(address) || rest.length > 0 || !/^\d{1,3}$/.test(length)) return undefined

@@ -33,6 +33,7 @@ export interface InventoryPod {
   /** As `tcp/8080`. */
   readonly ports: readonly string[]
   readonly workload: InventoryWorkload
+  readonly labels: Readonly<Record<string, string>>
 }
 
 export interface InventoryServicePort {

@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { formatDuration } from './duration.ts'
 import { durationBetween } from './exporters.ts'
+import { scopeSchema } from './scope.ts'
 import { shareBetween } from './share.ts'
 import { choice, parsed, section, text, wholeNumber } from './validation.ts'
 
@@ -50,6 +51,8 @@ export const receiverSchema = section({
     0.01,
   ),
   inventory: text('the path of a file').optional(),
+  scope: scopeSchema,
+  own_traffic: choice('exclude', 'include').default('exclude'),
   modules: section({ drops: choice('on', 'off').default('off') }),
 })
 

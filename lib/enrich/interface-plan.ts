@@ -20,6 +20,8 @@ export interface WantedInterface {
   readonly device?: string
   /** Indexes of the ends of pairs that lead to the node; absent: every pair's. Then no bridge, tunnel or the like is meant either. */
   readonly uplinks?: ReadonlySet<number>
+  /** Whether a device of that name is in scope; absent: all are. */
+  readonly isInScope?: (device: string) => boolean
   /** Who asks for it, for messages: `shop/web (inventory.yaml:4:9)`. */
   readonly subject: string
 }
@@ -64,6 +66,7 @@ export function matchDevices(wanted: WantedInterface, links: readonly Link[]): F
   const pattern = deviceGlob(wanted.device ?? '*')
   return links
     .filter(link => link.ethernet && !link.loopback && pattern?.test(link.name) && isMeant(link, wanted.uplinks))
+    .filter(link => wanted.isInScope?.(link.name) ?? true)
     .map(link => ({ link, place: wanted.netns === undefined && isHostEnd(link) ? 'host' : 'pod' }))
 }
 

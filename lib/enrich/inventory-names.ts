@@ -3,11 +3,13 @@ import type { Identity, Names, Workload } from '../aggregate/identity.ts'
 import { formatAddress, parseAddress } from '../capture/address.ts'
 import type { Inventory, InventoryPod, InventoryService, InventoryWorkload } from '../config/inventory.ts'
 import { AddressBlocks } from './address-blocks.ts'
+import type { PodScope, ScopedPod } from './pod-scope.ts'
 
 const noPorts: ReadonlySet<string> = new Set()
 
 /** An end that an inventory says the same about before and after is the same object, so that its edges go on. */
 export class InventoryNames implements Names {
+  readonly #scope: PodScope | undefined
   #version = 0
   #nodeAddresses: readonly string[]
   #ends = new Map<string, Identity>()
@@ -15,8 +17,9 @@ export class InventoryNames implements Names {
   #pods = new Map<string, Identity>()
   #blocks!: AddressBlocks
 
-  /** Without an inventory a pod is called as its network namespace is. */
-  constructor(inventory: Inventory | undefined, nodeAddresses: readonly string[]) {
+  /** Without an inventory a pod is called as its network namespace is; without a scope every pod is in it. */
+  constructor(inventory: Inventory | undefined, nodeAddresses: readonly string[], scope?: PodScope) {
+    this.#scope = scope
     this.#nodeAddresses = nodeAddresses
     this.replace(inventory)
   }
@@ -39,7 +42,8 @@ export class InventoryNames implements Names {
     this.#blocks = new AddressBlocks(inventory?.cidrs ?? [], intern)
     this.#pods = new Map()
     this.#owners = new Map()
-    for (const pod of inventory?.pods ?? []) this.#addPod(pod, intern(podIdentity(pod, inventory!.services)))
+    for (const pod of inventory?.pods ?? [])
+      this.#addPod(pod, intern(this.#scoped(podIdentity(pod, inventory!.services), pod)))
     // A host-network pod owns no address: what comes from there is the node.
     const node = intern({ class: 'node', name: 'node', ports: noPorts })
     for (const address of nodeAddresses) this.#own(address, node)
@@ -60,11 +64,15 @@ export class InventoryNames implements Names {
   local(podKey: string): Identity {
     const known = this.#pods.get(podKey)
     if (known) return known
-    const identity: Identity = { class: 'pod', name: podKey, ports: noPorts }
+    const identity = this.#scoped({ class: 'pod', name: podKey, ports: noPorts }, {})
     const key = keyOf(identity)
     const end = this.#ends.get(key) ?? identity
     this.#ends.set(key, end)
     return end
+  }
+
+  #scoped(identity: Identity, pod: ScopedPod): Identity {
+    return this.#scope?.has(pod) === false ? { ...identity, outOfScope: true } : identity
   }
 
   #addPod(pod: InventoryPod, identity: Identity): void {
@@ -117,5 +125,13 @@ function workloadOf(namespace: string, { kind, name }: InventoryWorkload): Workl
 
 /** Equal for two identities that say the same. */
 function keyOf({ ports, ...rest }: Identity): string {
-  return JSON.stringify([rest.class, rest.workload, rest.pod, rest.service, rest.name, [...ports].sort()])
+  return JSON.stringify([
+    rest.class,
+    rest.workload,
+    rest.pod,
+    rest.service,
+    rest.name,
+    rest.outOfScope,
+    [...ports].sort(),
+  ])
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import { attribute } from '../signals/attribute-names.ts'
 
 const bootIdFile = '/proc/sys/kernel/random/boot_id'
 
@@ -17,4 +18,10 @@ export function agentResource(version: string, attributes: Readonly<Record<strin
     'os.type': 'linux',
     ...attributes,
   })
+}
+
+/** Of every point: a backend that keeps no resource attributes on series must still tell clusters apart. */
+export function clusterAttribute(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  const name = attributes[attribute.clusterName]
+  return name === undefined ? {} : { [attribute.clusterName]: name }
 }

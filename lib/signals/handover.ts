@@ -25,6 +25,7 @@ export interface TrackedProducer extends MetricProducer {
 interface DeliveryMemo {
   readonly exported: Counted
   readonly otherEnd: Counted
+  readonly excluded: Counted
   readonly lost: Counted
   readonly restart: Counted
 }
@@ -62,6 +63,8 @@ export class Handover {
     if (!before) return
     totals.otherEndPackets = before.otherEnd.packets
     totals.otherEndBytes = before.otherEnd.bytes
+    totals.excludedPackets = before.excluded.packets
+    totals.excludedBytes = before.excluded.bytes
     totals.unattributedPackets = before.lost.packets
     totals.unattributedBytes = before.lost.bytes
     delivery.continue(before.exported)
@@ -130,6 +133,7 @@ export class Handover {
         bytes: delivery.before.bytes + inEdges.bytes,
       },
       otherEnd: { packets: totals.otherEndPackets, bytes: totals.otherEndBytes },
+      excluded: { packets: totals.excludedPackets, bytes: totals.excludedBytes },
       lost: { packets: totals.unattributedPackets, bytes: totals.unattributedBytes },
       restart: { packets: totals.restartPackets, bytes: totals.restartBytes },
     }

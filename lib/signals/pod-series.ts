@@ -48,6 +48,7 @@ export class PodSeries {
     const packets: Points = []
     const unobserved: Points = []
     for (const { account, series } of this.#interfaces) {
+      if (isOutOfScope(account)) continue
       const at = momentOfEnd(account.endedAtMs, moment)
       for (const each of series) {
         const values = account[each.direction]
@@ -73,7 +74,7 @@ export class PodSeries {
   }
 
   #dropEnded(): void {
-    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || !isDelivered(each))
+    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || !isOver(each))
     let excess = this.#interfaces.filter(each => each.account.endedAtMs !== undefined).length - ENDED_LIMIT
     if (excess <= 0) return
     this.#givenUp += excess
@@ -86,13 +87,20 @@ export function momentOfEnd(endedAtMs: number | undefined, moment: Moment): Mome
   return endedAtMs === undefined ? moment : { ...moment, nowMs: endedAtMs, now: toHrTime(endedAtMs) }
 }
 
-function isDelivered({ account, series }: PodInterface): boolean {
+/** Of an interface that is gone: nothing is left to be sent. */
+function isOver({ account, series }: PodInterface): boolean {
+  if (isOutOfScope(account)) return true
   return series.every(
     ({ direction, io, packets, unobserved }) =>
       io.isDelivered(account[direction].seenBytes) &&
       packets.isDelivered(account[direction].seenPackets) &&
       unobserved.isDelivered(account[direction].unobservedSkbs),
   )
+}
+
+/** Its pod is left out: the ledger alone has what went through. */
+function isOutOfScope({ owner }: InterfaceAccount): boolean {
+  return owner?.identity.outOfScope === true
 }
 
 function attributesOf(account: InterfaceAccount, direction: Direction): Attributes {

@@ -4,6 +4,7 @@ import { EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import type { Identity, InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
+import type { OwnTraffic } from '../../lib/aggregate/own-flows.ts'
 import type { Attachment } from '../../lib/capture/flow-source.ts'
 
 export function podIdentity(namespace: string, name: string, workload: string, ports: string[] = []): Identity {
@@ -64,7 +65,14 @@ export function attachment(interfaceSlot: number, parts: Partial<Attachment> = {
 }
 
 /** Interface 1 is web's, interface 2 is api's. */
-export function smallCluster(parts: { seriesLimit?: number; flowLimit?: number; detail?: Detail } = {}) {
+interface ClusterParts {
+  readonly seriesLimit?: number
+  readonly flowLimit?: number
+  readonly detail?: Detail
+  readonly ownTraffic?: OwnTraffic
+}
+
+export function smallCluster(parts: ClusterParts = {}) {
   const names = new FixedNames()
   const owners = new Map<number, InterfaceOwner>([
     [1, { identity: web, device: 'eth0' }],
@@ -73,7 +81,9 @@ export function smallCluster(parts: { seriesLimit?: number; flowLimit?: number; 
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
   const edges = new EdgeTable(parts.seriesLimit, parts.detail)
   const ledger = new InterfaceLedger(owner)
-  const table = new FlowTable({ flowLimit: parts.flowLimit ?? 64, names, owner, edges, ledger, startedAtMs })
+  const { flowLimit = 64, ownTraffic } = parts
+  const ours = ownTraffic && { ownTraffic }
+  const table = new FlowTable({ flowLimit, names, owner, edges, ledger, startedAtMs, ...ours })
   ledger.attached(attachment(1))
   ledger.attached(attachment(2))
   return { names, owners, edges, ledger, table }

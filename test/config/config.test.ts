@@ -7,6 +7,7 @@ import { RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { loadConfig, parseConfig } from '../../lib/config/config.ts'
 import { WrongSettings } from '../../lib/config/problems.ts'
 import { Failure } from '../../lib/host/failure.ts'
+import { scopeOf } from '../support/scope.ts'
 
 describe('config', () => {
   it('has every default when the file is empty', () => {
@@ -23,6 +24,8 @@ describe('config', () => {
       pins: '/sys/fs/bpf/podweir',
       onStop: 'detach',
       cpuBudget: 0.01,
+      scope: scopeOf({}),
+      ownTraffic: 'exclude',
       modules: { drops: false },
       exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
       apiEndpoint: 'unix:///run/podweir/podweir.sock',
@@ -45,7 +48,7 @@ describe('config', () => {
 receivers:
   podweir: { attach: host, hook: clsact, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
-    audit_interval: off, cpu_budget: 2.5%, modules: { drops: on } }
+    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on } }
 exporters:
   otlp_grpc/central:
     endpoint: collector:4317
@@ -80,6 +83,8 @@ service:
       auditIntervalMs: 0,
       cpuBudget: 0.025,
       inventoryFile: 'pods.yaml',
+      scope: scopeOf({ exclude: { ports: ['9100'] } }),
+      ownTraffic: 'include',
       modules: { drops: true },
       exporters: [
         {
@@ -151,7 +156,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, pins, on_stop, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, modules",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, pins, on_stop, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, scope, own_traffic, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',

@@ -57,6 +57,7 @@ class ToldSource implements FlowSource {
   }
 
   async detach(): Promise<void> {}
+  async setOutOfScope(): Promise<void> {}
   async namespaces(): Promise<Namespace[]> {
     return []
   }

@@ -1,4 +1,4 @@
-// A real OpenTelemetry Collector on free ports of loopback, whose file output is what tests assert on.
+// A real OpenTelemetry Collector on a free port, whose file output is what tests assert on.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -10,12 +10,14 @@ import { promisify } from 'node:util'
 
 const recipe = new URL('./servers/build-servers.sh', import.meta.url).pathname
 const version = 'otelcol-0.155.0'
+const LOOPBACK = '127.0.0.1'
+const NSENTER = '/usr/bin/nsenter'
 
 const config = `
 receivers:
   otlp:
     protocols:
-      grpc: { endpoint: "127.0.0.1:\${env:GRPC_PORT}" }
+      grpc: { endpoint: "\${env:HOST}:\${env:GRPC_PORT}" }
 exporters:
   file: { path: "\${env:OUT}", append: true, flush_interval: 100ms }
 service:
@@ -64,29 +66,46 @@ export interface OtlpRequest {
 /** Attributes that a point must have; values as text. */
 export type Where = Readonly<Record<string, string>>
 
+/** Elsewhere than on loopback. */
+export interface CollectorPlace {
+  /** Path of a network namespace. */
+  readonly netns: string
+  /** An IPv4 address there. */
+  readonly address: string
+}
+
 export class Collector {
   readonly grpcPort: number
   readonly file: string
   readonly #configFile: string
+  readonly #at: CollectorPlace | undefined
   #process: ChildProcess | undefined
 
-  constructor(folder: string, grpcPort: number) {
+  constructor(folder: string, grpcPort: number, at?: CollectorPlace) {
     this.grpcPort = grpcPort
+    this.#at = at
     this.file = join(folder, 'otlp.jsonl')
     this.#configFile = join(folder, 'otelcol.yaml')
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.grpcPort}`
+    return `http://${this.#at?.address ?? LOOPBACK}:${this.grpcPort}`
   }
 
   /** Starts it again after `stop` or `kill`, on the same port and file. */
   async restart(): Promise<void> {
     if (this.#process) throw new Error('the Collector is running')
     writeFileSync(this.#configFile, config)
-    const child = spawn(join(serversFolder(), version, 'otelcol'), ['--config', this.#configFile], {
+    const command = [join(serversFolder(), version, 'otelcol'), '--config', this.#configFile]
+    const [program, ...args] = this.#at ? [NSENTER, `--net=${this.#at.netns}`, ...command] : command
+    const child = spawn(program!, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: '/nonexistent', GRPC_PORT: String(this.grpcPort), OUT: this.file },
+      env: {
+        PATH: '/nonexistent',
+        HOST: this.#at?.address ?? LOOPBACK,
+        GRPC_PORT: String(this.grpcPort),
+        OUT: this.file,
+      },
     })
     this.#process = child
     // Mocha ends with process.exit when a test hangs: the Collector must not outlive it.
@@ -148,16 +167,16 @@ export class Collector {
 }
 
 /** Ready to receive when it resolves. The caller ends it with `stop` or `kill`. */
-export async function startCollector(options: { folder: string }): Promise<Collector> {
+export async function startCollector(options: { folder: string; at?: CollectorPlace }): Promise<Collector> {
   const collector = await prepareCollector(options)
   await collector.restart()
   return collector
 }
 
 /** A Collector that is down until `restart`, on a port that nobody listens on. */
-export async function prepareCollector(options: { folder: string }): Promise<Collector> {
+export async function prepareCollector(options: { folder: string; at?: CollectorPlace }): Promise<Collector> {
   await promisify(execFile)(recipe, ['otelcol'])
-  return new Collector(options.folder, await freePort())
+  return new Collector(options.folder, await freePort(), options.at)
 }
 
 export async function freePort(): Promise<number> {

@@ -41,6 +41,8 @@ export class PretendSource implements FlowSource {
 
   async detach(): Promise<void> {}
 
+  async setOutOfScope(_interfaceSlot: number, _out: boolean): Promise<void> {}
+
   async close(): Promise<void> {
     this.closed = true
   }
