@@ -4,7 +4,10 @@
     'core_sources': ['addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc', 'addon/dispatcher.cc', 'addon/attach.cc', 'addon/interfaces.cc',
                      'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/flow_reader.cc',
                      'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc',
-                     'addon/drops.cc', 'addon/drop_reasons.cc'],
+                     'addon/drops.cc', 'addon/drop_reasons.cc', 'addon/privileges.cc', 'addon/scratch_pair.cc', 'addon/foreign_programs.cc'],
+    # Each spilled register has a place of its own: where CAP_PERFMON is missing the verifier lets nothing be written to where
+    # a pointer was.
+    'apart': ['-mllvm', '-no-stack-slot-sharing'],
     'ebpf_headers': ['<!@(ls ebpf/*.h)'],
     'warnings': ['-Wall', '-Wextra', '-Werror', '-fno-exceptions', '-fno-rtti'],
   },
@@ -24,7 +27,7 @@
           'inputs': ['ebpf/flow.bpf.c', '<@(ebpf_headers)'],
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/flow.bpf.o'],
           'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
-                     '-target', 'bpf', '-mcpu=v3', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
+                     '-target', 'bpf', '-mcpu=v3', '<@(apart)', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
                      '-c', 'ebpf/flow.bpf.c', '-o', '<@(_outputs)'],
         },
         {
@@ -52,7 +55,7 @@
     {
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
-      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', '<@(core_sources)'],
+      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', 'addon/privileges_binding.cc', 'addon/doctor_binding.cc', '<@(core_sources)'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },
     {
@@ -84,7 +87,7 @@
         {
           'target_name': 'podweir-kernel',
           'dependencies': ['podweir-kernel-objects'],
-          'sources': ['<!@(ls test/support/native/*.cc)', 'addon/namespace.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/worker.cc'],
+          'sources': ['<!@(ls test/support/native/*.cc)', 'addon/namespace.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/worker.cc', 'addon/privileges.cc'],
           'include_dirs': ['addon'],
           'libraries': ['-lbpf', '-lelf', '-lz'],
         },

@@ -5,11 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include "doctor_binding.h"
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
 #include "probe.h"
 #include "probe_objects.h"
+#include "privileges_binding.h"
 #include "worker.h"
 
 namespace podweir {
@@ -198,6 +200,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Probe", ProbeBinding::Define(env));
   exports.Set("Drops", DefineDrops(env));
   exports.Set("flowAbi", FLOW_ABI);
+  ExportPrivileges(env, exports);
+  ExportDoctor(env, exports);
   return exports;
 }
 
