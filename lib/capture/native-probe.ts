@@ -110,7 +110,8 @@ const EMEDIUMTYPE = 124
 const EOPNOTSUPP = 95
 
 function remedyFor({ errno, detail }: NativeError): string {
-  if (errno === EPERM) return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN; podweir doctor says which is missing'
+  if (errno === EPERM)
+    return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN; podweir doctor says which is missing'
   if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
   if (errno === EBUSY) return 'use hook: tcx, or remove the qdisc that is in the way (tc qdisc show)'
   if (errno === EMEDIUMTYPE) return 'name an Ethernet device'
