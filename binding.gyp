@@ -92,6 +92,11 @@
           'libraries': ['-lbpf', '-lelf', '-lz'],
         },
         {
+          'target_name': 'podweir-under-seccomp',
+          'type': 'executable',
+          'sources': ['test/support/sealed/main.cc'],
+        },
+        {
           # Runs as the only process of a kernel under test.
           'target_name': 'podweir-kernel-check',
           'type': 'executable',

@@ -12,8 +12,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace podweir {
 namespace {
@@ -80,34 +81,41 @@ ThreadRights ReadRights(int thread) {
   return rights;
 }
 
-// How many threads but `spared` have more than they should, each told to let go of it.
-int TellThreads(int spared) {
+bool HasTooMuch(const ThreadRights& rights) { return (rights.sets & ~kept_everywhere.load()) || !rights.no_new_privs; }
+
+// How many threads but `spared` still have more than they should. Each is told once: the signal queues, and what came
+// after the handler is gone would find the C library's, which expects another question.
+int TellThreads(int spared, std::set<int>& told) {
   DIR* directory = opendir("/proc/self/task");
   if (!directory) return -1;
-  int told = 0;
+  std::set<int> waiting;
   while (dirent* entry = readdir(directory)) {
     int thread = atoi(entry->d_name);
     if (thread <= 0 || thread == spared) continue;
     ThreadRights rights = ReadRights(thread);
-    if (!rights.known || (!(rights.sets & ~kept_everywhere.load()) && rights.no_new_privs)) continue;
-    told += !syscall(SYS_tgkill, getpid(), thread, kEveryThread);
+    if (!rights.known || !HasTooMuch(rights)) continue;
+    if (told.count(thread) || !syscall(SYS_tgkill, getpid(), thread, kEveryThread)) waiting.insert(thread);
   }
   closedir(directory);
-  return told;
+  told = std::move(waiting);
+  return static_cast<int>(told.size());
 }
 
 Status DropEverywhere(int spared) {
   KernelAction action{OnSignal, SA_RESTART | SA_ONSTACK | kRestorerFlag, kRestorer, ~0ULL}, before{};
   if (syscall(SYS_rt_sigaction, kEveryThread, &action, &before, sizeof(action.mask)))
     return Failed("drop privileges", "of all threads", errno);
-  int told = -1;
+  std::set<int> told;
+  int waiting = -1;
   // A thread may make another one before it is told: until all of them, as the kernel lists them, have let go.
-  for (int poll = 0; poll < kMostPolls && (told = TellThreads(spared)) > 0 && !failed_with.load(); poll++)
+  for (int poll = 0; poll < kMostPolls && (waiting = TellThreads(spared, told)) > 0 && !failed_with.load(); poll++)
     usleep(kPollUs);
-  syscall(SYS_rt_sigaction, kEveryThread, &before, nullptr, sizeof(before.mask));
+  // With a signal still on its way the handler stays; the caller ends this process.
   if (failed_with.load()) return Failed("drop privileges", "of a thread", failed_with.load());
-  if (told < 0) return Failed("drop privileges", "/proc/self/task", errno);
-  return told ? Failed("drop privileges", "of all threads", ETIMEDOUT) : Status{};
+  if (waiting < 0) return Failed("drop privileges", "/proc/self/task", errno);
+  if (waiting > 0) return Failed("drop privileges", "of all threads", ETIMEDOUT);
+  syscall(SYS_rt_sigaction, kEveryThread, &before, nullptr, sizeof(before.mask));
+  return Status{};
 }
 
 }  // namespace
