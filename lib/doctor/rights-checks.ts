@@ -41,8 +41,7 @@ function checkCapabilities(wanted: Profile, held: ReadonlySet<Capability>): Find
 function checkMode(mode: Mode, wanted: Profile, restricted: Profile, held: ReadonlySet<Capability>): Finding {
   if (mode === wanted.name) return ok('PW-112', `mode ${mode} would work`)
   if (mode === 'restricted') {
-    const why =
-      'pods are counted at the host’s end, and found by their addresses; docs/privileges.md has the difference'
+    const why = 'pods are counted at the host’s end; docs/privileges.md has the difference'
     return warn(
       'PW-112',
       'mode restricted would work, mode standard would not',
