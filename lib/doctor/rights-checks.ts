@@ -21,10 +21,12 @@ const GRANT =
 
 /** `attach` and `modules` as the settings have them, which decide what is missed. */
 export function checkRights(held: ReadonlySet<Capability>, settings: Parameters<typeof profileOf>[0]): Rights {
-  const wanted = profileOf(settings)
-  const restricted = profileOf({ ...settings, attach: 'host' })
+  // Flows are counted without the modules.
+  const modules = { drops: false }
+  const wanted = profileOf({ ...settings, modules })
+  const restricted = profileOf({ attach: 'host', modules })
   const mode = [wanted, restricted].find(profile => missingOf(profile, held).length === 0)?.name ?? 'none'
-  return { mode, findings: [checkCapabilities(wanted, held), checkMode(mode, wanted, restricted, held)] }
+  return { mode, findings: [checkCapabilities(profileOf(settings), held), checkMode(mode, wanted, restricted, held)] }
 }
 
 function checkCapabilities(wanted: Profile, held: ReadonlySet<Capability>): Finding {

@@ -118,6 +118,18 @@ describe('privileges', function () {
   afterEach(() => folder?.remove())
   after(() => namespaces?.remove())
 
+  it('are those of docs/privileges.md, row by row', () => {
+    const page = readFileSync(new URL('../../docs/privileges.md', import.meta.url), 'utf8')
+    const columns = [...BOTH, 'sys_ptrace', 'sys_admin', 'perfmon'] as const
+    const described = ROWS.map(({ mode, process, entering }) => {
+      const cells = columns.map(name =>
+        process.includes(name) ? 'all threads' : entering.includes(name) ? 'one thread' : '-',
+      )
+      return `| ${[mode, ...cells].join(' | ')} |`
+    })
+    assert.deepEqual(page.match(/^\| (standard|restricted)[\w ]* \|( (all threads|one thread|-) \|){5}$/gm), described)
+  })
+
   it('are let go of by every thread of an agent that has them all', async () => {
     const agent = await folder.started(settingsOf(ROWS[0]!))
     assertThreads(agent.pid, STANDARD, ['sys_admin'])
