@@ -45,7 +45,11 @@ Status LoadFailure(int error) {
   std::string missing =
       refused && !MissingCapabilities(kSysAdmin).empty() ? MissingCapabilities(kBpf, kNetAdmin) : std::string();
   if (!missing.empty()) return Failed("load", "flow.bpf.o", EPERM, missing);
-  return Failed("load", "flow.bpf.o", error, LastLines(load_log, 8));
+  std::string said = LastLines(load_log, 8);
+  // What older verifiers refuse on branches that are only mispredicted.
+  if (refused && !MissingCapabilities(kSysAdmin).empty() && !MissingCapabilities(kPerfmon).empty())
+    said += "\nkernels before 6.12 may ask for more; " + MissingCapabilities(kPerfmon);
+  return Failed("load", "flow.bpf.o", error, said);
 }
 
 }  // namespace

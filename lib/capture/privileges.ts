@@ -1,4 +1,5 @@
 // Which capabilities each mode needs, and letting go of all others.
+import { release } from 'node:os'
 import type { Config } from '../config/config.ts'
 import { loadAddon, rethrown } from './native-probe.ts'
 
@@ -31,15 +32,24 @@ export const PURPOSES: Readonly<Record<Capability, string>> = {
   CAP_NET_ADMIN: 'nothing can be attached, and no device’s counters can be read',
   CAP_SYS_PTRACE: 'of pods without a name under /run/netns nothing is found, and none by its processes',
   CAP_SYS_ADMIN: 'pods’ namespaces can’t be entered (attach: host does without), and cpu_budget can’t be watched',
-  CAP_PERFMON: 'drops can’t be counted by reason',
+  CAP_PERFMON: 'drops can’t be counted by reason; before Linux 6.12 mode restricted can’t load its programs',
 }
 
+/** Before, the verifier refuses what it finds on mispredicted branches. With CAP_SYS_ADMIN or this it looks at none. */
+const FIRST_WITHOUT_PERFMON = [6, 12] as const
+
 /** `host` alone enters no namespace. */
-export function profileOf({ attach, modules }: Pick<Config, 'attach' | 'modules'>): Profile {
-  const drops: Capability[] = modules.drops ? ['CAP_PERFMON'] : []
-  const both: Capability[] = ['CAP_BPF', 'CAP_NET_ADMIN', ...drops]
+export function profileOf({ attach, modules }: Pick<Config, 'attach' | 'modules'>, kernel = release()): Profile {
+  const trusted: Capability[] = modules.drops || (attach === 'host' && wantsPerfmon(kernel)) ? ['CAP_PERFMON'] : []
+  const both: Capability[] = ['CAP_BPF', 'CAP_NET_ADMIN', ...trusted]
   if (attach === 'host') return { name: 'restricted', process: both, entering: [], welcome: ['CAP_SYS_PTRACE'] }
   return { name: 'standard', process: [...both, 'CAP_SYS_PTRACE'], entering: ['CAP_SYS_ADMIN'], welcome: [] }
+}
+
+function wantsPerfmon(kernel: string): boolean {
+  const [major = 0, minor = 0] = kernel.split(/[.-]/).map(Number)
+  const [firstMajor, firstMinor] = FIRST_WITHOUT_PERFMON
+  return major < firstMajor || (major === firstMajor && minor < firstMinor)
 }
 
 /** What this process has now. */
