@@ -24,13 +24,18 @@ bool IsEgress(Place place, flow_direction direction) { return (place == Place::k
 Result<std::unique_ptr<Attachment>> Attachment::Create(const AttachRequest& request, uint32_t interface_slot,
                                                        const DispatcherMaps& maps, NamespaceThread& namespaces) {
   std::unique_ptr<Attachment> attachment(new Attachment(request, namespaces));
-  for (flow_direction direction : {FROM_POD, TO_POD}) {
-    Result<Fd> program = LoadDispatcher(maps, interface_slot, direction);
-    if (!program.ok()) return program.status;
-    attachment->programs_[direction] = std::move(*program);
-  }
+  // Loaded where the shared programs are, by the same rights.
+  Status status = namespaces.In("", [&] {
+    for (flow_direction direction : {FROM_POD, TO_POD}) {
+      Result<Fd> program = LoadDispatcher(maps, interface_slot, direction);
+      if (!program.ok()) return program.status;
+      attachment->programs_[direction] = std::move(*program);
+    }
+    return Status{};
+  });
+  if (!status.ok()) return status;
   attachment->namespace_inode_ = NamespaceInode(request.netns);
-  Status status = namespaces.In(request.netns, [&] { return attachment->AttachInside(); });
+  status = namespaces.In(request.netns, [&] { return attachment->AttachInside(); });
   if (!status.ok()) return status;
   return attachment;
 }

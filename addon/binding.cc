@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "detach_all.h"
+#include "doctor_binding.h"
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
 #include "probe.h"
 #include "probe_objects.h"
+#include "privileges_binding.h"
 #include "worker.h"
 
 namespace podweir {
@@ -249,6 +251,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Drops", DefineDrops(env));
   exports.Set("detachAll", Napi::Function::New<DetachEverything>(env, "detachAll"));
   exports.Set("flowAbi", FLOW_ABI);
+  ExportPrivileges(env, exports);
+  ExportDoctor(env, exports);
   return exports;
 }
 

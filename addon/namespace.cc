@@ -14,6 +14,7 @@
 #include "capabilities.h"
 #include "interfaces.h"
 #include "netlink.h"
+#include "privileges.h"
 
 namespace podweir {
 namespace {
@@ -90,6 +91,10 @@ std::map<unsigned long, Process> OldestProcesses(unsigned long own) {
 }
 
 }  // namespace
+
+NamespaceThread::NamespaceThread()
+    : own_(EnteringThread() ? nullptr : std::make_unique<Worker>("podweir-netns")),
+      worker_(own_ ? *own_ : *EnteringThread()) {}
 
 Status NamespaceThread::In(const std::string& path, const std::function<Status()>& job) {
   Status status;

@@ -3,6 +3,7 @@
 #define PODWEIR_NAMESPACE_H
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,14 @@ struct NamespaceEntry {
 
 class NamespaceThread {
  public:
+  // The thread that kept the right to enter namespaces, or, where privileges were not dropped, one of its own.
+  NamespaceThread();
   // Runs `job` inside the namespace at `path` (empty: the agent's own) and waits for it.
   Status In(const std::string& path, const std::function<Status()>& job);
 
  private:
-  Worker worker_{"podweir-netns"};
+  std::unique_ptr<Worker> own_;
+  Worker& worker_;
 };
 
 // Every network namespace but the agent's own that has a name under /run/netns or a process, each once. One without a

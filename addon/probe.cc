@@ -42,11 +42,14 @@ std::string LastLines(const std::string& text, int lines) {
 Status LoadFailure(int error) {
   bool refused = error == -EPERM || error == -EACCES;
   // CAP_SYS_ADMIN stands for all of them when programs are loaded.
-  std::string missing = refused && !MissingCapabilities(kSysAdmin).empty()
-                            ? MissingCapabilities(kBpf, kPerfmon, kNetAdmin)
-                            : std::string();
+  std::string missing =
+      refused && !MissingCapabilities(kSysAdmin).empty() ? MissingCapabilities(kBpf, kNetAdmin) : std::string();
   if (!missing.empty()) return Failed("load", "flow.bpf.o", EPERM, missing);
-  return Failed("load", "flow.bpf.o", error, LastLines(load_log, 8));
+  std::string said = LastLines(load_log, 8);
+  // What older verifiers refuse on branches that are only mispredicted.
+  if (refused && !MissingCapabilities(kSysAdmin).empty() && !MissingCapabilities(kPerfmon).empty())
+    said += "\nkernels before 6.12 may ask for more; " + MissingCapabilities(kPerfmon);
+  return Failed("load", "flow.bpf.o", error, said);
 }
 
 }  // namespace
@@ -86,8 +89,14 @@ Status Probe::Open() {
   skeleton_->rodata->slot_limit = flow_limit();
   skeleton_->rodata->collapsed_limit = slot_count_ - flow_limit();
   DeclareScope(options_.scope, *skeleton_);
-  int error = flow_bpf::load(skeleton_);
-  if (error) return LoadFailure(error);
+  // On the thread that may have CAP_SYS_ADMIN: without it, or CAP_PERFMON, the verifier adds barriers against
+  // speculation.
+  Status loaded = namespaces_.In("", [this] {
+    load_log.clear();
+    int error = flow_bpf::load(skeleton_);
+    return error ? LoadFailure(error) : Status{};
+  });
+  if (!loaded.ok()) return loaded;
   if (skeleton_->rodata->flow_abi != FLOW_ABI)
     return Failed("load", "flow.bpf.o", EPROTO, "it was compiled for another FLOW_ABI than the addon");
   // The skeleton maps the programs' globals, and libbpf has read them: the front cache, which only the kernel uses.

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "capabilities.h"
 #include "flow.skel.h"
 #include "probe.h"
 #include "slot_view.h"
@@ -112,8 +113,13 @@ Inspection Probe::Inspect() {
 
 Status Probe::EnableStatistics() {
   if (statistics_.valid()) return Status{};
-  statistics_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
-  return statistics_.valid() ? Status{} : Failed("enable statistics", "BPF_STATS_RUN_TIME", errno);
+  // Takes CAP_SYS_ADMIN, which that thread alone has.
+  return namespaces_.In("", [this] {
+    statistics_ = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
+    if (statistics_.valid()) return Status{};
+    int error = errno;
+    return Failed("enable statistics", "BPF_STATS_RUN_TIME", error, MissingCapabilities(kSysAdmin));
+  });
 }
 
 void Probe::SetTcpDetail(bool on) {

@@ -52,12 +52,17 @@ static __always_inline void start_sample(struct flow_half *own, struct flow_half
 /* Smallest i with nanoseconds <= 2^(i - 15) s, at most 15. */
 static __always_inline __u32 rtt_bucket(__u64 nanoseconds)
 {
+	/* 1 when it is too long, or less than nothing. A branch would leave a constant on one of its ways, and with that the
+	 * verifier refuses to index unless there is CAP_PERFMON. */
+	__u64 over = ((LONGEST_ROUND_TRIP_NS - nanoseconds) | nanoseconds) >> 63;
 	__u64 fraction; /* of a second, 2^-32 s */
 	__u32 log2 = 0;
 
-	if (nanoseconds - 1 >= LONGEST_ROUND_TRIP_NS) /* 0, too */
-		nanoseconds = nanoseconds ? LONGEST_ROUND_TRIP_NS : 1;
+	barrier_var(over);
+	nanoseconds = (nanoseconds & (over - 1)) | (over * LONGEST_ROUND_TRIP_NS);
+	nanoseconds += (nanoseconds - 1) >> 63; /* 0 counts as 1 */
 	fraction = ((nanoseconds * NS_TO_2_POW_62 >> 30) - 1) >> (FIRST_BOUND_LOG2 - 1);
+	barrier_var(fraction);
 #pragma unroll
 	for (int i = 3; i >= 0; i--) {
 		/* 2^i when there is something above so many bits, else 0: without a branch, of which the verifier

@@ -100,15 +100,19 @@ __noinline int give_back(__u32 slot_number, __u32 interface_slot)
 	struct cpu_scratch *scratch_cpu = bpf_map_lookup_elem(&scratch, &zero);
 	struct slot_use *own = bpf_map_lookup_elem(&slot_use, &interface_slot);
 	struct slot_use *all = bpf_map_lookup_elem(&slot_use, &zero);
-	int collapsed = slot_number >= slot_limit;
 	long failed;
 
 	if (!scratch_cpu || !own || !all)
 		return 0; /* can't be */
-	__sync_fetch_and_add(collapsed ? &own->collapsed_started : &own->started, -1);
-	__sync_fetch_and_add(collapsed ? &all->collapsed_started : &all->started, -1);
-	failed = collapsed ? bpf_map_push_elem(&free_collapsed, &slot_number, BPF_ANY)
-			   : bpf_map_push_elem(&free_slots, &slot_number, BPF_ANY);
+	if (slot_number >= slot_limit) {
+		__sync_fetch_and_add(&own->collapsed_started, -1);
+		__sync_fetch_and_add(&all->collapsed_started, -1);
+		failed = bpf_map_push_elem(&free_collapsed, &slot_number, BPF_ANY);
+	} else {
+		__sync_fetch_and_add(&own->started, -1);
+		__sync_fetch_and_add(&all->started, -1);
+		failed = bpf_map_push_elem(&free_slots, &slot_number, BPF_ANY);
+	}
 	if (failed)
 		scratch_cpu->slot_push_failed++;
 	return 0;

@@ -40,13 +40,10 @@ __noinline __u32 window_scale(struct __sk_buff *skb, __u32 offset)
 		return 0;
 	end = offset + (words >> 4) * 4;
 	offset += sizeof(struct tcp_header);
+#pragma unroll
 	for (int i = 0; i < MOST_OPTIONS; i++) {
-		if (offset >= end)
-			return 0;
-		option = read_option(skb, offset, end - offset);
-		if (!option)
-			return 0;
-		if (option & OPTION_IS_SCALE)
+		option = offset < end ? read_option(skb, offset, end - offset) : 0;
+		if (!option || option & OPTION_IS_SCALE)
 			return option & 0xff;
 		offset += option;
 	}

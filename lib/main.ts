@@ -65,6 +65,18 @@ const flows: Verb = (command, done) =>
       )
     })
 
+const doctor: Verb = (command, done) =>
+  command
+    .command('doctor')
+    .description('whether the agent can work here, and what to do where not')
+    .option('-c, --config <file>', 'settings of the agent that is to run: their exporters are tried too')
+    .addOption(new Option('-o, --output <format>', 'form of the findings').choices(['text', 'json']).default('text'))
+    .addHelpText('after', '\nExample:\n  sudo podweir doctor --config otel-config/agent.yaml')
+    .action(async options => {
+      const { run } = await import('./cli/doctor.ts')
+      done(await run({ config: options.config, output: options.output }))
+    })
+
 const config: Verb = (command, done) => {
   const verb = command
     .command('config')
@@ -116,7 +128,7 @@ const version: Verb = (command, done) =>
     .addHelpText('after', '\nExample:\n  podweir version')
     .action(async () => done(await (await import('./cli/version.ts')).run()))
 
-const verbs = [agent, demo, flows, config, detach, test, version]
+const verbs = [agent, demo, flows, doctor, detach, config, test, version]
 
 function commandLine(done: (exitCode: number) => void): Command {
   const program = new Command('podweir')

@@ -17,7 +17,7 @@ const foreign = [
   /"resolved": "http/,
 ]
 
-const files = globSync('{*,{.ci,lib,ebpf,addon,traffic,fuzz,test,bench,docs,otel-config,tools}/**/*}', {
+const files = globSync('{*,{.ci,lib,ebpf,addon,traffic,fuzz,test,bench,deploy,docs,otel-config,tools}/**/*}', {
   cwd: root,
   withFileTypes: true,
   exclude: entry => ['node_modules', 'build', 'coverage', '.git'].includes(entry.name),

@@ -4,6 +4,7 @@ import { Failure } from '../host/failure.ts'
 import type { Adoption, Continuity } from './continuity.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
+import type { NativeDoctor } from './native-doctor.ts'
 import type { NativeDrops } from './native-drops.ts'
 import type { PacketScope } from './packet-scope.ts'
 
@@ -113,6 +114,10 @@ interface Addon {
   detachAll(pins: string, purge: boolean): Detached
   readonly Probe: new (options: ProbeOptions) => NativeProbe
   readonly Drops: new () => NativeDrops
+  readonly Doctor: new () => NativeDoctor
+  /** Sets of capabilities of the calling thread, a bit each. */
+  capabilities(): { readonly effective: number; readonly permitted: number }
+  dropPrivileges(process: number, entering: number): void
   /** FLOW_ABI of ebpf/flow.h as the addon was compiled. */
   readonly flowAbi: number
 }
@@ -130,7 +135,8 @@ const EOPNOTSUPP = 95
 
 function remedyFor({ step, errno, detail }: NativeError): string {
   if (step === 'lock') return 'stop that agent first: two on one node would count every packet twice'
-  if (errno === EPERM) return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN'
+  if (errno === EPERM)
+    return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN; podweir doctor says which is missing'
   if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
   if (errno === EBUSY) return 'use hook: tcx, or remove the qdisc that is in the way (tc qdisc show)'
   if (errno === EMEDIUMTYPE) return 'name an Ethernet device'
@@ -253,6 +259,15 @@ class NativeContinuity implements Continuity {
 
   detachUnclaimed(): Promise<void> {
     return told(this.#probe.detachUnclaimed())
+  }
+}
+
+/** The addon's answer at once, what it throws as a Failure. */
+export function rethrown<T>(ask: () => T): T {
+  try {
+    return ask()
+  } catch (error) {
+    throw failureOf(error, remedyFor)
   }
 }
 

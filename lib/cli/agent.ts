@@ -3,6 +3,7 @@ import { release } from 'node:os'
 import type { DropSource } from '../capture/drop-source.ts'
 import { NativeDropSource } from '../capture/native-drops.ts'
 import { NativeProbeSource } from '../capture/native-probe.ts'
+import { dropPrivileges, PURPOSES, profileOf } from '../capture/privileges.ts'
 import type { Config } from '../config/config.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
@@ -49,6 +50,7 @@ async function runUntil(ending: Ending, options: AgentOptions): Promise<number> 
   const story = new Story(process.stderr, log, systemClock)
   const version = podweirVersion()
   story.begin(`podweir ${version} · kernel ${release()}`)
+  for (const missing of dropPrivileges(profileOf(config))) log.warn(`missing ${missing}: ${PURPOSES[missing]}`)
   const agent = await startAgent(config, version, log, story, ending)
   const signal = await ending.signalled
   log.info({ signal }, `${signal}: last drain and last export`)

@@ -74,14 +74,13 @@ describe('the command line says', function () {
   it('that an ordinary user lacks the rights, to run the agent and the demo', async () => {
     const file = folder.settings({ inventory: inventory() })
     const nobody = { through: NOBODY }
-    const missing = /load flow\.bpf\.o: Operation not permitted\nmissing: CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN$/
+    const missing = /load flow\.bpf\.o: Operation not permitted\nmissing: CAP_BPF, CAP_NET_ADMIN$/
     await assertRefused(agent(file), 1, missing, /run as root, or grant CAP_BPF/, nobody)
     await assertRefused(['demo'], 1, /start demo: .*needs root/, /run: sudo \.\/podweir demo/, nobody)
   })
 
   for (const [dropped, missing] of [
     ['bpf', 'CAP_BPF'],
-    ['perfmon', 'CAP_PERFMON'],
     ['net_admin', 'CAP_NET_ADMIN'],
   ] as const)
     it(`that ${missing} is missing when kernel programs are loaded`, async () => {

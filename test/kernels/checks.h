@@ -17,8 +17,8 @@ struct Guest {
   Probe* probe;
 };
 
-// What the other checks attach with, or nothing.
-std::unique_ptr<Probe> CheckLoading(Report& report);
+// What the other checks attach with, or nothing. `wants_perfmon`: this kernel's verifier does, of mode restricted.
+std::unique_ptr<Probe> CheckLoading(Report& report, bool wants_perfmon);
 void CheckHook(Guest& guest, Hook hook, Place place, int wire_number);
 void CheckTable(Guest& guest, int wire_number);
 void CheckCorpus(Guest& guest, int wire_number, const char* path);

@@ -13,6 +13,7 @@ const ofEachHook = [
 
 export const facts: readonly string[] = [
   'loads every program',
+  'loads them with the capabilities of mode restricted',
   'chooses the best hook that there is',
   'takes over from an agent that was killed',
   ...hooks.flatMap(hook => ofEachHook.map(fact => `${hook} ${fact}`)),

@@ -84,13 +84,13 @@ void AskWithProbe(Guest& guest, const Result<Wire>& killed) {
   CheckChurn(guest, kChurnWires);
 }
 
-void AskAll(Report& report, bool has_tcx) {
+void AskAll(Report& report, bool has_tcx, bool wants_perfmon) {
   Wires wires;
   BpfObjects before = CountBpfObjects();
   unsigned taints = Taints();
   Result<Wire> killed = wires.Make(1);
   if (killed.ok()) LeaveKilledAgent(*killed);
-  if (std::unique_ptr<Probe> probe = CheckLoading(report)) {
+  if (std::unique_ptr<Probe> probe = CheckLoading(report, wants_perfmon)) {
     Guest guest{report, wires, has_tcx, probe.get()};
     AskWithProbe(guest, killed);
   }
@@ -119,7 +119,7 @@ int main() {
   printf("\n");
   report.Figure("release", name.release);
   InsertModules(report);
-  AskAll(report, IsAtLeast(name.release, 6, 6));
+  AskAll(report, IsAtLeast(name.release, 6, 6), !IsAtLeast(name.release, 6, 12));
   printf("end\n");
   fflush(stdout);
   sync();

@@ -12,6 +12,7 @@ export const layers = [
   'export',
   'pipeline',
   'demo',
+  'doctor',
   'cli',
   'main',
 ]

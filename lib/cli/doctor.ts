@@ -1,0 +1,61 @@
+// The verb `doctor`: can the agent work here, and what to do where not.
+import type { Writable } from 'node:stream'
+import { styleText } from 'node:util'
+import { loadConfigApart } from '../config/settings-process.ts'
+import { examine } from '../doctor/doctor.ts'
+import { type Finding, fail, ok, type Status } from '../doctor/finding.ts'
+import { systemClock } from '../host/clock.ts'
+import { Failure } from '../host/failure.ts'
+import { podweirVersion } from '../host/version.ts'
+
+export interface DoctorOptions {
+  readonly config?: string | undefined
+  readonly output: 'text' | 'json'
+  readonly out?: Writable & { isTTY?: boolean }
+}
+
+const SOMETHING_FAILED = 3
+const MARKS: Readonly<Record<Status, readonly [string, 'green' | 'yellow' | 'red' | 'dim']>> = {
+  ok: ['✔', 'green'],
+  warn: ['!', 'yellow'],
+  fail: ['✖', 'red'],
+  skip: ['-', 'dim'],
+}
+
+/** Exit code 0 when nothing failed, 3 otherwise. */
+export async function run({ config: file, output, out = process.stdout }: DoctorOptions): Promise<number> {
+  const onFindings = (findings: readonly Finding[]) => {
+    if (output === 'text') for (const finding of findings) out.write(describe(finding, out.isTTY ?? false))
+  }
+  const settings = await readSettings(file)
+  if (settings.finding) onFindings([settings.finding])
+  const { mode, findings } = await examine({ config: settings.config, clock: systemClock, onFindings })
+  const checks = settings.finding ? [settings.finding, ...findings] : findings
+  const failed = checks.filter(({ status }) => status === 'fail').length
+  if (output === 'json') out.write(`${JSON.stringify({ version: podweirVersion(), mode, checks }, undefined, 2)}\n`)
+  else out.write(`${summary(checks, failed)}\n`)
+  return failed > 0 ? SOMETHING_FAILED : 0
+}
+
+async function readSettings(file: string | undefined) {
+  if (file === undefined) return {}
+  try {
+    return { config: await loadConfigApart(file), finding: ok('PW-141', `${file} is fine`) }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    return { finding: fail('PW-141', `${file} can’t be used`, error.message, error.remedy) }
+  }
+}
+
+function describe({ code, status, what, why, fix }: Finding, coloured: boolean): string {
+  const [mark, colour] = MARKS[status]
+  const lines = [`${coloured ? styleText(colour, mark) : mark} ${code}  ${what}`]
+  if (why !== '') lines.push(`          why  ${why}`)
+  if (fix !== '') lines.push(`          fix  ${fix}`)
+  return `${lines.join('\n')}\n`
+}
+
+function summary(checks: readonly Finding[], failed: number): string {
+  const warned = checks.filter(({ status }) => status === 'warn').length
+  return `${checks.length} checks: ${failed} failed, ${warned} warnings`
+}
