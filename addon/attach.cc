@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "chain.h"
+
 namespace podweir {
 namespace {
 
@@ -22,26 +24,12 @@ constexpr uint32_t kOwnersHandle = 0x7077;
 constexpr uint32_t kGuestsHandle = 0x7078;
 constexpr uint32_t kLastPriority = 8;
 
-// At the pod's end the pod sends by egress, at the host's end by ingress.
-bool IsEgress(Place place, flow_direction direction) { return (place == Place::kPod) == (direction == FROM_POD); }
-
 bool IsOurs(uint32_t program_id) {
   Fd program(bpf_prog_get_fd_by_id(program_id));
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
   if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return false;
   return !strncmp(info.name, kDispatcherPrefix, strlen(kDispatcherPrefix));
-}
-
-bpf_tc_hook HookOf(int index, bool egress) {
-  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
-  return hook;
-}
-
-// 0 when nothing has this handle at this priority.
-uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority) {
-  LIBBPF_OPTS(bpf_tc_opts, query, .handle = handle, .priority = priority);
-  return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
 }
 
 }  // namespace
@@ -54,8 +42,9 @@ Result<std::unique_ptr<Attachment>> Attachment::Create(const AttachRequest& requ
     if (!program.ok()) return program.status;
     attachment->programs_[direction] = std::move(*program);
   }
-  attachment->namespace_inode_ = NamespaceInode(request.netns);
-  Status status = namespaces.In(request.netns, [&] { return attachment->AttachInside(); });
+  attachment->namespace_inode_ = request.inode ? request.inode : NamespaceInode(request.netns);
+  Status status =
+      namespaces.In(request.netns, attachment->namespace_inode_, [&] { return attachment->AttachInside(); });
   if (!status.ok()) return status;
   return attachment;
 }
@@ -65,20 +54,29 @@ Attachment::~Attachment() { Unhook(); }
 void Attachment::Unhook() {
   for (Fd& link : links_) link.Close();
   if (!priorities_[FROM_POD] && !priorities_[TO_POD]) return;
-  // The path may name another namespace by now; in that one there is nothing of ours to undo.
-  if (NamespaceInode(request_.netns) != namespace_inode_) return;
-  namespaces_.In(request_.netns, [this] {
+  Inside([this] {
     DetachClsact();
     return Status{};
   });
 }
 
-bool Attachment::lost_device() const {
-  if (hook_ != Hook::kTcx || !links_[FROM_POD].valid()) return false;
-  bpf_link_info info{};
-  uint32_t size = sizeof(info);
-  // A tcx link shows its device where an XDP link does, and 0 when it is gone; older headers know the latter alone.
-  return !bpf_obj_get_info_by_fd(links_[FROM_POD].get(), &info, &size) && !info.xdp.ifindex;
+// At the pod's end the pod sends by egress, at the host's end by ingress.
+bool Attachment::IsEgress(flow_direction direction) const {
+  return (request_.place == Place::kPod) == (direction == FROM_POD);
+}
+
+Status Attachment::Inside(const std::function<Status()>& job) {
+  bool entered = false;
+  auto noted = [&] {
+    entered = true;
+    return job();
+  };
+  Status status = namespaces_.In(request_.netns, namespace_inode_, noted);
+  if (entered || (status.error != ENOENT && status.error != ESTALE)) return status;
+  std::string path = NamespacePath(namespace_inode_);
+  if (path.empty()) return status;
+  request_.netns = path;
+  return namespaces_.In(path, namespace_inode_, noted);
 }
 
 Status Attachment::AttachInside() {
@@ -108,19 +106,38 @@ Status Attachment::AttachInside() {
 
 Status Attachment::AttachTcx() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
-    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBeforeAll);
-    auto type = IsEgress(request_.place, direction) ? kTcxEgress : kTcxIngress;
-    links_[direction] = Fd(bpf_link_create(programs_[direction].get(), link_.index, type, &options));
-    if (links_[direction].valid()) continue;
-    int error = errno;
+    Status status = AttachLink(direction);
+    if (status.ok()) continue;
     for (Fd& link : links_) link.Close();
-    return Failed("attach tcx", request_.device, error);
+    return status;
   }
   hook_ = Hook::kTcx;
   return Status{};
 }
 
+Status Attachment::AttachLink(flow_direction direction) {
+  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBeforeAll);
+  auto type = IsEgress(direction) ? kTcxEgress : kTcxIngress;
+  links_[direction].Close();
+  links_[direction] = Fd(bpf_link_create(programs_[direction].get(), link_.index, type, &options));
+  return links_[direction].valid() ? Status{} : Failed("attach tcx", request_.device, errno);
+}
+
 Status Attachment::AttachClsact() {
+  Status status = EnsureClsact();
+  if (!status.ok()) return status;
+  hook_ = Hook::kClsact;
+  TakeHandle();
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    status = AttachFilter(direction);
+    if (status.ok()) continue;
+    DetachClsact();
+    return status;
+  }
+  return Status{};
+}
+
+Status Attachment::EnsureClsact() {
   bpf_tc_hook both = HookOf(link_.index, false);
   both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
   int error = bpf_tc_hook_create(&both);
@@ -132,20 +149,14 @@ Status Attachment::AttachClsact() {
   if (FilterQdisc(*netlink, link_.index) != "clsact")
     return Failed("create clsact", request_.device, EBUSY,
                   "it has an ingress qdisc, beside which there can be no clsact: use hook: tcx, or remove the qdisc");
-  hook_ = Hook::kClsact;
-  handle_ = created_clsact_ ? kOwnersHandle : kGuestsHandle;
-  for (flow_direction direction : {FROM_POD, TO_POD}) {
-    Status status = AttachFilter(direction);
-    if (status.ok()) continue;
-    DetachClsact();
-    return status;
-  }
   return Status{};
 }
 
+void Attachment::TakeHandle() { handle_ = created_clsact_ ? kOwnersHandle : kGuestsHandle; }
+
 // What a killed agent left counts into maps that nobody reads.
 void Attachment::RemoveStale(flow_direction direction) {
-  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
   for (uint32_t handle : {kOwnersHandle, kGuestsHandle}) {
     for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
       uint32_t program_id = ProgramAt(hook, handle, priority);
@@ -159,7 +170,7 @@ void Attachment::RemoveStale(flow_direction direction) {
 }
 
 Status Attachment::AttachFilter(flow_direction direction) {
-  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
   int error = 0;
   for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
     LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .handle = handle_, .priority = priority);
@@ -174,7 +185,7 @@ Status Attachment::AttachFilter(flow_direction direction) {
 void Attachment::DetachClsact() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
     if (!priorities_[direction]) continue;
-    bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+    bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
     uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
     bpf_prog_info info{};
     uint32_t size = sizeof(info);

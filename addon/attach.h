@@ -2,7 +2,9 @@
 #ifndef PODWEIR_ATTACH_H
 #define PODWEIR_ATTACH_H
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +24,7 @@ struct AttachRequest {
   std::string device;  // name inside it
   Place place = Place::kPod;
   Hook hook = Hook::kAuto;
+  unsigned long inode = 0;  // of that namespace, 0: whichever is there
 };
 
 class Attachment {
@@ -36,8 +39,15 @@ class Attachment {
   // Takes our programs off the interface; what the destructor does.
   void Unhook();
 
-  // The device we were hooked to is no more, whatever has its name and address now. tcx alone can tell.
-  bool lost_device() const;
+  // By direction: our program is where we hooked it.
+  using Places = std::array<bool, DIRECTIONS>;
+  Places InPlace();
+  // The device we were hooked to is there still, as far as index, address and the other end's index tell.
+  bool HasDevice();
+  // Hooks what is not in place again.
+  Status Rehook();
+  // Runs `job` in the device's namespace, also when the path that it was attached by is gone or leads elsewhere.
+  Status Inside(const std::function<Status()>& job);
 
   const AttachRequest& request() const { return request_; }
   Hook hook() const { return hook_; }
@@ -51,8 +61,12 @@ class Attachment {
       : request_(std::move(request)), namespaces_(namespaces) {}
 
   Status AttachInside();
+  bool IsEgress(flow_direction direction) const;
   Status AttachTcx();
+  Status AttachLink(flow_direction direction);
   Status AttachClsact();
+  Status EnsureClsact();
+  void TakeHandle();
   void RemoveStale(flow_direction direction);
   Status AttachFilter(flow_direction direction);
   void DetachClsact();

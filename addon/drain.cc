@@ -111,7 +111,10 @@ void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending
       // Classes first: no class then has more than what was seen.
       class_totals classes = probe_.Classes(slot);
       interface_totals totals = probe_.Totals(slot);
-      if (!ended && netlink) probe_.ReadDevice(interface, *netlink);
+      if (!ended && netlink) {
+        probe_.ReadDevice(interface, *netlink);
+        probe_.CheckHooks(interface, totals);
+      }
       AddInterface(interface, totals, classes, result.interfaces);
     }
   }

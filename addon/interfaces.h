@@ -32,6 +32,13 @@ struct DeviceCounters {
   uint64_t qdisc_drops = 0;  // likewise, in the queueing discipline
 };
 
+inline bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {
+  return a.tx_packets == b.tx_packets && a.rx_packets == b.rx_packets;
+}
+
+// A difference of counters that are not read at the same time.
+inline uint64_t Above(uint64_t value, uint64_t base) { return value > base ? value - base : 0; }
+
 // What a device's packet counter counts: see docs/ledger.md.
 enum class CounterKind { kUnknown, kSkb, kWire };
 

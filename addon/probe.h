@@ -31,6 +31,8 @@ struct Baseline {
   uint64_t unobserved[DIRECTIONS] = {};
   bool exact = false;
   bool taken = false;
+
+  static constexpr int kTries = 50;  // to find a moment in which the device stands still
 };
 
 enum class InterfaceState { kAttached, kEnding };
@@ -48,6 +50,11 @@ struct Interface {
   DeviceCounters last;                 // the pod's end, last reading
   uint64_t bypassed[DIRECTIONS] = {};  // proven, only ever grows
   uint64_t overseen[DIRECTIONS] = {};  // likewise
+  uint64_t missed[DIRECTIONS] = {};    // while our programs were off it; likewise
+  Attachment::Places hooked = {true, true};
+  DeviceCounters looked_at;  // the pod's end and our own counts when the hooks were last looked at
+  uint64_t looked_at_skbs[DIRECTIONS] = {};
+  int64_t looked_at_ms = 0;
   bool present = true;
 };
 
@@ -91,6 +98,8 @@ class Probe {
   Probe& operator=(const Probe&) = delete;
 
   Result<AttachmentInfo> Attach(const AttachRequest& request);
+  // Hooks our programs to the interface again where they are missing; its counts go on. false: they are all there.
+  Result<bool> Reattach(uint32_t interface_slot);
   Status Detach(uint32_t interface_slot);
   Result<std::vector<Link>> Links(const std::string& netns);
   Inspection Inspect();
@@ -121,6 +130,8 @@ class Probe {
   std::mutex& mutex() { return mutex_; }
   std::map<uint32_t, Interface>& interfaces() { return interfaces_; }
   void ReadDevice(Interface& interface, Netlink& netlink);
+  // Behind ReadDevice: are our programs where we hooked them? `totals` were read before the device.
+  void CheckHooks(Interface& interface, const interface_totals& totals);
   std::vector<uint32_t> AttachedSlots();
   // No flow of the interface is in the table any more.
   void GiveBack(uint32_t interface_slot);
@@ -136,7 +147,9 @@ class Probe {
   Status FindPodEnd(Interface& interface, Netlink& netlink);
   Offloads HostOffloads(const Link& pod_end, const std::string& pod_netns);
   void ReadCounterKinds(Interface& interface, const Offloads& host);
+  static bool LostDevice(Interface& interface);
   void TakeBaseline(Interface& interface, Netlink& netlink);
+  void CountMissed(Interface& interface, const interface_totals& totals, const Attachment::Places& hooked);
 
   ProbeOptions options_;
   const uint32_t slot_count_;

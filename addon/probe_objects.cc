@@ -116,11 +116,13 @@ Napi::Object ToObject(Napi::Env env, const ProgramTime& time) {
 
 AttachRequest ToAttachRequest(const Napi::Object& from) {
   std::string hook = TextOf(from, "hook");
+  double inode = NumberOf(from, "inode");
   return AttachRequest{TextOf(from, "netns"), TextOf(from, "device"),
                        TextOf(from, "place") == "host" ? Place::kHost : Place::kPod,
                        hook == "tcx"      ? Hook::kTcx
                        : hook == "clsact" ? Hook::kClsact
-                                          : Hook::kAuto};
+                                          : Hook::kAuto,
+                       std::isnan(inode) ? 0 : static_cast<unsigned long>(inode)};
 }
 
 std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptions& drain) {

@@ -11,6 +11,7 @@ import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DropWatch } from './enrich/drop-watch.ts'
+import { followDevices } from './enrich/follow-devices.ts'
 import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
 import { AgentFeed } from './export/agent-feed.ts'
@@ -76,6 +77,7 @@ export class Pipeline {
       source,
       attach: config.attach,
       hook: config.hook,
+      paceMs: config.attachPaceMs,
       log,
       clock,
       onAttached: (attachment, request) => {
@@ -109,11 +111,12 @@ export class Pipeline {
     })
   }
 
-  /** Attaches to what is there now, then drains until `stop`. */
+  /** Drains until `stop`, and attaches to what is there now: resolves when each interface of it has had its turn. */
   async start(): Promise<void> {
     await this.reconcile()
     this.#schedule()
     this.#budget?.start()
+    await this.attachments.settled()
   }
 
   /** Called after each batch has been counted. */
@@ -127,6 +130,7 @@ export class Pipeline {
     void this.#reconcileQuietly()
   }
 
+  /** Finds out what is there and what is gone; what is new waits for its turn. */
   async reconcile(): Promise<void> {
     this.#lastReconcileMs = this.#parts.clock.monotonicMs()
     await this.attachments.reconcile(await this.#wanted())
@@ -258,7 +262,7 @@ export class Pipeline {
       const batch = await this.#parts.source.drain()
       this.table.apply(batch)
       this.health.update(batch)
-      this.#followDevices(batch)
+      followDevices(batch.interfaces, this.attachments, this.#drops)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
       await this.#drops?.drain()
@@ -266,16 +270,6 @@ export class Pipeline {
     } catch (error) {
       this.#parts.log.error((error as Error).message)
       return undefined
-    }
-  }
-
-  #followDevices({ interfaces }: FlowBatch): void {
-    for (let i = 0; i < interfaces.length; i++) {
-      const interfaceSlot = interfaces.interfaceSlot[i]!
-      if (interfaces.ended[i] === 1) {
-        this.attachments.forget(interfaceSlot)
-        this.#drops?.ended(interfaceSlot)
-      } else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
     }
   }
 

@@ -10,6 +10,8 @@ export type CounterKind = 'skb' | 'wire' | 'unknown'
 export interface AttachRequest {
   /** Path of the pod's network namespace; absent: the agent's own. */
   readonly netns?: string
+  /** That namespace's inode: a path that leads to another one is refused (ESTALE). Absent: whatever is there. */
+  readonly inode?: number
   /** The device's name inside that namespace. */
   readonly device: string
   /** Which end of the pair `device` is: the pod's own (`pod`) or the host's (`host`). */
@@ -69,6 +71,8 @@ export interface ProgramTime {
 
 export interface FlowSource {
   attach(request: AttachRequest): Promise<Attachment>
+  /** Hooks our programs to the interface again where somebody took them off; its counts go on. false: they are all there. */
+  reattach(interfaceSlot: number): Promise<boolean>
   /** Ends with a row whose `ended` is 1 in the next batch. */
   detach(interfaceSlot: number): Promise<void>
   drain(): Promise<FlowBatch>

@@ -74,6 +74,7 @@ export interface NativeError {
 interface NativeProbe {
   load(): Promise<void>
   attach(request: AttachRequest): Promise<Attachment>
+  reattach(interfaceSlot: number): Promise<boolean>
   detach(interfaceSlot: number): Promise<void>
   drain(): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>
@@ -101,12 +102,14 @@ const ENOENT = 2
 const EEXIST = 17
 const EBUSY = 16
 const ENODEV = 19
+const ESTALE = 116
 const EMEDIUMTYPE = 124
 const EOPNOTSUPP = 95
 
 function remedyFor({ errno, detail }: NativeError): string {
   if (errno === EPERM) return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN'
   if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
+  if (errno === ESTALE) return 'nothing to do: the pod is gone, and the namespace there now is attached as its own'
   if (errno === EBUSY) return 'use hook: tcx, or remove the qdisc that is in the way (tc qdisc show)'
   if (errno === EMEDIUMTYPE) return 'name an Ethernet device'
   if (errno === EEXIST) return 'another agent may hold this interface: stop it first'
@@ -117,7 +120,13 @@ function remedyFor({ errno, detail }: NativeError): string {
 function failureOf(error: unknown, remedyOf: (error: NativeError) => string): Failure {
   const native = error as NativeError
   const cause = native.detail ? `${native.reason}\n${native.detail}` : native.reason
-  return new Failure({ step: native.step, subject: native.subject, cause, remedy: remedyOf(native) })
+  return new Failure({
+    step: native.step,
+    subject: native.subject,
+    cause,
+    remedy: remedyOf(native),
+    errno: native.errno,
+  })
 }
 
 export function loadAddon(): Addon {
@@ -149,6 +158,10 @@ export class NativeProbeSource implements FlowSource {
 
   attach(request: AttachRequest): Promise<Attachment> {
     return told(this.#probe.attach(request))
+  }
+
+  reattach(interfaceSlot: number): Promise<boolean> {
+    return told(this.#probe.reattach(interfaceSlot))
   }
 
   detach(interfaceSlot: number): Promise<void> {

@@ -80,7 +80,8 @@ async function startAgent(
     inventory,
   )
   const api = await openApi(config, pipeline, log, story)
-  await pipeline.start()
+  // With a pace this takes as long as there are many pods, and a signal is not to wait for them.
+  await Promise.race([pipeline.start(), ending.signalled])
   tellOfInterfaces(pipeline, config, story)
   story.step(`exporting ${config.exporters.map(describeExporter).join(' · ')}`)
   tellOfFirstFlow(pipeline, story)

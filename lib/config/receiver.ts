@@ -33,6 +33,9 @@ const retireSchema = section({
 export const receiverSchema = section({
   attach: choice('auto', 'host', 'pod').default('auto'),
   hook: choice('auto', 'tcx', 'clsact').default('auto'),
+  attach_pace: parsed('1ms to 10s, such as 100ms, or off', value =>
+    value === 'off' ? 0 : durationBetween(value, 1, 10 * second),
+  ).default(100),
   flow_limit: wholeNumber(16, 1_048_576).default(32_768),
   detail: choice('basic', 'full').default('basic'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),

@@ -1,7 +1,8 @@
 // What the agent's socket tells: live flows from the table, the agent's state from its parts.
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
-import type { Attachments, TrackedInterface } from '../enrich/attachments.ts'
+import type { Attachments } from '../enrich/attachments.ts'
+import type { TrackedInterface } from '../enrich/tracked-interface.ts'
 import { BRAKING } from '../signals/agent-series.ts'
 import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
 import { flowRecord } from '../signals/flow-records.ts'

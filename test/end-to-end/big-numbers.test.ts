@@ -55,6 +55,10 @@ class ToldSource implements FlowSource {
     return [{ index: 2, name: 'eth0', ethernet: true, loopback: false, up: true, ...nothing }]
   }
 
+  async reattach(): Promise<boolean> {
+    return false
+  }
+
   async detach(): Promise<void> {}
   async namespaces(): Promise<Namespace[]> {
     return []

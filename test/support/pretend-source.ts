@@ -30,6 +30,10 @@ export class PretendSource implements FlowSource {
     return []
   }
 
+  async reattach(): Promise<boolean> {
+    return true
+  }
+
   async detach(): Promise<void> {}
 
   async close(): Promise<void> {
