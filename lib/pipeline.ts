@@ -14,15 +14,16 @@ import { DropWatch } from './enrich/drop-watch.ts'
 import { followDevices } from './enrich/follow-devices.ts'
 import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
+import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import type { OwnProcess } from './host/own-process.ts'
-import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
 import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
+import { interfaceStates } from './signals/interface-states.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
 import { FlowMetricProducer } from './signals/metric-producer.ts'
 
@@ -62,6 +63,7 @@ export class Pipeline {
   #timer: NodeJS.Timeout | undefined
   #draining: Promise<FlowBatch | undefined> = Promise.resolve(undefined)
   #lastReconcileMs = Number.NEGATIVE_INFINITY
+  #drainedAtMs: number | undefined
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
@@ -117,6 +119,14 @@ export class Pipeline {
     this.#schedule()
     this.#budget?.start()
     await this.attachments.settled()
+  }
+
+  /** Why we are not ready; empty: we are. */
+  notReady(minAttached: number): string[] {
+    const { clock, config } = this.#parts
+    const sinceDrainMs = this.#drainedAtMs === undefined ? undefined : clock.monotonicMs() - this.#drainedAtMs
+    const { drainIntervalMs } = config
+    return notReady({ interfaces: this.attachments.interfaces(), minAttached, sinceDrainMs, drainIntervalMs })
   }
 
   /** Called after each batch has been counted. */
@@ -206,7 +216,8 @@ export class Pipeline {
           table: this.table,
           health: this.health,
           ...(this.#drops && { drops: this.#drops.table }),
-          interfaces: () => this.#interfaceStates(),
+          interfaces: () => interfaceStates(this.attachments.interfaces(), this.#budget?.brakingSinceMs !== undefined),
+          reattachments: () => this.attachments.reattachments,
           programTime: () => this.#budget?.sampled,
           clock,
           startedAtMs: this.startedAtMs,
@@ -216,15 +227,6 @@ export class Pipeline {
         return { producer, acknowledged: m => producer.acknowledged(m), failed: () => producer.failed() }
       },
     })
-  }
-
-  *#interfaceStates(): Generator<InterfaceState> {
-    const isBraking = this.#budget?.brakingSinceMs !== undefined
-    for (const { state, reason, attachment } of this.attachments.interfaces())
-      yield {
-        ...(isBraking && state === 'attached' ? BRAKING : { state, ...(reason !== undefined && { reason }) }),
-        ...(attachment && { mode: attachment.hook, place: attachment.place }),
-      }
   }
 
   async #wanted(): Promise<WantedInterface[]> {
@@ -260,6 +262,7 @@ export class Pipeline {
   async #drain(): Promise<FlowBatch | undefined> {
     try {
       const batch = await this.#parts.source.drain()
+      this.#drainedAtMs = this.#parts.clock.monotonicMs()
       this.table.apply(batch)
       this.health.update(batch)
       followDevices(batch.interfaces, this.attachments, this.#drops)

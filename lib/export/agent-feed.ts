@@ -36,7 +36,7 @@ export class AgentFeed implements FlowFeed {
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
-      interfaces: [...attachments.interfaces()].map(each => interfaceRecord(each, brakingSinceMs())),
+      interfaces: [...attachments.interfaces()].map(each => this.#interfaceRecord(each, brakingSinceMs())),
       flows: {
         live: table.liveFlows,
         limit: table.flowLimit,
@@ -61,19 +61,21 @@ export class AgentFeed implements FlowFeed {
     const records = [...this.#parts.table.views(true)].map(flowRecord)
     for (const subscriber of this.#subscribers) subscriber(records)
   }
-}
 
-function interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
-  const { owner, device, attachment } = tracked
-  const { pod, name } = owner.identity
-  const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
-  const { state, reason } = isBraking ? BRAKING : tracked
-  return {
-    pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
-    device,
-    state,
-    ...(attachment && { place: attachment.place, hook: attachment.hook }),
-    ...(reason !== undefined && { reason }),
-    since: new Date(isBraking ? Math.max(brakingSinceMs, tracked.sinceMs) : tracked.sinceMs).toISOString(),
+  #interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
+    const { owner, device, attachment } = tracked
+    const { pod, name } = owner.identity
+    const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
+    const { state, reason } = isBraking ? BRAKING : tracked
+    const account = attachment && this.#parts.ledger.account(attachment.interfaceSlot)
+    return {
+      pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
+      device,
+      state,
+      ...(attachment && { place: attachment.place, hook: attachment.hook }),
+      ...(reason !== undefined && { reason }),
+      since: new Date(isBraking ? Math.max(brakingSinceMs, tracked.sinceMs) : tracked.sinceMs).toISOString(),
+      unobservedSkbs: account ? account.transmit.unobservedSkbs + account.receive.unobservedSkbs : 0,
+    }
   }
 }
