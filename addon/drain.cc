@@ -114,6 +114,7 @@ void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending
       if (!ended && netlink) {
         probe_.ReadDevice(interface, *netlink);
         probe_.CheckHooks(interface, totals);
+        Probe::CheckBypass(interface, reader_.acknowledged_unseen(slot));
       }
       AddInterface(interface, totals, classes, result.interfaces);
     }

@@ -20,7 +20,7 @@ enum Condition : uint8_t { kRemoved = 1, kBypassed = 2 };
 
 uint8_t ConditionOf(const Interface& interface) {
   bool removed = !interface.hooked[FROM_POD] || !interface.hooked[TO_POD];
-  bool bypassed = interface.bypassed[FROM_POD] || interface.bypassed[TO_POD];
+  bool bypassed = interface.passed_by || interface.bypassed[FROM_POD] || interface.bypassed[TO_POD];
   return static_cast<uint8_t>((removed ? kRemoved : 0) | (bypassed ? kBypassed : 0));
 }
 

@@ -51,6 +51,9 @@ struct Interface {
   uint64_t bypassed[DIRECTIONS] = {};  // proven, only ever grows
   uint64_t overseen[DIRECTIONS] = {};  // likewise
   uint64_t missed[DIRECTIONS] = {};    // while our programs were off it; likewise
+  // Drains one after the other in which a connection acknowledged what we did not see, at the host's end.
+  uint32_t unseen_drains = 0;
+  bool passed_by = false;  // of that more than a packet on its way can explain
   Attachment::Places hooked = {true, true};
   DeviceCounters looked_at;  // the pod's end and our own counts when the hooks were last looked at
   uint64_t looked_at_skbs[DIRECTIONS] = {};
@@ -132,6 +135,8 @@ class Probe {
   void ReadDevice(Interface& interface, Netlink& netlink);
   // Behind ReadDevice: are our programs where we hooked them? `totals` were read before the device.
   void CheckHooks(Interface& interface, const interface_totals& totals);
+  // Where no counter shows that packets reach the pod past the host's end, its connections do.
+  static void CheckBypass(Interface& interface, bool acknowledged_unseen);
   std::vector<uint32_t> AttachedSlots();
   // No flow of the interface is in the table any more.
   void GiveBack(uint32_t interface_slot);

@@ -9,6 +9,7 @@ namespace podweir {
 namespace {
 
 constexpr int64_t kLookEveryMs = 30'000;
+constexpr uint32_t kUnseenDrains = 2;
 
 int64_t MonotonicMs() {
   using namespace std::chrono;
@@ -62,6 +63,14 @@ void Probe::CountMissed(Interface& interface, const interface_totals& totals, co
     uint64_t missed = Above(device + interface.overseen[direction], explained);
     interface.missed[direction] = std::max(interface.missed[direction], missed);
   }
+}
+
+void Probe::CheckBypass(Interface& interface, bool acknowledged_unseen) {
+  // What we missed while our programs were off is acknowledged too.
+  bool blind = interface.missed[FROM_POD] || interface.missed[TO_POD];
+  bool counts = interface.attachment->request().place == Place::kHost && acknowledged_unseen && !blind;
+  interface.unseen_drains = counts ? interface.unseen_drains + 1 : 0;
+  interface.passed_by |= interface.unseen_drains >= kUnseenDrains;
 }
 
 Result<bool> Probe::Reattach(uint32_t interface_slot) {
