@@ -5,7 +5,9 @@
 #include <linux/bpf.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "chain.h"
 
@@ -15,6 +17,7 @@ namespace {
 // linux/bpf.h of 6.6; older headers lack them, the kernel decides.
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+constexpr std::chrono::milliseconds kPauseForOthers{1};
 constexpr uint32_t kBeforeAll = 1U << 3;  // BPF_F_BEFORE without a relative program
 
 // Filters are ours by one of these handles and by the program's name. Which one says whether the clsact is ours too:
@@ -106,6 +109,9 @@ Status Attachment::AttachInside() {
 
 Status Attachment::AttachTcx() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
+    // Each attach holds RTNL for an RCU grace period. Without a pause the second one takes it before whoever waits
+    // wakes.
+    if (direction != FROM_POD) std::this_thread::sleep_for(kPauseForOthers);
     Status status = AttachLink(direction);
     if (status.ok()) continue;
     for (Fd& link : links_) link.Close();

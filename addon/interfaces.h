@@ -11,6 +11,14 @@
 
 namespace podweir {
 
+// A device's own counters, in whatever it counts (skbs or packets).
+struct DeviceCounters {
+  uint64_t tx_packets = 0;
+  uint64_t rx_packets = 0;
+  uint64_t tx_dropped = 0;   // passed our hook and was never counted as sent
+  uint64_t qdisc_drops = 0;  // likewise, in the queueing discipline
+};
+
 struct Link {
   int index = 0;
   std::string name;
@@ -22,14 +30,7 @@ struct Link {
   bool up = false;
   int peer_index = 0;          // other end of a pair, 0 when there is none
   int peer_namespace_id = -1;  // as this namespace numbers the other end's, -1 when it is here or unknown
-};
-
-// A device's own counters, in whatever it counts (skbs or packets).
-struct DeviceCounters {
-  uint64_t tx_packets = 0;
-  uint64_t rx_packets = 0;
-  uint64_t tx_dropped = 0;   // passed our hook and was never counted as sent
-  uint64_t qdisc_drops = 0;  // likewise, in the queueing discipline
+  DeviceCounters counters;     // without those of its queueing discipline
 };
 
 inline bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {

@@ -69,6 +69,7 @@ struct AttachmentInfo {
   int64_t attached_at_ms;
   CounterKind transmit, receive;
   bool baseline_exact, replaced_stale;
+  uint64_t counted_before[DIRECTIONS];  // by the device, on its scale
 };
 
 struct ProgramInfo {

@@ -93,7 +93,8 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
                       interface.kind[FROM_POD],
                       interface.kind[TO_POD],
                       interface.baseline.exact,
-                      made.replaced_stale()};
+                      made.replaced_stale(),
+                      {interface.baseline.unobserved[FROM_POD], interface.baseline.unobserved[TO_POD]}};
   std::lock_guard lock(mutex_);
   interfaces_[slot] = std::move(interface);
   return info;

@@ -61,6 +61,10 @@ Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
   to.Set("receiveCounter", NameOf(info.receive));
   to.Set("baselineExact", info.baseline_exact);
   to.Set("replacedStale", info.replaced_stale);
+  Napi::Object before = Napi::Object::New(env);
+  before.Set("transmit", static_cast<double>(info.counted_before[FROM_POD]));
+  before.Set("receive", static_cast<double>(info.counted_before[TO_POD]));
+  to.Set("countedBefore", before);
   return to;
 }
 
@@ -75,6 +79,8 @@ Napi::Object ToObject(Napi::Env env, const Link& link) {
   to.Set("peerIndex", link.peer_index);
   to.Set("peerNamespaceId", link.peer_namespace_id);
   to.Set("address", link.address);
+  to.Set("transmitPackets", static_cast<double>(link.counters.tx_packets));
+  to.Set("receivePackets", static_cast<double>(link.counters.rx_packets));
   return to;
 }
 

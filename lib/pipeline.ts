@@ -82,6 +82,7 @@ export class Pipeline {
       paceMs: config.attachPaceMs,
       log,
       clock,
+      onUnattached: device => ledger.unattached(device),
       onAttached: (attachment, request) => {
         ledger.attached(attachment)
         this.#drops?.attached({ attachment, owner: owner(attachment.interfaceSlot) }, request)

@@ -33,6 +33,8 @@ export interface Attachment {
   readonly baselineExact: boolean
   /** A filter of ours that a killed agent had left here was replaced. */
   readonly replacedStale: boolean
+  /** What the pod's device had counted when we came, on its scale; absent where nobody knows. */
+  readonly countedBefore?: { readonly transmit: number; readonly receive: number }
 }
 
 /** A network device as a link dump shows it. */
@@ -49,6 +51,9 @@ export interface Link {
   /** Namespace id of the other end as this namespace numbers it, -1 when it is here or unknown. */
   readonly peerNamespaceId: number
   readonly address: string
+  /** The device's own counters, as of the dump; absent where nobody read them. */
+  readonly transmitPackets?: number
+  readonly receivePackets?: number
 }
 
 /** A network namespace that has a name or a process. */

@@ -1,5 +1,6 @@
 // Keeps the wanted interfaces attached, and knows which pod each attached interface belongs to.
 import type { InterfaceOwner } from '../aggregate/identity.ts'
+import type { UnattachedDevice } from '../aggregate/unattached-device.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Place } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
@@ -8,8 +9,10 @@ import { AttachQueue } from './attach-queue.ts'
 import { reasonOf } from './attach-reason.ts'
 import { Attacher } from './attacher.ts'
 import { BACK_OFF, BackOff, type BackOffTimes } from './back-off.ts'
+import { absentKey, deviceKey, namespaceKey } from './interface-key.ts'
 import { type FoundDevice, matchDevices, type WantedInterface } from './interface-plan.ts'
 import { TrackedInterface } from './tracked-interface.ts'
+import { UnattachedWatch } from './unattached-watch.ts'
 
 export interface AttachmentsParts {
   readonly source: FlowSource
@@ -21,6 +24,8 @@ export interface AttachmentsParts {
   readonly clock: Clock
   /** Called when the interface's slot is known to `owner`. */
   readonly onAttached: (attachment: Attachment, request: AttachRequest) => void
+  /** Called once with each device that counts while it is to be observed and is not. */
+  readonly onUnattached?: (device: UnattachedDevice) => void
   readonly backOff?: BackOffTimes
 }
 
@@ -30,6 +35,7 @@ export class Attachments {
   readonly #parts: AttachmentsParts
   readonly #queue: AttachQueue
   readonly #attacher: Attacher
+  readonly #unattached: UnattachedWatch
   readonly #tracked = new Map<string, TrackedInterface>()
   readonly #owners = new Map<number, InterfaceOwner>()
   #wanted: readonly WantedInterface[] = []
@@ -41,6 +47,7 @@ export class Attachments {
     this.#parts = parts
     this.#queue = new AttachQueue(parts)
     this.#attacher = new Attacher(parts)
+    this.#unattached = new UnattachedWatch(parts.clock, parts.onUnattached ?? (() => {}))
   }
 
   owner(interfaceSlot: number): InterfaceOwner | undefined {
@@ -185,6 +192,7 @@ export class Attachments {
   }
 
   #queueUp(tracked: TrackedInterface): void {
+    this.#unattached.read(tracked)
     if (tracked.made || this.#queue.has(tracked.key)) return
     const turn = () => this.#attach(tracked)
     if (this.#hasMatched) this.#queue.addArrival(tracked.key, turn)
@@ -198,6 +206,7 @@ export class Attachments {
     try {
       const { device, ...made } = await this.#attacher.attach(tracked, this.#tracked.values())
       tracked.made = made
+      this.#unattached.attached(tracked, made.attachment)
       tracked.owner = { identity: tracked.wanted.identity, device }
       this.#owners.set(made.attachment.interfaceSlot, tracked.owner)
       this.#noteAttached(tracked, made.attachment, failedBefore)
@@ -265,6 +274,7 @@ export class Attachments {
     this.#tracked.delete(tracked.key)
     this.#queue.remove(tracked.key)
     tracked.progress.end()
+    this.#unattached.ended(tracked)
     if (tracked.attachment) await this.#detach(tracked.attachment)
   }
 
@@ -275,18 +285,4 @@ export class Attachments {
       this.#parts.log.warn((error as Error).message)
     }
   }
-}
-
-/** By the inode where it is known: the path of a namespace without a name changes with its oldest process. */
-function namespaceKey({ netns, inode }: WantedInterface): string {
-  return inode === undefined ? (netns ?? '') : `#${inode}`
-}
-
-/** The address tells a device from a later one of the same index. Neither name nor subject: both may change meanwhile. */
-function deviceKey(wanted: WantedInterface, { index, address }: Link): string {
-  return `${namespaceKey(wanted)} ${index} ${address}`
-}
-
-function absentKey(wanted: WantedInterface): string {
-  return `absent ${namespaceKey(wanted)} ${wanted.device ?? ''}`
 }

@@ -1,5 +1,6 @@
 // One interface that is to be observed, and how far we got with it.
 import type { InterfaceOwner } from '../aggregate/identity.ts'
+import type { UnattachedDevice } from '../aggregate/unattached-device.ts'
 import type { Attachment, AttachRequest } from '../capture/flow-source.ts'
 import type { AttachReason } from './attach-reason.ts'
 import type { BackOff } from './back-off.ts'
@@ -77,6 +78,8 @@ export class TrackedInterface {
   isAwaited = false
   owner: InterfaceOwner
   made: MadeAttachment | undefined
+  /** What its device counts while it is not attached. */
+  unattached: UnattachedDevice | undefined
 
   constructor(key: string, parts: { wanted: WantedInterface; found?: FoundDevice; backOff: BackOff; nowMs: number }) {
     const { wanted, found, backOff, nowMs } = parts

@@ -67,7 +67,6 @@ export class AgentFeed implements FlowFeed {
     const { pod, name } = owner.identity
     const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
     const { state, reason } = isBraking ? BRAKING : tracked
-    const account = attachment && this.#parts.ledger.account(attachment.interfaceSlot)
     return {
       pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
       device,
@@ -75,7 +74,15 @@ export class AgentFeed implements FlowFeed {
       ...(attachment && { place: attachment.place, hook: attachment.hook }),
       ...(reason !== undefined && { reason }),
       since: new Date(isBraking ? Math.max(brakingSinceMs, tracked.sinceMs) : tracked.sinceMs).toISOString(),
-      unobservedSkbs: account ? account.transmit.unobservedSkbs + account.receive.unobservedSkbs : 0,
+      unobservedSkbs: this.#unobserved(tracked),
     }
+  }
+
+  /** Before it was attached and since. */
+  #unobserved({ attachment, unattached }: TrackedInterface): number {
+    const before = unattached ? unattached.unobserved.transmit + unattached.unobserved.receive : 0
+    if (!attachment) return before
+    const { transmit, receive } = this.#parts.ledger.account(attachment.interfaceSlot)
+    return before + transmit.unobservedSkbs + receive.unobservedSkbs
   }
 }

@@ -108,6 +108,10 @@ describe('the agent’s attachments', function () {
       const shown = await new PodweirProcess(['flows', '--status', '--socket', folder.socket]).end()
       assert.match(shown.stdout, /^interfaces: 1 of 2 attached$/m)
       assert.match(shown.stdout, /^failed +qdisc +\S+Z +test\/lo +eth0 +- +0$/m)
+      await ping(3)
+      const lost = async () =>
+        (await folder.status()).interfaces.find(({ state }) => state === 'failed')?.unobservedSkbs
+      await until('the device’s own counters are read', async () => (await lost()) === 6)
       await tc(b.name, 'qdisc', 'del', 'dev', 'eth0', 'ingress')
       await until('it is ready', async () => (await ready())[0] === 200)
     } finally {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
+import type { UnattachedDevice } from '../../lib/aggregate/unattached-device.ts'
 import { Attachments } from '../../lib/enrich/attachments.ts'
 import type { WantedInterface } from '../../lib/enrich/interface-plan.ts'
 import { systemClock } from '../../lib/host/clock.ts'
@@ -13,14 +14,17 @@ describe('attachments', () => {
   let source: PretendAttaching
   let attachments: Attachments
   let messages: string[]
+  let unattached: UnattachedDevice[]
 
   function open(paceMs = 0): void {
     const captured = capturedLog()
     messages = captured.messages
     source = new PretendAttaching()
+    unattached = []
     attachments = new Attachments({
       ...{ source, attach: 'auto', hook: 'auto', paceMs, log: captured.log, clock: systemClock },
       onAttached: () => {},
+      onUnattached: device => unattached.push(device),
       backOff: { firstMs: 10, mostMs: 40 },
     })
   }
@@ -149,6 +153,29 @@ describe('attachments', () => {
     attachments.bypassed(1)
     assert.deepEqual([states(), source.detached], [['degraded bypass'], []])
     assert.equal(messages.filter(message => /past eth2/.test(message)).length, 1)
+  })
+
+  it('say what the device counted from when it was wanted until it was attached, in a counter that never falls', async () => {
+    const counted = (transmitPackets: number, receivePackets: number) =>
+      source.linksIn.set('/run/netns/one', [vethIn(2, { transmitPackets, receivePackets })])
+    const unobserved = () => unattached.map(each => ({ ...each.unobserved }))
+    source.refusal = refusal(16)
+    counted(100, 10)
+    await attachments.reconcile([wanted('one')])
+    assert.deepEqual(unobserved(), [], 'what was there before is nobody’s loss')
+    counted(103, 10)
+    await attachments.reconcile([wanted('one')])
+    assert.deepEqual(unobserved(), [{ transmit: 3, receive: 0 }])
+    counted(104, 15)
+    await attachments.reconcile([wanted('one')])
+    source.refusal = undefined
+    source.countedBefore = { transmit: 110, receive: 15 }
+    await until('it is attached', () => states()[0] === 'attached')
+    assert.deepEqual(unobserved(), [{ transmit: 10, receive: 5 }])
+    assert.ok(unattached[0]!.endedAtMs !== undefined)
+    counted(200, 200)
+    await attachments.reconcile([wanted('one')])
+    assert.deepEqual(unobserved(), [{ transmit: 10, receive: 5 }])
   })
 
   it('are made once where the inventory names both ends of a pair', async () => {

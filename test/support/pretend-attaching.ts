@@ -19,6 +19,8 @@ export class PretendAttaching implements FlowSource {
   readonly reattached: number[] = []
   /** What comes next is refused with it. */
   refusal: Failure | undefined
+  /** What the device had counted when it was attached. */
+  countedBefore: Attachment['countedBefore']
   /** Each attach waits for it. */
   gate: Promise<void> = Promise.resolve()
   #slot = 0
@@ -30,7 +32,17 @@ export class PretendAttaching implements FlowSource {
     const { device, place } = request
     const counters = { transmitCounter: 'skb', receiveCounter: 'skb', baselineExact: true } as const
     const interfaceSlot = ++this.#slot
-    return { interfaceSlot, device, place, hook: 'tcx', attachedAtMs: 1_000, replacedStale: false, ...counters }
+    const before = this.countedBefore && { countedBefore: this.countedBefore }
+    return {
+      interfaceSlot,
+      device,
+      place,
+      hook: 'tcx',
+      attachedAtMs: 1_000,
+      replacedStale: false,
+      ...counters,
+      ...before,
+    }
   }
 
   async reattach(interfaceSlot: number): Promise<boolean> {
