@@ -72,6 +72,7 @@ bool Feature(int socket, ifreq& request, uint32_t command) {
 Result<std::vector<Link>> ListLinks(Netlink& netlink) {
   std::vector<Link> links;
   Request request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  request.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   int error = netlink.Send(request, [&](const nlmsghdr* answer) {
     if (answer->nlmsg_type == RTM_NEWLINK) links.push_back(ParseLink(answer));
   });
@@ -83,6 +84,8 @@ Result<LinkReading> ReadLink(Netlink& netlink, int namespace_id, int index) {
   ifinfomsg info{};
   info.ifi_index = index;
   Request request(RTM_GETLINK, 0, info);
+  // Those of IPv4 and IPv6, which the kernel would add up over all CPUs; the device's own come all the same.
+  request.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   if (namespace_id >= 0) request.Add(IFLA_TARGET_NETNSID, namespace_id);
   std::optional<LinkReading> reading;
   int error = netlink.Send(request, [&](const nlmsghdr* answer) {

@@ -58,6 +58,8 @@ struct Interface {
   DeviceCounters looked_at;  // the pod's end and our own counts when the hooks were last looked at
   uint64_t looked_at_skbs[DIRECTIONS] = {};
   int64_t looked_at_ms = 0;
+  uint32_t still_readings = 0;  // in which neither its device nor we counted anything
+  uint32_t rested_drains = 0;
   bool present = true;
 };
 
@@ -134,6 +136,8 @@ class Probe {
   std::mutex& mutex() { return mutex_; }
   std::map<uint32_t, Interface>& interfaces() { return interfaces_; }
   void ReadDevice(Interface& interface, Netlink& netlink);
+  // Where nothing has moved for several readings the device is read in each fifth drain, until we see a packet again.
+  static bool Rests(Interface& interface, const interface_totals& totals);
   // Behind ReadDevice: are our programs where we hooked them? `totals` were read before the device.
   void CheckHooks(Interface& interface, const interface_totals& totals);
   // Where no counter shows that packets reach the pod past the host's end, its connections do.

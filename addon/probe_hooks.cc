@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t kLookEveryMs = 30'000;
 constexpr uint32_t kUnseenDrains = 2;
+constexpr uint32_t kStillReadings = 3;
+constexpr uint32_t kRestDrains = 5;
 
 int64_t MonotonicMs() {
   using namespace std::chrono;
@@ -29,19 +31,31 @@ bool Probe::LostDevice(Interface& interface) {
   return AnyMissing(interface.hooked) && !attachment.HasDevice();
 }
 
+bool Probe::Rests(Interface& interface, const interface_totals& totals) {
+  bool seen = false;
+  for (flow_direction direction : {FROM_POD, TO_POD})
+    seen |= totals.direction[direction].skbs != interface.looked_at_skbs[direction];
+  bool rests = !seen && interface.still_readings >= kStillReadings && interface.rested_drains + 1 < kRestDrains;
+  interface.rested_drains = rests ? interface.rested_drains + 1 : 0;
+  return rests;
+}
+
 void Probe::CheckHooks(Interface& interface, const interface_totals& totals) {
   Attachment& attachment = *interface.attachment;
   if (!interface.present || interface.state == InterfaceState::kEnding) return;
   const uint64_t now[DIRECTIONS] = {interface.last.tx_packets, interface.last.rx_packets};
   const uint64_t before[DIRECTIONS] = {interface.looked_at.tx_packets, interface.looked_at.rx_packets};
   // Looking at a filter means entering its namespace. Where the device moves and we don't, it is worth it.
-  bool suspicious = false;
+  bool suspicious = false, still = true;
   for (flow_direction direction : {FROM_POD, TO_POD}) {
     uint64_t skbs = totals.direction[direction].skbs;
-    suspicious |= now[direction] != before[direction] && skbs == interface.looked_at_skbs[direction];
+    bool device_moved = now[direction] != before[direction], we_moved = skbs != interface.looked_at_skbs[direction];
+    suspicious |= device_moved && !we_moved;
+    still &= !device_moved && !we_moved;
     interface.looked_at_skbs[direction] = skbs;
   }
   interface.looked_at = interface.last;
+  interface.still_readings = still ? interface.still_readings + 1 : 0;
   int64_t now_ms = MonotonicMs();
   bool due = suspicious || now_ms - interface.looked_at_ms >= kLookEveryMs;
   if (attachment.hook() == Hook::kClsact && !AnyMissing(interface.hooked) && due) {

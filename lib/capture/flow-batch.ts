@@ -94,7 +94,7 @@ export interface InterfaceColumns {
   readonly interfaceSlot: Uint16Array
   /** 1 when the interface was detached: this is its last row, and the slot may be given to another. */
   readonly ended: Uint8Array
-  /** 1 when the device counters below were read now; 0 when they are the last reading of a device that is gone. */
+  /** 1 when the device is there: its counters were read now, or up to four drains ago where nothing moves; 0 when they are the last reading of a device that is gone. */
   readonly devicePresent: Uint8Array
   /** Bits of `InterfaceCondition`, 0: all is well. */
   readonly condition: Uint8Array

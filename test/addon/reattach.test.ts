@@ -149,6 +149,18 @@ describe('an attached device', function () {
     await assert.rejects(source.reattach(slot), /No such device/)
   })
 
+  it('on which nothing moves is read less often: what we see is told at once, what we can’t within five drains', async () => {
+    const slot = await attach('tcx')
+    for (let i = 0; i < 4; i++) await source.drain()
+    await send(a, b, 2)
+    assert.deepEqual(figures(await source.drain(), slot), { ...none, seen: [2, 0], missed: [0, 0] })
+    for (let i = 0; i < 4; i++) await source.drain()
+    await a.traffic('raw', '--device', 'eth0', '--count', 3, '--size', 142, '--mac', b.addresses.mac, '--bypass')
+    const told: number[] = []
+    for (let i = 0; i < 5; i++) told.push(figures(await source.drain(), slot).unexplained[0]!)
+    assert.deepEqual([told[0], told.at(-1)], [0, 3])
+  })
+
   it('in another namespace than the one that was meant is refused', async () => {
     const request = { netns: a.path, inode: statSync(b.path).ino, device: 'eth0', place: 'pod', hook: 'auto' } as const
     await assert.rejects(source.attach(request), (error: unknown) => {
