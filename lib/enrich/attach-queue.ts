@@ -2,7 +2,7 @@
 import type { Clock } from '../host/clock.ts'
 
 export interface AttachQueueParts {
-  /** From the beginning of one turn to that of the next, ms; 0: as fast as it goes. */
+  /** From the beginning of one turn to that of the next of the backlog, ms; 0: as fast as it goes. */
   readonly paceMs: number
   readonly clock: Clock
 }
@@ -14,7 +14,7 @@ interface Turn {
 
 export class AttachQueue {
   readonly #parts: AttachQueueParts
-  /** What was there at the start, oldest first. */
+  /** What was there at the start, and what is tried again: oldest first, and no faster than the pace. */
   #backlog: Turn[] = []
   /** What came later, newest last: a pod that begins now has packets that nobody saw, one that waits has lost them already. */
   #arrivals: Turn[] = []
@@ -34,19 +34,20 @@ export class AttachQueue {
     this.#work()
   }
 
-  /** Overtakes everything that waits. */
+  /** Overtakes everything that waits, and the pace: pods come no faster than whoever makes them holds RTNL himself. */
   addArrival(key: string, run: Turn['run']): void {
     this.#arrivals.push({ key, run })
+    this.#endPause()
     this.#work()
   }
 
-  /** An arrival in so many ms. */
+  /** Joins the backlog in so many ms. */
   addLater(key: string, run: Turn['run'], delayMs: number): void {
     if (this.#stopped) return
     this.remove(key)
     const timer = setTimeout(() => {
       this.#delayed.delete(key)
-      this.addArrival(key, run)
+      this.addToBacklog(key, run)
     }, delayMs)
     this.#delayed.set(key, timer)
   }
@@ -91,8 +92,8 @@ export class AttachQueue {
     await undefined
     while (this.#arrivals.length + this.#backlog.length > 0) {
       const pauseMs = this.#lastTurnMs + paceMs - clock.monotonicMs()
-      if (pauseMs > 0) {
-        // Who comes during the pause may be first after it.
+      if (pauseMs > 0 && this.#arrivals.length === 0) {
+        // Who comes during the pause ends it.
         await this.#pause(pauseMs)
         continue
       }

@@ -45,6 +45,19 @@ describe('the queue of interfaces that are to be attached', () => {
     assert.ok(gaps.length === 2 && gaps.every(gap => gap >= 39), String(gaps))
   })
 
+  it('lets who comes later wait for nobody but the turn that is being taken', async () => {
+    open(1_000)
+    queue.addToBacklog('a', take('a'))
+    queue.addToBacklog('b', take('b'))
+    while (taken.length === 0) await sleep(1)
+    const startMs = performance.now()
+    await sleep(5)
+    for (const name of ['new', 'newer']) queue.addArrival(name, take(name))
+    while (taken.length < 3) await sleep(1)
+    assert.ok(performance.now() - startMs < 500)
+    assert.deepEqual(taken, ['a', 'newer', 'new'])
+  })
+
   it('does not wait where nobody was attached for longer than the pace', async () => {
     open(1_000)
     const startMs = performance.now()
