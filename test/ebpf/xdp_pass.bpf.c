@@ -4,9 +4,6 @@
 #include <bpf/bpf_helpers.h>
 
 SEC("xdp")
-int xdp_pass(struct xdp_md *context)
-{
-	return XDP_PASS;
-}
+int xdp_pass(struct xdp_md* context) { return XDP_PASS; }
 
 char LICENSE[] SEC("license") = "GPL";
