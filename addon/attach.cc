@@ -5,7 +5,10 @@
 #include <linux/bpf.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
+#include "chain.h"
 #include "filters.h"
 
 namespace podweir {
@@ -14,30 +17,32 @@ namespace {
 // linux/bpf.h of 6.6; older headers lack them, the kernel decides.
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+constexpr std::chrono::milliseconds kPauseForOthers{1};
 constexpr uint32_t kBeforeAll = 1U << 3;  // BPF_F_BEFORE without a relative program
-
-// At the pod's end the pod sends by egress, at the host's end by ingress.
-bool IsEgress(Place place, flow_direction direction) { return (place == Place::kPod) == (direction == FROM_POD); }
 
 }  // namespace
 
 Result<std::unique_ptr<Attachment>> Attachment::Create(const AttachRequest& request, uint32_t interface_slot,
                                                        const DispatcherMaps& maps, NamespaceThread& namespaces) {
   std::unique_ptr<Attachment> attachment(new Attachment(request, namespaces));
-  // Loaded where the shared programs are, by the same rights.
-  Status status = namespaces.In("", [&] {
+  Status status = attachment->LoadDispatchers(interface_slot, maps);
+  if (!status.ok()) return status;
+  attachment->namespace_inode_ = request.inode ? request.inode : NamespaceInode(request.netns);
+  status = namespaces.In(request.netns, attachment->namespace_inode_, [&] { return attachment->AttachInside(); });
+  if (!status.ok()) return status;
+  return attachment;
+}
+
+// Where the shared programs are loaded, by the same rights.
+Status Attachment::LoadDispatchers(uint32_t interface_slot, const DispatcherMaps& maps) {
+  return namespaces_.In("", [&] {
     for (flow_direction direction : {FROM_POD, TO_POD}) {
       Result<Fd> program = LoadDispatcher(maps, interface_slot, direction);
       if (!program.ok()) return program.status;
-      attachment->programs_[direction] = std::move(*program);
+      programs_[direction] = std::move(*program);
     }
     return Status{};
   });
-  if (!status.ok()) return status;
-  attachment->namespace_inode_ = NamespaceInode(request.netns);
-  status = namespaces.In(request.netns, [&] { return attachment->AttachInside(); });
-  if (!status.ok()) return status;
-  return attachment;
 }
 
 Attachment::~Attachment() { Unhook(); }
@@ -46,20 +51,29 @@ void Attachment::Unhook() {
   Unpin();
   for (Fd& link : links_) link.Close();
   if (!priorities_[FROM_POD] && !priorities_[TO_POD]) return;
-  // The path may name another namespace by now; in that one there is nothing of ours to undo.
-  if (NamespaceInode(request_.netns) != namespace_inode_) return;
-  namespaces_.In(request_.netns, [this] {
+  Inside([this] {
     DetachClsact();
     return Status{};
   });
 }
 
-bool Attachment::lost_device() const {
-  if (hook_ != Hook::kTcx || !links_[FROM_POD].valid()) return false;
-  bpf_link_info info{};
-  uint32_t size = sizeof(info);
-  // A tcx link shows its device where an XDP link does, and 0 when it is gone; older headers know the latter alone.
-  return !bpf_obj_get_info_by_fd(links_[FROM_POD].get(), &info, &size) && !info.xdp.ifindex;
+// At the pod's end the pod sends by egress, at the host's end by ingress.
+bool Attachment::IsEgress(flow_direction direction) const {
+  return (request_.place == Place::kPod) == (direction == FROM_POD);
+}
+
+Status Attachment::Inside(const std::function<Status()>& job) {
+  bool entered = false;
+  auto noted = [&] {
+    entered = true;
+    return job();
+  };
+  Status status = namespaces_.In(request_.netns, namespace_inode_, noted);
+  if (entered || (status.error != ENOENT && status.error != ESTALE)) return status;
+  std::string path = NamespacePath(namespace_inode_);
+  if (path.empty()) return status;
+  request_.netns = path;
+  return namespaces_.In(path, namespace_inode_, noted);
 }
 
 Status Attachment::AttachInside() {
@@ -89,19 +103,41 @@ Status Attachment::AttachInside() {
 
 Status Attachment::AttachTcx() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
-    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBeforeAll);
-    auto type = IsEgress(request_.place, direction) ? kTcxEgress : kTcxIngress;
-    links_[direction] = Fd(bpf_link_create(programs_[direction].get(), link_.index, type, &options));
-    if (links_[direction].valid()) continue;
-    int error = errno;
+    // Each attach holds RTNL for an RCU grace period. Without a pause the second one takes it before whoever waits
+    // wakes.
+    if (direction != FROM_POD) std::this_thread::sleep_for(kPauseForOthers);
+    Status status = AttachLink(direction);
+    if (status.ok()) continue;
     for (Fd& link : links_) link.Close();
-    return Failed("attach tcx", request_.device, error);
+    return status;
   }
   hook_ = Hook::kTcx;
   return Status{};
 }
 
+Status Attachment::AttachLink(flow_direction direction) {
+  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBeforeAll);
+  auto type = IsEgress(direction) ? kTcxEgress : kTcxIngress;
+  links_[direction].Close();
+  links_[direction] = Fd(bpf_link_create(programs_[direction].get(), link_.index, type, &options));
+  return links_[direction].valid() ? Status{} : Failed("attach tcx", request_.device, errno);
+}
+
 Status Attachment::AttachClsact() {
+  Status status = EnsureClsact();
+  if (!status.ok()) return status;
+  hook_ = Hook::kClsact;
+  TakeHandle();
+  for (flow_direction direction : {FROM_POD, TO_POD}) {
+    status = AttachFilter(direction);
+    if (status.ok()) continue;
+    DetachClsact();
+    return status;
+  }
+  return Status{};
+}
+
+Status Attachment::EnsureClsact() {
   bpf_tc_hook both = HookOf(link_.index, false);
   both.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
   int error = bpf_tc_hook_create(&both);
@@ -113,20 +149,14 @@ Status Attachment::AttachClsact() {
   if (FilterQdisc(*netlink, link_.index) != "clsact")
     return Failed("create clsact", request_.device, EBUSY,
                   "it has an ingress qdisc, beside which there can be no clsact: use hook: tcx, or remove the qdisc");
-  hook_ = Hook::kClsact;
-  handle_ = created_clsact_ ? kOwnersHandle : kGuestsHandle;
-  for (flow_direction direction : {FROM_POD, TO_POD}) {
-    Status status = AttachFilter(direction);
-    if (status.ok()) continue;
-    DetachClsact();
-    return status;
-  }
   return Status{};
 }
 
+void Attachment::TakeHandle() { handle_ = created_clsact_ ? kOwnersHandle : kGuestsHandle; }
+
 // What a killed agent left counts into maps that nobody reads.
 void Attachment::RemoveStale(flow_direction direction) {
-  bool egress = IsEgress(request_.place, direction);
+  bool egress = IsEgress(direction);
   for (const FilterPlace& place : FiltersOfOurs(link_.index, egress)) {
     if (!RemoveFilter(link_.index, egress, place)) continue;
     replaced_stale_ = true;
@@ -135,7 +165,7 @@ void Attachment::RemoveStale(flow_direction direction) {
 }
 
 Status Attachment::AttachFilter(flow_direction direction) {
-  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
   int error = 0;
   for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
     LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .handle = handle_, .priority = priority);
@@ -149,7 +179,7 @@ Status Attachment::AttachFilter(flow_direction direction) {
 
 // What a killed agent left there, by our program.
 Status Attachment::ReplaceFilter(flow_direction direction) {
-  bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+  bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
   uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
   if (!program_id || !IsOurs(program_id)) return Failed("adopt", link_.name, ENODEV);
   LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .flags = BPF_TC_F_REPLACE, .handle = handle_,
@@ -161,7 +191,7 @@ Status Attachment::ReplaceFilter(flow_direction direction) {
 void Attachment::DetachClsact() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
     if (!priorities_[direction]) continue;
-    bpf_tc_hook hook = HookOf(link_.index, IsEgress(request_.place, direction));
+    bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
     uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
     bpf_prog_info info{};
     uint32_t size = sizeof(info);

@@ -2,7 +2,9 @@
 #ifndef PODWEIR_ATTACH_H
 #define PODWEIR_ATTACH_H
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +27,7 @@ struct AttachRequest {
   std::string device;  // name inside it
   Place place = Place::kPod;
   Hook hook = Hook::kAuto;
+  unsigned long inode = 0;  // of that namespace, 0: whichever is there
 };
 
 class Attachment {
@@ -53,11 +56,18 @@ class Attachment {
   void Leave();
   void Describe(InterfaceRecord& record) const;
 
-  // The device we were hooked to is no more, whatever has its name and address now. tcx alone can tell.
-  bool lost_device() const;
+  // By direction: our program is where we hooked it.
+  using Places = std::array<bool, DIRECTIONS>;
+  Places InPlace();
+  // The device we were hooked to is there still, as far as index, address and the other end's index tell.
+  bool HasDevice();
+  // Hooks what is not in place again.
+  Status Rehook();
+  // Runs `job` in the device's namespace, also when the path that it was attached by is gone or leads elsewhere.
+  Status Inside(const std::function<Status()>& job);
 
   // The device of this name is the one that we are hooked to.
-  bool HasDevice(const std::string& netns, const std::string& device) const;
+  bool IsAt(const std::string& netns, const std::string& device) const;
   const AttachRequest& request() const { return request_; }
   Hook hook() const { return hook_; }
   const Link& link() const { return link_; }
@@ -69,9 +79,14 @@ class Attachment {
   Attachment(AttachRequest request, NamespaceThread& namespaces)
       : request_(std::move(request)), namespaces_(namespaces) {}
 
+  Status LoadDispatchers(uint32_t interface_slot, const DispatcherMaps& maps);
   Status AttachInside();
+  bool IsEgress(flow_direction direction) const;
   Status AttachTcx();
+  Status AttachLink(flow_direction direction);
   Status AttachClsact();
+  Status EnsureClsact();
+  void TakeHandle();
   void RemoveStale(flow_direction direction);
   Status AttachFilter(flow_direction direction);
   Status ReplaceFilter(flow_direction direction);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "attach.h"
+#include "chain.h"
 #include "journal_layout.h"
 #include "pins.h"
 
@@ -58,7 +59,10 @@ void Attachment::Leave() {
 void Attachment::Describe(InterfaceRecord& record) const {
   CopyText(record.device, link_.name);
   record.namespace_inode = namespace_inode_;
+  CopyText(record.address, link_.address);
+  CopyText(record.link_kind, link_.kind);
   record.index = link_.index;
+  record.peer_index = link_.peer_index;
   record.at_host = request_.place == Place::kHost;
   record.is_clsact = hook_ == Hook::kClsact;
   record.created_clsact = created_clsact_;
@@ -72,7 +76,10 @@ void Attachment::TakeOver(const InterfaceRecord& record) {
   request_.hook = hook_ = record.is_clsact ? Hook::kClsact : Hook::kTcx;
   namespace_inode_ = record.namespace_inode;
   link_.name = request_.device;
+  link_.address = TextOf(record.address);
+  link_.kind = TextOf(record.link_kind);
   link_.index = record.index;
+  link_.peer_index = record.peer_index;
 }
 
 std::unique_ptr<Attachment> Attachment::Gone(const InterfaceRecord& record, uint32_t interface_slot,
@@ -90,13 +97,10 @@ Result<std::unique_ptr<Attachment>> Attachment::Adopt(const InterfaceRecord& rec
   std::unique_ptr<Attachment> attachment(new Attachment(AttachRequest{}, namespaces));
   attachment->TakeOver(record);
   attachment->request_.netns = netns;
-  for (flow_direction direction : {FROM_POD, TO_POD}) {
-    Result<Fd> program = LoadDispatcher(maps, interface_slot, direction);
-    if (!program.ok()) return program.status;
-    attachment->programs_[direction] = std::move(*program);
-  }
+  Status status = attachment->LoadDispatchers(interface_slot, maps);
+  if (!status.ok()) return status;
   if (!record.is_clsact) {
-    Status status = attachment->AdoptTcx(interface_slot, pins);
+    status = attachment->AdoptTcx(interface_slot, pins);
     if (!status.ok()) return status;
     return attachment;
   }
@@ -104,7 +108,7 @@ Result<std::unique_ptr<Attachment>> Attachment::Adopt(const InterfaceRecord& rec
   for (int direction = 0; direction < DIRECTIONS; direction++)
     attachment->priorities_[direction] = record.priorities[direction];
   attachment->created_clsact_ = record.created_clsact;
-  Status status = namespaces.In(netns, [&] { return attachment->AdoptClsact(); });
+  status = namespaces.In(netns, [&] { return attachment->AdoptClsact(); });
   if (!status.ok()) return status;
   return attachment;
 }
@@ -117,12 +121,13 @@ Status Attachment::AdoptTcx(uint32_t interface_slot, const Pins& pins) {
     // In one step: no packet passes between the programs of before and ours.
     if (!links_[direction].valid() || bpf_link_update(links_[direction].get(), programs_[direction].get(), nullptr))
       return Failed("adopt", link_.name, ENODEV);
+    if (!LinkInPlace(links_[direction].get())) return Failed("adopt", link_.name, ENODEV);
   }
-  return lost_device() ? Failed("adopt", link_.name, ENODEV) : Status{};
+  return Status{};
 }
 
 // The name may be given to another device, and the device another name.
-bool Attachment::HasDevice(const std::string& netns, const std::string& device) const {
+bool Attachment::IsAt(const std::string& netns, const std::string& device) const {
   bool same = false;
   namespaces_.In(netns, [&] {
     same = static_cast<int>(if_nametoindex(device.c_str())) == link_.index;

@@ -28,7 +28,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     return DefineClass(
         env, "Probe",
         {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
-         InstanceMethod<&ProbeBinding::Detach>("detach"),
+         InstanceMethod<&ProbeBinding::Reattach>("reattach"), InstanceMethod<&ProbeBinding::Detach>("detach"),
          InstanceMethod<&ProbeBinding::DetachUnclaimed>("detachUnclaimed"),
          InstanceMethod<&ProbeBinding::SetOutOfScope>("setOutOfScope"),
          InstanceMethod<&ProbeBinding::DrainNow>("drain"), InstanceMethod<&ProbeBinding::Commit>("commit"),
@@ -113,6 +113,13 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     return RunFor<AttachmentInfo>(
         info.Env(), control_, [request](Probe& probe) { return probe.Attach(request); },
         [](Napi::Env env, AttachmentInfo& attached) -> Napi::Value { return ToObject(env, attached); });
+  }
+
+  Napi::Value Reattach(const Napi::CallbackInfo& info) {
+    uint32_t slot = info[0].ToNumber().Uint32Value();
+    return RunFor<bool>(
+        info.Env(), control_, [slot](Probe& probe) { return probe.Reattach(slot); },
+        [](Napi::Env env, bool& was_missing) -> Napi::Value { return Napi::Boolean::New(env, was_missing); });
   }
 
   Napi::Value Detach(const Napi::CallbackInfo& info) {

@@ -171,7 +171,11 @@ void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending
       // Classes first: no class then has more than what was seen.
       class_totals classes = probe_.Classes(slot);
       interface_totals totals = probe_.Totals(slot);
-      if (!ended && netlink) probe_.ReadDevice(interface, *netlink);
+      if (!ended && netlink && !Probe::Rests(interface, totals)) {
+        probe_.ReadDevice(interface, *netlink);
+        probe_.CheckHooks(interface, totals);
+        Probe::CheckBypass(interface, reader_.acknowledged_unseen(slot));
+      }
       AddInterface(interface, totals, classes, result.interfaces);
       // Of a device that is gone the last reading goes with the totals of its time.
       if (interface.present) probe_.Record(interface, totals);

@@ -102,7 +102,7 @@ struct DirectionRows {
 
 struct InterfaceRows {
   std::vector<uint16_t> interface_slot;
-  std::vector<uint8_t> ended, device_present;
+  std::vector<uint8_t> ended, device_present, condition;
   DirectionRows direction[DIRECTIONS];
 };
 

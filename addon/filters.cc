@@ -5,20 +5,11 @@
 
 #include <cstring>
 
+#include "chain.h"
 #include "dispatcher.h"
 #include "handle.h"
 
 namespace podweir {
-
-bpf_tc_hook HookOf(int index, bool egress) {
-  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = index, .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
-  return hook;
-}
-
-uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority) {
-  LIBBPF_OPTS(bpf_tc_opts, query, .handle = handle, .priority = priority);
-  return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
-}
 
 bool IsOurs(uint32_t program_id) {
   Fd program(bpf_prog_get_fd_by_id(program_id));

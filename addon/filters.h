@@ -2,8 +2,6 @@
 #ifndef PODWEIR_FILTERS_H
 #define PODWEIR_FILTERS_H
 
-#include <bpf/libbpf.h>
-
 #include <cstdint>
 #include <vector>
 
@@ -20,10 +18,7 @@ struct FilterPlace {
 };
 
 // All of these work in the calling thread's namespace.
-bpf_tc_hook HookOf(int index, bool egress);
 std::vector<FilterPlace> FiltersOfOurs(int index, bool egress);
-// 0 when nothing has this handle at this priority.
-uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority);
 bool IsOurs(uint32_t program_id);
 bool RemoveFilter(int index, bool egress, const FilterPlace& place);
 bool RemoveClsactOf(int index);

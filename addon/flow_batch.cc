@@ -101,6 +101,7 @@ Napi::Object ToObject(Napi::Env env, InterfaceRows& rows) {
   AddColumn(to, "interfaceSlot", rows.interface_slot);
   AddColumn(to, "ended", rows.ended);
   AddColumn(to, "devicePresent", rows.device_present);
+  AddColumn(to, "condition", rows.condition);
   to.Set("fromPod", ToObject(env, rows.direction[FROM_POD]));
   to.Set("toPod", ToObject(env, rows.direction[TO_POD]));
   return to;

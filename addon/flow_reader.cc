@@ -11,6 +11,7 @@
 #include "journal.h"
 #include "probe.h"
 #include "slot_view.h"
+#include "unseen.h"
 
 namespace podweir {
 namespace {
@@ -56,6 +57,7 @@ FlowReader::FlowReader(const Probe& probe, const RetireTimes& times)
 void FlowReader::Begin(const DrainTime& time) {
   time_ = time;
   now_ms_ = time.ms();
+  acknowledged_unseen_.reset();
 }
 
 void FlowReader::ReadLast(uint32_t slot, Leaving why, DrainResult& result) {
@@ -166,6 +168,7 @@ void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
   News news;
   bool stirred = TakeEvents(from, seen);
   if (seen.kind == Kind::kTcp) {
+    if (moved && AcknowledgesUnseen(from)) acknowledged_unseen_.set(InterfaceOf(First(from)));
     if (stirred || fresh || last || seen.look_again || before == State::kConnecting) {
       news = LookAtTcp(slot, moved);
       tell |= tcp_.Read(slot, last, result);

@@ -2,6 +2,7 @@
 #ifndef PODWEIR_FLOW_READER_H
 #define PODWEIR_FLOW_READER_H
 
+#include <bitset>
 #include <cstdint>
 
 #include "connection.h"
@@ -53,6 +54,8 @@ class FlowReader {
   }
   void SetLeaving(uint32_t slot) { seen_[slot].leaving = true; }
   bool is_leaving(uint32_t slot) const { return seen_[slot].leaving; }
+  // Since Begin, a connection of this interface acknowledged what we did not see.
+  bool acknowledged_unseen(uint32_t interface_slot) const { return acknowledged_unseen_[interface_slot]; }
   // Returns the generation of the slot's next flow.
   uint32_t Forget(uint32_t slot);
 
@@ -94,6 +97,7 @@ class FlowReader {
   TcpReader tcp_;
   RetiredKeys retired_;
   RetiredKeys timed_out_;  // attempts, by key and sequence number
+  std::bitset<INTERFACE_SLOTS> acknowledged_unseen_;
   DrainTime time_;
   int64_t now_ms_ = 0;
 };

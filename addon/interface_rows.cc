@@ -15,6 +15,15 @@ void AddClasses(const __u64 (&counted)[PACKET_CLASSES], uint64_t seen, std::vect
   Add(column, seen > rare ? seen - rare : 0);
 }
 
+// Numbers of lib/capture/flow-batch.ts.
+enum Condition : uint8_t { kRemoved = 1, kBypassed = 2 };
+
+uint8_t ConditionOf(const Interface& interface) {
+  bool removed = !interface.hooked[FROM_POD] || !interface.hooked[TO_POD];
+  bool bypassed = interface.passed_by || interface.bypassed[FROM_POD] || interface.bypassed[TO_POD];
+  return static_cast<uint8_t>((removed ? kRemoved : 0) | (bypassed ? kBypassed : 0));
+}
+
 }  // namespace
 
 void AddInterface(const Interface& interface, const interface_totals& totals, const class_totals& classes,
@@ -22,6 +31,7 @@ void AddInterface(const Interface& interface, const interface_totals& totals, co
   rows.interface_slot.push_back(static_cast<uint16_t>(interface.slot));
   rows.ended.push_back(interface.state == InterfaceState::kEnding);
   rows.device_present.push_back(interface.present);
+  rows.condition.push_back(ConditionOf(interface));
   for (int i = 0; i < DIRECTIONS; i++) {
     const direction_totals& from = totals.direction[i];
     DirectionRows& to = rows.direction[i];
@@ -39,7 +49,7 @@ void AddInterface(const Interface& interface, const interface_totals& totals, co
     AddClasses(classes.bytes[i], from.seen_bytes, to.class_bytes);
     Add(to.device_packets, i == FROM_POD ? interface.last.tx_packets : interface.last.rx_packets);
     Add(to.overseen_skbs, interface.overseen[i]);
-    Add(to.unobserved_skbs, interface.baseline.unobserved[i] + interface.bypassed[i]);
+    Add(to.unobserved_skbs, interface.baseline.unobserved[i] + interface.bypassed[i] + interface.missed[i]);
   }
 }
 

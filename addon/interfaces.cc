@@ -45,12 +45,9 @@ Link ParseLink(const nlmsghdr* message) {
   link.up = info.ifi_flags & IFF_UP;
   link.peer_index = attributes.Get<int32_t>(IFLA_LINK, 0);
   link.peer_namespace_id = attributes.Get<int32_t>(IFLA_LINK_NETNSID, -1);
+  auto stats = attributes.Get<rtnl_link_stats64>(IFLA_STATS64, {});
+  link.counters = DeviceCounters{stats.tx_packets, stats.rx_packets, stats.tx_dropped, 0};
   return link;
-}
-
-DeviceCounters ParseCounters(const nlmsghdr* message) {
-  auto stats = Attributes(message, sizeof(ifinfomsg)).Get<rtnl_link_stats64>(IFLA_STATS64, {});
-  return DeviceCounters{stats.tx_packets, stats.rx_packets, stats.tx_dropped, 0};
 }
 
 void VisitQdisc(Netlink& netlink, int index, uint32_t parent, const std::function<void(const Attributes&)>& visit) {
@@ -75,6 +72,7 @@ bool Feature(int socket, ifreq& request, uint32_t command) {
 Result<std::vector<Link>> ListLinks(Netlink& netlink) {
   std::vector<Link> links;
   Request request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  request.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   int error = netlink.Send(request, [&](const nlmsghdr* answer) {
     if (answer->nlmsg_type == RTM_NEWLINK) links.push_back(ParseLink(answer));
   });
@@ -86,10 +84,15 @@ Result<LinkReading> ReadLink(Netlink& netlink, int namespace_id, int index) {
   ifinfomsg info{};
   info.ifi_index = index;
   Request request(RTM_GETLINK, 0, info);
+  // Those of IPv4 and IPv6, which the kernel would add up over all CPUs; the device's own come all the same.
+  request.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   if (namespace_id >= 0) request.Add(IFLA_TARGET_NETNSID, namespace_id);
   std::optional<LinkReading> reading;
   int error = netlink.Send(request, [&](const nlmsghdr* answer) {
-    if (answer->nlmsg_type == RTM_NEWLINK) reading = LinkReading{ParseLink(answer), ParseCounters(answer)};
+    if (answer->nlmsg_type == RTM_NEWLINK) {
+      Link link = ParseLink(answer);
+      reading = LinkReading{link, link.counters};
+    }
   });
   if (!reading) return Failed("read link", std::to_string(index), error ? error : ENODEV);
   return *reading;

@@ -11,6 +11,14 @@
 
 namespace podweir {
 
+// A device's own counters, in whatever it counts (skbs or packets).
+struct DeviceCounters {
+  uint64_t tx_packets = 0;
+  uint64_t rx_packets = 0;
+  uint64_t tx_dropped = 0;   // passed our hook and was never counted as sent
+  uint64_t qdisc_drops = 0;  // likewise, in the queueing discipline
+};
+
 struct Link {
   int index = 0;
   std::string name;
@@ -22,15 +30,15 @@ struct Link {
   bool up = false;
   int peer_index = 0;          // other end of a pair, 0 when there is none
   int peer_namespace_id = -1;  // as this namespace numbers the other end's, -1 when it is here or unknown
+  DeviceCounters counters;     // without those of its queueing discipline
 };
 
-// A device's own counters, in whatever it counts (skbs or packets).
-struct DeviceCounters {
-  uint64_t tx_packets = 0;
-  uint64_t rx_packets = 0;
-  uint64_t tx_dropped = 0;   // passed our hook and was never counted as sent
-  uint64_t qdisc_drops = 0;  // likewise, in the queueing discipline
-};
+inline bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {
+  return a.tx_packets == b.tx_packets && a.rx_packets == b.rx_packets;
+}
+
+// A difference of counters that are not read at the same time.
+inline uint64_t Above(uint64_t value, uint64_t base) { return value > base ? value - base : 0; }
 
 // What a device's packet counter counts: see docs/ledger.md.
 enum class CounterKind { kUnknown, kSkb, kWire };

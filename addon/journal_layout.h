@@ -86,7 +86,7 @@ enum RecordState : uint32_t {
 struct DeviceReading {
   DeviceCounters device;  // the pod's end
   uint64_t skbs[DIRECTIONS], packets[DIRECTIONS];
-  uint64_t overseen[DIRECTIONS], bypassed[DIRECTIONS];
+  uint64_t overseen[DIRECTIONS], bypassed[DIRECTIONS], missed[DIRECTIONS];
 };
 
 struct InterfaceRecord {
@@ -95,13 +95,13 @@ struct InterfaceRecord {
   uint64_t namespace_inode;
   int64_t attached_at_ms;
   int32_t index;  // of the device that we are hooked to
-  int32_t pod_index, pod_namespace_id;
+  int32_t peer_index, pod_index, pod_namespace_id;
   uint32_t handle, priorities[DIRECTIONS];  // clsact
   uint8_t at_host, is_clsact, created_clsact, baseline_exact;
   uint8_t kind[DIRECTIONS];
   uint8_t reserved[2];
   uint32_t reading;  // which of the two is whole
-  char device[16], pod_address[24];
+  char device[16], address[24], link_kind[16], pod_address[24];
   DeviceCounters baseline_pod, baseline_host;
   uint64_t unobserved[DIRECTIONS];
   DeviceReading readings[2];

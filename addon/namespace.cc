@@ -23,12 +23,15 @@ constexpr char kOwn[] = "/proc/thread-self/ns/net";
 constexpr size_t kMostProcessBytes = 4096;
 constexpr int kStartField = 22;
 
-Status Enter(const std::string& path, const std::function<Status()>& job) {
+Status Enter(const std::string& path, unsigned long inode, const std::function<Status()>& job) {
   if (path.empty()) return job();
   Fd own(open(kOwn, O_RDONLY | O_CLOEXEC));
   if (!own.valid()) return Failed("open namespace", kOwn, errno);
   Fd target(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!target.valid()) return Failed("open namespace", path, errno);
+  struct stat info;
+  if (inode && (fstat(target.get(), &info) || info.st_ino != inode))
+    return Failed("enter namespace", path, ESTALE, "another namespace is there by now");
   if (setns(target.get(), CLONE_NEWNET)) {
     int error = errno;
     return Failed("enter namespace", path, error, error == EPERM ? MissingCapabilities(kSysAdmin) : "");
@@ -96,15 +99,31 @@ NamespaceThread::NamespaceThread()
     : own_(EnteringThread() ? nullptr : std::make_unique<Worker>("podweir-netns")),
       worker_(own_ ? *own_ : *EnteringThread()) {}
 
-Status NamespaceThread::In(const std::string& path, const std::function<Status()>& job) {
+Status NamespaceThread::In(const std::string& path, unsigned long inode, const std::function<Status()>& job) {
   Status status;
-  worker_.Run([&] { status = Enter(path, job); });
+  worker_.Run([&] { status = Enter(path, inode, job); });
   return status;
 }
 
 unsigned long NamespaceInode(const std::string& path) {
   struct stat info;
   return stat(path.empty() ? kOwn : path.c_str(), &info) ? 0 : info.st_ino;
+}
+
+std::string NamespacePath(unsigned long inode) {
+  std::string found;
+  if (!inode) return found;
+  EachEntry("/run/netns", [&](const char* name) {
+    std::string path = std::string("/run/netns/") + name;
+    if (found.empty() && NamespaceInode(path) == inode) found = path;
+  });
+  if (!found.empty()) return found;
+  EachEntry("/proc", [&](const char* name) {
+    int process = atoi(name);
+    if (found.empty() && process > 0 && NamespaceInode(ProcessPath(process, "ns/net")) == inode)
+      found = ProcessPath(process, "ns/net");
+  });
+  return found;
 }
 
 std::vector<NamespaceEntry> ListNamespaces() {

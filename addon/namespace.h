@@ -25,8 +25,10 @@ class NamespaceThread {
  public:
   // The thread that kept the right to enter namespaces, or, where privileges were not dropped, one of its own.
   NamespaceThread();
-  // Runs `job` inside the namespace at `path` (empty: the agent's own) and waits for it.
-  Status In(const std::string& path, const std::function<Status()>& job);
+  // Runs `job` inside the namespace at `path` (empty: the agent's own) and waits for it. A namespace with another inode
+  // than `inode` is refused (ESTALE); 0 takes whichever is there.
+  Status In(const std::string& path, unsigned long inode, const std::function<Status()>& job);
+  Status In(const std::string& path, const std::function<Status()>& job) { return In(path, 0, job); }
 
  private:
   std::unique_ptr<Worker> own_;
@@ -39,6 +41,9 @@ std::vector<NamespaceEntry> ListNamespaces();
 
 // The inode that names a namespace as long as it lives, 0 when the path is none.
 unsigned long NamespaceInode(const std::string& path);
+
+// A path by which the namespace can be entered, empty when it has no name and no process.
+std::string NamespacePath(unsigned long inode);
 
 }  // namespace podweir
 

@@ -75,12 +75,13 @@ int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& 
   bool dump = (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   bool acknowledged = message->nlmsg_flags & NLM_F_ACK;
   if (send(socket_.get(), request.bytes().data(), request.bytes().size(), 0) < 0) return errno;
-  std::vector<char> buffer(kReceiveBytes);
+  // Not zeroed anew for each request: a drain sends one for each interface.
+  alignas(nlmsghdr) static thread_local char buffer[kReceiveBytes];
   for (;;) {
-    ssize_t received = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    ssize_t received = recv(socket_.get(), buffer, sizeof(buffer), 0);
     if (received < 0) return errno;
     int left = static_cast<int>(received);
-    for (auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(answer, left);
+    for (auto* answer = reinterpret_cast<const nlmsghdr*>(buffer); NLMSG_OK(answer, left);
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
       if (answer->nlmsg_type == NLMSG_DONE) return 0;

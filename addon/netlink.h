@@ -74,7 +74,7 @@ class Netlink {
   // A socket in the calling thread's network namespace. It keeps that namespace alive: close it soon.
   static Result<Netlink> Open();
 
-  // Sends and visits every answer. Returns 0 or an errno.
+  // Sends and visits every answer; `visit` must not send itself. Returns 0 or an errno.
   int Send(Request& request, const std::function<void(const nlmsghdr*)>& visit);
 
  private:

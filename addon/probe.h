@@ -36,6 +36,8 @@ struct Baseline {
   uint64_t unobserved[DIRECTIONS] = {};
   bool exact = false;
   bool taken = false;
+
+  static constexpr int kTries = 50;  // to find a moment in which the device stands still
 };
 
 // kUnclaimed: adopted, and not yet asked for: it counts, and nothing of it is told. kOver: its last row was told, and
@@ -55,6 +57,16 @@ struct Interface {
   DeviceCounters last;                 // the pod's end, last reading
   uint64_t bypassed[DIRECTIONS] = {};  // proven, only ever grows
   uint64_t overseen[DIRECTIONS] = {};  // likewise
+  uint64_t missed[DIRECTIONS] = {};    // while our programs were off it; likewise
+  // Drains one after the other in which a connection acknowledged what we did not see, at the host's end.
+  uint32_t unseen_drains = 0;
+  bool passed_by = false;  // of that more than a packet on its way can explain
+  Attachment::Places hooked = {true, true};
+  DeviceCounters looked_at;  // the pod's end and our own counts when the hooks were last looked at
+  uint64_t looked_at_skbs[DIRECTIONS] = {};
+  int64_t looked_at_ms = 0;
+  uint32_t still_readings = 0;  // in which neither its device nor we counted anything
+  uint32_t rested_drains = 0;
   bool present = true;
 };
 
@@ -75,6 +87,7 @@ struct AttachmentInfo {
   int64_t attached_at_ms;
   CounterKind transmit, receive;
   bool baseline_exact, replaced_stale;
+  uint64_t counted_before[DIRECTIONS];  // by the device, on its scale
   bool adopted = false;
 };
 
@@ -119,6 +132,8 @@ class Probe {
 
   // An interface that an earlier agent observed goes on where it was.
   Result<AttachmentInfo> Attach(const AttachRequest& request);
+  // Hooks our programs to the interface again where they are missing; its counts go on. false: they are all there.
+  Result<bool> Reattach(uint32_t interface_slot);
   Status Detach(uint32_t interface_slot);
   // Ends what was adopted and nobody has asked for.
   void DetachUnclaimed();
@@ -158,6 +173,12 @@ class Probe {
   std::mutex& mutex() { return mutex_; }
   std::map<uint32_t, Interface>& interfaces() { return interfaces_; }
   void ReadDevice(Interface& interface, Netlink& netlink);
+  // Where nothing has moved for several readings the device is read in each fifth drain, until we see a packet again.
+  static bool Rests(Interface& interface, const interface_totals& totals);
+  // Behind ReadDevice: are our programs where we hooked them? `totals` were read before the device.
+  void CheckHooks(Interface& interface, const interface_totals& totals);
+  // Where no counter shows that packets reach the pod past the host's end, its connections do.
+  static void CheckBypass(Interface& interface, bool acknowledged_unseen);
   std::vector<uint32_t> AttachedSlots();
   // No flow of the interface is in the table any more.
   void GiveBack(uint32_t interface_slot);
@@ -193,7 +214,9 @@ class Probe {
   Status FindPodEnd(Interface& interface, Netlink& netlink);
   Offloads HostOffloads(const Link& pod_end, const std::string& pod_netns);
   void ReadCounterKinds(Interface& interface, const Offloads& host);
+  static bool LostDevice(Interface& interface);
   void TakeBaseline(Interface& interface, Netlink& netlink);
+  void CountMissed(Interface& interface, const interface_totals& totals, const Attachment::Places& hooked);
 
   ProbeOptions options_;
   const uint32_t slot_count_;

@@ -101,6 +101,7 @@ Interface Probe::RestoreInterface(uint32_t slot) {
     interface.baseline.unobserved[direction] = record.unobserved[direction];
     interface.overseen[direction] = reading.overseen[direction];
     interface.bypassed[direction] = reading.bypassed[direction];
+    interface.missed[direction] = reading.missed[direction];
   }
   return interface;
 }
@@ -180,7 +181,7 @@ Interface* Probe::FindUnclaimed(const AttachRequest& request) {
     const Attachment& attachment = *interface.attachment;
     bool same_hook = request.hook == Hook::kAuto || request.hook == attachment.hook();
     if (attachment.namespace_inode() == inode && attachment.request().place == request.place && same_hook &&
-        attachment.HasDevice(request.netns, request.device))
+        attachment.IsAt(request.netns, request.device))
       return &interface;
   }
   return nullptr;
@@ -222,6 +223,7 @@ void Probe::Record(const Interface& interface, const interface_totals& totals) {
     reading.packets[direction] = totals.direction[direction].seen_packets;
     reading.overseen[direction] = interface.overseen[direction];
     reading.bypassed[direction] = interface.bypassed[direction];
+    reading.missed[direction] = interface.missed[direction];
   }
   __atomic_store_n(&record.reading, next, __ATOMIC_RELEASE);
 }

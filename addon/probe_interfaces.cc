@@ -14,15 +14,9 @@
 namespace podweir {
 namespace {
 
-constexpr int kBaselineTries = 50;
-
-int64_t NowMs() {
+int64_t WallMs() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-bool SameCounts(const DeviceCounters& a, const DeviceCounters& b) {
-  return a.tx_packets == b.tx_packets && a.rx_packets == b.rx_packets;
 }
 
 // A namespace's number may be given to another namespace. The address tells them apart, and where addresses repeat a
@@ -32,8 +26,6 @@ bool IsSameDevice(const Interface& interface, const LinkReading& now) {
   return now.link.address == interface.pod_address && now.counters.tx_packets >= last.tx_packets &&
          now.counters.rx_packets >= last.rx_packets;
 }
-
-uint64_t Above(uint64_t value, uint64_t base) { return value > base ? value - base : 0; }
 
 // Reading another namespace's devices takes a capability; the kernel's refusals differ, and one of them is silence.
 Status Unreadable(const char* step, const std::string& subject, int error) {
@@ -72,6 +64,8 @@ AttachmentInfo Probe::InfoOf(const Interface& interface) const {
   info.receive = interface.kind[TO_POD];
   info.baseline_exact = interface.baseline.exact;
   info.replaced_stale = made.replaced_stale();
+  for (int direction = 0; direction < DIRECTIONS; direction++)
+    info.counted_before[direction] = interface.baseline.unobserved[direction];
   return info;
 }
 
@@ -99,7 +93,7 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
     return status;
   };
   DispatcherMaps maps{bpf_map__fd(skeleton_->maps.scratch), bpf_map__fd(skeleton_->maps.programs)};
-  int64_t attached_at_ms = NowMs();
+  int64_t attached_at_ms = WallMs();
   Result<std::unique_ptr<Attachment>> attachment = Attachment::Create(request, slot, maps, namespaces_);
   if (!attachment.ok()) return give_up(attachment.status);
   Interface interface;
@@ -175,11 +169,11 @@ Offloads Probe::HostOffloads(const Link& pod_end, const std::string& pod_netns) 
 }
 
 void Probe::ReadCounterKinds(Interface& interface, const Offloads& host) {
-  const Attachment& attachment = *interface.attachment;
+  Attachment& attachment = *interface.attachment;
   if (attachment.link().kind != "veth") return;
   Offloads pod;
   if (attachment.request().place == Place::kPod) {
-    namespaces_.In(attachment.request().netns, [&] {
+    attachment.Inside([&] {
       pod = ReadOffloads(attachment.link().name);
       return Status{};
     });
@@ -195,7 +189,7 @@ void Probe::TakeBaseline(Interface& interface, Netlink& netlink) {
   Baseline& baseline = interface.baseline;
   ReadDevice(interface, netlink);
   baseline.pod = interface.last;
-  for (int i = 0; i < kBaselineTries && !baseline.exact; i++) {
+  for (int i = 0; i < Baseline::kTries && !baseline.exact; i++) {
     DeviceCounters before = interface.last;
     interface_totals totals = Totals(interface.slot);
     ReadDevice(interface, netlink);
@@ -221,14 +215,14 @@ void Probe::TakeBaseline(Interface& interface, Netlink& netlink) {
 void Probe::ReadDevice(Interface& interface, Netlink& netlink) {
   // One that is gone does not come back: what looks like it is another.
   if (!interface.present) return;
-  const Attachment& attachment = *interface.attachment;
+  Attachment& attachment = *interface.attachment;
   Result<LinkReading> pod = ReadLink(netlink, interface.pod_namespace_id, interface.pod_index);
-  interface.present = pod.ok() && IsSameDevice(interface, *pod) && !attachment.lost_device();
+  interface.present = pod.ok() && IsSameDevice(interface, *pod) && !LostDevice(interface);
   if (!interface.present) return;
   DeviceCounters now = pod->counters;
   if (attachment.request().place == Place::kPod && !pod->link.qdisc.empty() && pod->link.qdisc != "noqueue" &&
       pod->link.qdisc != "noop") {
-    namespaces_.In(attachment.request().netns, [&] {
+    attachment.Inside([&] {
       Result<Netlink> inside = Netlink::Open();
       if (inside.ok()) now.qdisc_drops = QdiscDrops(*inside, interface.pod_index);
       return Status{};

@@ -64,7 +64,7 @@ Napi::Object ToObject(Napi::Env env, const Continued& from, flow_direction direc
   set("skbs", reading.skbs[direction]);
   set("packets", reading.packets[direction]);
   set("overseen", reading.overseen[direction]);
-  set("unobserved", from.unobserved[direction] + reading.bypassed[direction]);
+  set("unobserved", from.unobserved[direction] + reading.bypassed[direction] + reading.missed[direction]);
   set("unobservedBefore", from.unobserved[direction]);
   return to;
 }
@@ -116,6 +116,12 @@ Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info) {
   to.Set("baselineExact", info.baseline_exact);
   to.Set("replacedStale", info.replaced_stale);
   to.Set("adopted", info.adopted);
+  // Of one that goes on it was told long ago.
+  if (info.adopted) return to;
+  Napi::Object before = Napi::Object::New(env);
+  before.Set("transmit", static_cast<double>(info.counted_before[FROM_POD]));
+  before.Set("receive", static_cast<double>(info.counted_before[TO_POD]));
+  to.Set("countedBefore", before);
   return to;
 }
 
@@ -130,6 +136,8 @@ Napi::Object ToObject(Napi::Env env, const Link& link) {
   to.Set("peerIndex", link.peer_index);
   to.Set("peerNamespaceId", link.peer_namespace_id);
   to.Set("address", link.address);
+  to.Set("transmitPackets", static_cast<double>(link.counters.tx_packets));
+  to.Set("receivePackets", static_cast<double>(link.counters.rx_packets));
   return to;
 }
 
@@ -184,11 +192,13 @@ Napi::Object ToObject(Napi::Env env, const Detached& detached) {
 
 AttachRequest ToAttachRequest(const Napi::Object& from) {
   std::string hook = TextOf(from, "hook");
+  double inode = NumberOf(from, "inode");
   return AttachRequest{TextOf(from, "netns"), TextOf(from, "device"),
                        TextOf(from, "place") == "host" ? Place::kHost : Place::kPod,
                        hook == "tcx"      ? Hook::kTcx
                        : hook == "clsact" ? Hook::kClsact
-                                          : Hook::kAuto};
+                                          : Hook::kAuto,
+                       std::isnan(inode) ? 0 : static_cast<unsigned long>(inode)};
 }
 
 std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptions& drain) {

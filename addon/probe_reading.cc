@@ -50,7 +50,8 @@ void AddProgram(Inspection& inspection, int fd) {
 void AddMap(Inspection& inspection, int fd, const char* name = nullptr) {
   bpf_map_info info{};
   uint32_t size = sizeof(info);
-  if (!bpf_obj_get_info_by_fd(fd, &info, &size)) inspection.maps.push_back({name ? name : info.name, info.id, MemoryBytes(fd)});
+  if (!bpf_obj_get_info_by_fd(fd, &info, &size))
+    inspection.maps.push_back({name ? name : info.name, info.id, MemoryBytes(fd)});
 }
 
 }  // namespace

@@ -50,6 +50,13 @@ const flows: Verb = (command, done) =>
     .option('-f, --follow', 'go on until Ctrl-C')
     .option('-a, --all', 'in the table too: flows that the other end’s interface reports')
     .option('-p, --problems', 'flows alone with which something is wrong')
+    .addOption(
+      new Option('-s, --status', 'how the agent is and each interface, and why not').conflicts([
+        'follow',
+        'all',
+        'problems',
+      ]),
+    )
     .option('--socket <path>', 'the agent’s socket, where its configuration moved it')
     .addHelpText('after', '\nExample:\n  sudo podweir flows --problems --follow')
     .action(async options => {
@@ -60,6 +67,7 @@ const flows: Verb = (command, done) =>
           follow: options.follow ?? false,
           all: options.all ?? false,
           problems: options.problems ?? false,
+          status: options.status ?? false,
           socket: options.socket,
         }),
       )

@@ -12,18 +12,20 @@ import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DropWatch } from './enrich/drop-watch.ts'
+import { followDevices } from './enrich/follow-devices.ts'
 import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
 import { InterfaceScope } from './enrich/interface-scope.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
+import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import type { OwnProcess } from './host/own-process.ts'
-import { BRAKING, IGNORED, type InterfaceState } from './signals/agent-series.ts'
 import { Delivery } from './signals/delivery.ts'
 import { Handover } from './signals/handover.ts'
+import { interfaceStates } from './signals/interface-states.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
 import { FlowMetricProducer } from './signals/metric-producer.ts'
 
@@ -67,6 +69,7 @@ export class Pipeline {
   #timer: NodeJS.Timeout | undefined
   #draining: Promise<FlowBatch | undefined> = Promise.resolve(undefined)
   #lastReconcileMs = Number.NEGATIVE_INFINITY
+  #drainedAtMs: number | undefined
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
@@ -83,8 +86,10 @@ export class Pipeline {
       source,
       attach: config.attach,
       hook: config.hook,
+      paceMs: config.attachPaceMs,
       log,
       clock,
+      onUnattached: device => ledger.unattached(device),
       onAttached: (attachment, request) => {
         ledger.attached(attachment)
         void this.#scope.tell(attachment.interfaceSlot, owner(attachment.interfaceSlot))
@@ -123,12 +128,21 @@ export class Pipeline {
     })
   }
 
-  /** Attaches to what is there now, then drains until `stop`. */
+  /** Drains until `stop`, and attaches to what is there now: resolves when each interface of it has had its turn. */
   async start(): Promise<void> {
     await this.reconcile()
-    await this.#parts.source.continuity?.detachUnclaimed()
     this.#schedule()
     this.#budget?.start()
+    await this.attachments.settled()
+    await this.#parts.source.continuity?.detachUnclaimed()
+  }
+
+  /** Why we are not ready; empty: we are. */
+  notReady(minAttached: number): string[] {
+    const { clock, config } = this.#parts
+    const sinceDrainMs = this.#drainedAtMs === undefined ? undefined : clock.monotonicMs() - this.#drainedAtMs
+    const { drainIntervalMs } = config
+    return notReady({ interfaces: this.attachments.interfaces(), minAttached, sinceDrainMs, drainIntervalMs })
   }
 
   /** Called after each batch has been counted. */
@@ -142,6 +156,7 @@ export class Pipeline {
     void this.#reconcileQuietly()
   }
 
+  /** Finds out what is there and what is gone; what is new waits for its turn. */
   async reconcile(): Promise<void> {
     this.#lastReconcileMs = this.#parts.clock.monotonicMs()
     await this.attachments.reconcile(await this.#scope.choose(await this.#wanted()))
@@ -219,6 +234,7 @@ export class Pipeline {
           health: this.health,
           ...(this.#drops && { drops: this.#drops.table }),
           interfaces: () => this.#interfaceStates(),
+          reattachments: () => this.attachments.reattachments,
           programTime: () => this.#budget?.sampled,
           clock,
           startedAtMs: this.startedAtMs,
@@ -233,14 +249,9 @@ export class Pipeline {
     })
   }
 
-  *#interfaceStates(): Generator<InterfaceState> {
+  #interfaceStates() {
     const isBraking = this.#budget?.brakingSinceMs !== undefined
-    for (const { state, reason, attachment } of this.attachments.interfaces())
-      yield {
-        ...(isBraking && state === 'attached' ? BRAKING : { state, ...(reason !== undefined && { reason }) }),
-        ...(attachment && { mode: attachment.hook, place: attachment.place }),
-      }
-    for (const _ of this.#scope.ignored) yield IGNORED
+    return interfaceStates(this.attachments.interfaces(), this.#scope.ignored.length, isBraking)
   }
 
   async #wanted(): Promise<WantedInterface[]> {
@@ -276,9 +287,10 @@ export class Pipeline {
   async #drain(mark?: number): Promise<FlowBatch | undefined> {
     try {
       const batch = await this.#parts.source.drain(mark)
+      this.#drainedAtMs = this.#parts.clock.monotonicMs()
       this.table.apply(batch)
       this.health.update(batch)
-      this.#followDevices(batch)
+      followDevices(batch.interfaces, this.attachments, this.#scope, this.#drops)
       this.#handover?.batchApplied(batch)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
@@ -287,17 +299,6 @@ export class Pipeline {
     } catch (error) {
       this.#parts.log.error((error as Error).message)
       return undefined
-    }
-  }
-
-  #followDevices({ interfaces }: FlowBatch): void {
-    for (let i = 0; i < interfaces.length; i++) {
-      const interfaceSlot = interfaces.interfaceSlot[i]!
-      if (interfaces.ended[i] === 1) {
-        this.attachments.forget(interfaceSlot)
-        this.#scope.forget(interfaceSlot)
-        this.#drops?.ended(interfaceSlot)
-      } else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
     }
   }
 

@@ -6,13 +6,15 @@ import { addFigures, addTerms, type DeviceFigures, type DirectionFigures, device
 import { EXCLUDED, OTHER_END } from './flow-slots.ts'
 import type { InterfaceOwner } from './identity.ts'
 import { type Direction, directions, InterfaceAccount } from './interface-account.ts'
+import type { UnattachedDevice } from './unattached-device.ts'
 
 export const counterKinds: readonly CounterKind[] = ['skb', 'wire', 'unknown']
 
-/** New accounts for one reader, each once. */
-export interface AccountQueue {
-  take(): InterfaceAccount[]
+/** What is new for one reader, each once. */
+export interface Queue<Item> {
+  take(): Item[]
 }
+export type AccountQueue = Queue<InterfaceAccount>
 
 /** Packets and bytes of all flow rows. */
 export class DrainedTotals {
@@ -48,6 +50,7 @@ export class InterfaceLedger {
   readonly #closed = { transmit: zeroFigures(), receive: zeroFigures() }
   readonly #closedByKind = new Map<string, DeviceFigures>()
   readonly #queues: InterfaceAccount[][] = []
+  readonly #unattachedQueues: UnattachedDevice[][] = []
   readonly #kinds = new Set<CounterKind>()
   #closedWithGaps = 0
   #earliestAttachMs: number | undefined
@@ -93,6 +96,18 @@ export class InterfaceLedger {
     this.#kinds.add(attachment.transmitCounter).add(attachment.receiveCounter)
     this.#earliestAttachMs = Math.min(this.#earliestAttachMs ?? Number.POSITIVE_INFINITY, attachment.attachedAtMs)
     for (const queue of this.#queues) queue.push(account)
+  }
+
+  /** To be called with each device that has counted something before it was attached, once. */
+  unattached(device: UnattachedDevice): void {
+    for (const queue of this.#unattachedQueues) queue.push(device)
+  }
+
+  /** Of devices that come from now on. */
+  unattachedQueue(): Queue<UnattachedDevice> {
+    const queue: UnattachedDevice[] = []
+    this.#unattachedQueues.push(queue)
+    return { take: () => queue.splice(0) }
   }
 
   /** The account of the interface that has this slot now. */

@@ -94,8 +94,10 @@ export interface InterfaceColumns {
   readonly interfaceSlot: Uint16Array
   /** 1 when the interface was detached: this is its last row, and the slot may be given to another. */
   readonly ended: Uint8Array
-  /** 1 when the device counters below were read now; 0 when they are the last reading of a device that is gone. */
+  /** 1 when the device is there: its counters were read now, or up to four drains ago where nothing moves; 0 when they are the last reading of a device that is gone. */
   readonly devicePresent: Uint8Array
+  /** Bits of `InterfaceCondition`, 0: all is well. */
+  readonly condition: Uint8Array
   readonly fromPod: DirectionColumns
   readonly toPod: DirectionColumns
 }
@@ -180,6 +182,14 @@ export const ConnectionState = {
   unreachable: 10,
   /** RST before it was established, and not to the SYN. */
   resetEarly: 11,
+} as const
+
+/** What keeps an attached interface from being observed wholly. */
+export const InterfaceCondition = {
+  /** Somebody took our programs off it. */
+  removed: 1,
+  /** Packets reach the pod past it. */
+  bypassed: 2,
 } as const
 
 export const Failed = { none: 0, refused: 1, timeout: 2, unreachable: 3, reset: 4 } as const

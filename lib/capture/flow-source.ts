@@ -11,6 +11,8 @@ export type CounterKind = 'skb' | 'wire' | 'unknown'
 export interface AttachRequest {
   /** Path of the pod's network namespace; absent: the agent's own. */
   readonly netns?: string
+  /** That namespace's inode: a path that leads to another one is refused (ESTALE). Absent: whatever is there. */
+  readonly inode?: number
   /** The device's name inside that namespace. */
   readonly device: string
   /** Which end of the pair `device` is: the pod's own (`pod`) or the host's (`host`). */
@@ -34,6 +36,8 @@ export interface Attachment {
   readonly replacedStale: boolean
   /** An earlier agent had attached it, and its counts go on. */
   readonly adopted: boolean
+  /** What the pod's device had counted when we came, on its scale; absent where nobody knows. */
+  readonly countedBefore?: { readonly transmit: number; readonly receive: number }
 }
 
 /** A network device as a link dump shows it. */
@@ -50,6 +54,9 @@ export interface Link {
   /** Namespace id of the other end as this namespace numbers it, -1 when it is here or unknown. */
   readonly peerNamespaceId: number
   readonly address: string
+  /** The device's own counters, as of the dump; absent where nobody read them. */
+  readonly transmitPackets?: number
+  readonly receivePackets?: number
 }
 
 /** A network namespace that has a name or a process. */
@@ -72,6 +79,8 @@ export interface ProgramTime {
 
 export interface FlowSource {
   attach(request: AttachRequest): Promise<Attachment>
+  /** Hooks our programs to the interface again where somebody took them off; its counts go on. false: they are all there. */
+  reattach(interfaceSlot: number): Promise<boolean>
   /** Ends with a row whose `ended` is 1 in the next batch. */
   detach(interfaceSlot: number): Promise<void>
   /** Out of scope: flows of the interface that start from now on are not in the table, their packets are `filtered`. */

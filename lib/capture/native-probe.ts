@@ -81,6 +81,7 @@ export interface NativeError {
 interface NativeProbe {
   load(): Promise<Adoption>
   attach(request: AttachRequest): Promise<Attachment>
+  reattach(interfaceSlot: number): Promise<boolean>
   detach(interfaceSlot: number): Promise<void>
   setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   drain(mark?: number): Promise<FlowBatch>
@@ -130,6 +131,7 @@ const ENOENT = 2
 const EEXIST = 17
 const EBUSY = 16
 const ENODEV = 19
+const ESTALE = 116
 const EMEDIUMTYPE = 124
 const EOPNOTSUPP = 95
 
@@ -138,6 +140,7 @@ function remedyFor({ step, errno, detail }: NativeError): string {
   if (errno === EPERM)
     return 'run as root, or grant CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN; podweir doctor says which is missing'
   if (errno === ENOENT || errno === ENODEV) return 'check that the namespace and the device exist (ip netns, ip link)'
+  if (errno === ESTALE) return 'nothing to do: the pod is gone, and the namespace there now is attached as its own'
   if (errno === EBUSY) return 'use hook: tcx, or remove the qdisc that is in the way (tc qdisc show)'
   if (errno === EMEDIUMTYPE) return 'name an Ethernet device'
   if (errno === EEXIST) return 'another agent may hold this interface: stop it first'
@@ -148,7 +151,13 @@ function remedyFor({ step, errno, detail }: NativeError): string {
 function failureOf(error: unknown, remedyOf: (error: NativeError) => string): Failure {
   const native = error as NativeError
   const cause = native.detail ? `${native.reason}\n${native.detail}` : native.reason
-  return new Failure({ step: native.step, subject: native.subject, cause, remedy: remedyOf(native) })
+  return new Failure({
+    step: native.step,
+    subject: native.subject,
+    cause,
+    remedy: remedyOf(native),
+    errno: native.errno,
+  })
 }
 
 export function loadAddon(): Addon {
@@ -190,6 +199,10 @@ export class NativeProbeSource implements FlowSource {
 
   attach(request: AttachRequest): Promise<Attachment> {
     return told(this.#probe.attach(request))
+  }
+
+  reattach(interfaceSlot: number): Promise<boolean> {
+    return told(this.#probe.reattach(interfaceSlot))
   }
 
   detach(interfaceSlot: number): Promise<void> {

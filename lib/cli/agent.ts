@@ -11,6 +11,7 @@ import { loadConfigApart, loadInventoryApart } from '../config/settings-process.
 import { InventoryNames } from '../enrich/inventory-names.ts'
 import { PodScope } from '../enrich/pod-scope.ts'
 import { type ApiServer, startApiServer } from '../export/api-server.ts'
+import { type HealthServer, startHealthServer } from '../export/health-server.ts'
 import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
@@ -88,7 +89,9 @@ async function startAgent(
     inventory,
   )
   const api = await openApi(config, pipeline, log, story)
-  await pipeline.start()
+  const health = await openHealthCheck(config, pipeline, log, story)
+  // With a pace this takes as long as there are many pods, and a signal is not to wait for them.
+  await Promise.race([pipeline.start(), ending.signalled])
   tellOfInterfaces(pipeline, config, story)
   story.step(`exporting ${config.exporters.map(describeExporter).join(' · ')}`)
   tellOfFirstFlow(pipeline, story)
@@ -99,6 +102,7 @@ async function startAgent(
       await pipeline.stop(LAST_EXPORT_MS)
       await api?.close()
       ownTraffic?.close()
+      await health?.close()
     },
   }
 }
@@ -139,9 +143,22 @@ async function openApi(config: Config, pipeline: Pipeline, log: Log, story: Stor
   return api
 }
 
+async function openHealthCheck(
+  { healthCheck }: Config,
+  pipeline: Pipeline,
+  log: Log,
+  story: Story,
+): Promise<HealthServer | undefined> {
+  if (!healthCheck) return undefined
+  const { host, port, minAttached } = healthCheck
+  const health = await startHealthServer({ host, port, notReady: () => pipeline.notReady(minAttached), log })
+  story.step(`answering health checks on http://${health.endpoint}/readyz`)
+  return health
+}
+
 function tellOfInterfaces(pipeline: Pipeline, config: Config, story: Story): void {
   const interfaces = [...pipeline.attachments.interfaces()]
-  const attached = interfaces.filter(each => each.state === 'attached')
+  const attached = interfaces.filter(each => each.state === 'attached' || each.state === 'degraded')
   const hooks = [...new Set(attached.map(each => `${each.attachment!.place} end, ${each.attachment!.hook}`))]
   const where = hooks.length > 0 ? ` (${hooks.join('; ')})` : ''
   story.step(`attached to ${attached.length} of ${interfaces.length} pod interfaces${where}`)

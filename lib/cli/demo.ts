@@ -132,7 +132,9 @@ function demoConfig(otlp: string | undefined): Config {
     ...(otlp !== undefined && { otlp_grpc: { endpoint: otlp } }),
   }
   const settings = {
-    receivers: { podweir: { drain_interval: DRAIN_INTERVAL, collection_interval: '2s', pins: 'off' } },
+    receivers: {
+      podweir: { attach_pace: 'off', pins: 'off', drain_interval: DRAIN_INTERVAL, collection_interval: '2s' },
+    },
     exporters,
     service: {
       pipelines: { metrics: { receivers: ['podweir'], exporters: Object.keys(exporters) } },

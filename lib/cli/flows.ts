@@ -1,11 +1,13 @@
-// The verb `flows`: asks the agent's socket for flows and prints one line each.
+// The verb `flows`: asks the agent's socket for flows and prints one line each, or how the agent is.
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { socketPath } from '../export/api-socket.ts'
 import { flowRow, headerRow, rowLayout } from '../export/flow-row.ts'
 import { printableJson } from '../export/printable.ts'
+import { statusText } from '../export/status-text.ts'
 import { Failure } from '../host/failure.ts'
 import type { FlowRecord } from '../signals/flow-record.ts'
 
@@ -16,6 +18,8 @@ export interface FlowsOptions {
   readonly all?: boolean
   /** Those alone with which something is wrong. */
   readonly problems?: boolean
+  /** How the agent is, instead of flows. */
+  readonly status?: boolean
   /** Path or `unix:///PATH`. */
   readonly socket?: string | undefined
   /** Width of the table; absent: the terminal's, and no limit where there is none. */
@@ -37,7 +41,12 @@ export async function run(options: FlowsOptions): Promise<number> {
   }
   const out = options.out ?? process.stdout
   const socket = socketPath(options.socket ?? defaultSocket)
-  const response = await ask(socket, follow)
+  if (options.status) {
+    const status = await text(await ask(socket, '/v1/status'))
+    out.write(output === 'table' ? statusText(JSON.parse(status)) : printableJson(status))
+    return 0
+  }
+  const response = await ask(socket, `/v1/flows?follow=${follow}`)
   try {
     await pipeline(response, source => print(linesOf(source), options, out), out, { end: false })
   } catch (error) {
@@ -48,8 +57,8 @@ export async function run(options: FlowsOptions): Promise<number> {
   return 0
 }
 
-async function ask(socket: string, follow: boolean): Promise<IncomingMessage> {
-  const asked = request({ socketPath: socket, path: `/v1/flows?follow=${follow}`, agent: false })
+async function ask(socket: string, path: string): Promise<IncomingMessage> {
+  const asked = request({ socketPath: socket, path, agent: false })
   asked.end()
   let response: IncomingMessage
   try {

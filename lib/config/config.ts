@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { LogLevel } from '../host/log.ts'
 import { formatDuration } from './duration.ts'
 import { defaultExporter, durationBetween, type ExporterConfig, readExporters } from './exporters.ts'
+import { type HealthCheckConfig, healthCheckConfig } from './health-check.ts'
 import { warnOfOtlpVariables } from './otlp-variables.ts'
 import { usedExporters } from './pipelines.ts'
 import { type ReceiverSettings, type RetireConfig, retireConfig } from './receiver.ts'
@@ -17,6 +18,8 @@ export interface Config {
   /** Which end of a pod's pair of devices to attach to. */
   readonly attach: 'auto' | 'host' | 'pod'
   readonly hook: 'auto' | 'tcx' | 'clsact'
+  /** Least time from one attach to the next, ms; 0: none. */
+  readonly attachPaceMs: number
   /** Flows in kernel memory at the same time. */
   /** Directory in a BPF file system for what is to outlive the agent; absent: nothing is. */
   readonly pins?: string
@@ -45,6 +48,8 @@ export interface Config {
   readonly exporters: readonly ExporterConfig[]
   /** `unix:///PATH`; absent: no API. */
   readonly apiEndpoint?: string
+  /** Absent: nobody asks by HTTP whether we are ready. */
+  readonly healthCheck?: HealthCheckConfig
   readonly logLevel: LogLevel
   /** What the user sets of the agent's resource; it beats what the agent finds out. */
   readonly resourceAttributes: Readonly<Record<string, string>>
@@ -78,6 +83,7 @@ export function parseConfig(text: string, file: string, environment: Environment
   return {
     attach: receiver.attach,
     hook: receiver.hook,
+    attachPaceMs: receiver.attach_pace,
     ...(receiver.pins !== 'off' && { pins: receiver.pins }),
     onStop: receiver.on_stop,
     flowLimit: receiver.flow_limit,
@@ -94,6 +100,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     modules: { drops: receiver.modules.drops === 'on' },
     exporters,
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),
+    ...(service!.extensions.includes('health_check') && { healthCheck: healthCheckConfig(extensions!.health_check) }),
     logLevel: service!.telemetry.logs.level,
     resourceAttributes: { ...environmentResource(environment, warnings), ...service!.telemetry.resource },
     warnings,

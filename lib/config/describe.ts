@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 import type { ExporterConfig, OtlpGrpcExporterConfig } from './exporters.ts'
+import { describeHealthCheck } from './health-check.ts'
 import { describeRetire } from './receiver.ts'
 import { defaultApiEndpoint } from './schema.ts'
 import { describeScope } from './scope.ts'
@@ -17,9 +18,15 @@ export function describeConfig(config: Config): string {
   const settings = {
     receivers: { podweir: describeReceiver(config) },
     exporters,
-    extensions: { api: { endpoint: config.apiEndpoint ?? defaultApiEndpoint } },
+    extensions: {
+      api: { endpoint: config.apiEndpoint ?? defaultApiEndpoint },
+      ...(config.healthCheck && { health_check: describeHealthCheck(config.healthCheck) }),
+    },
     service: {
-      extensions: config.apiEndpoint === undefined ? [] : ['api'],
+      extensions: [
+        ...(config.apiEndpoint === undefined ? [] : ['api']),
+        ...(config.healthCheck === undefined ? [] : ['health_check']),
+      ],
       pipelines: { metrics: { receivers: ['podweir'], exporters: Object.keys(exporters) } },
       telemetry: { logs: { level: config.logLevel }, resource: config.resourceAttributes },
     },
@@ -31,6 +38,7 @@ function describeReceiver(config: Config) {
   return {
     attach: config.attach,
     hook: config.hook,
+    attach_pace: config.attachPaceMs === 0 ? 'off' : formatDuration(config.attachPaceMs),
     pins: config.pins ?? 'off',
     on_stop: config.onStop,
     flow_limit: config.flowLimit,

@@ -34,6 +34,9 @@ const retireSchema = section({
 export const receiverSchema = section({
   attach: choice('auto', 'host', 'pod').default('auto'),
   hook: choice('auto', 'tcx', 'clsact').default('auto'),
+  attach_pace: parsed('1ms to 10s, such as 100ms, or off', value =>
+    value === 'off' ? 0 : durationBetween(value, 1, 10 * second),
+  ).default(100),
   pins: parsed('the path of a directory in a BPF file system, such as /sys/fs/bpf/podweir, or off', pinsPath).default(
     '/sys/fs/bpf/podweir',
   ),

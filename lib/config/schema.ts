@@ -1,6 +1,7 @@
 // The settings file's shape, keys as written in it, with every default.
 import { posix } from 'node:path'
 import { z } from 'zod'
+import { healthCheckSchema } from './health-check.ts'
 import { pipelinesSchema } from './pipelines.ts'
 import { receiverSchema } from './receiver.ts'
 import { choice, list, required, section, text, validate } from './validation.ts'
@@ -16,7 +17,7 @@ const apiSchema = section({
 })
 
 const serviceSchema = section({
-  extensions: list(choice('api'), 'a list of extensions: [api]').default(['api']),
+  extensions: list(choice('api', 'health_check'), 'a list of extensions: [api, health_check]').default(['api']),
   pipelines: pipelinesSchema.default({}),
   telemetry: section({
     logs: section({ level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info') }),
@@ -34,7 +35,7 @@ export const sectionSchemas = {
   exporters: z
     .record(z.string(), z.unknown(), { error: 'a mapping of otlp_grpc, file, debug, each with an optional /NAME' })
     .default({}),
-  extensions: section({ api: apiSchema }),
+  extensions: section({ api: apiSchema, health_check: healthCheckSchema }),
   service: serviceSchema,
 }
 

@@ -1,52 +1,53 @@
 // Keeps the wanted interfaces attached, and knows which pod each attached interface belongs to.
 import type { InterfaceOwner } from '../aggregate/identity.ts'
-import type { Attachment, AttachRequest, FlowSource, Link, Namespace, Place } from '../capture/flow-source.ts'
+import type { UnattachedDevice } from '../aggregate/unattached-device.ts'
+import type { Attachment, AttachRequest, FlowSource, Link, Place } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import type { Log } from '../host/log.ts'
+import { AttachQueue } from './attach-queue.ts'
+import { reasonOf } from './attach-reason.ts'
+import { Attacher } from './attacher.ts'
+import { BACK_OFF, BackOff, type BackOffTimes } from './back-off.ts'
+import { absentKey, deviceKey, namespaceKey } from './interface-key.ts'
 import { type FoundDevice, matchDevices, type WantedInterface } from './interface-plan.ts'
+import { TrackedInterface } from './tracked-interface.ts'
+import { UnattachedWatch } from './unattached-watch.ts'
 
 export interface AttachmentsParts {
   readonly source: FlowSource
   readonly attach: 'auto' | Place
   readonly hook: AttachRequest['hook']
+  /** Least time from one attach to the next, ms; 0: none. */
+  readonly paceMs: number
   readonly log: Log
   readonly clock: Clock
   /** Called when the interface's slot is known to `owner`. */
   readonly onAttached: (attachment: Attachment, request: AttachRequest) => void
+  /** Called once with each device that counts while it is to be observed and is not. */
+  readonly onUnattached?: (device: UnattachedDevice) => void
+  readonly backOff?: BackOffTimes
 }
-
-/** How far we got with one interface. */
-export interface TrackedInterface {
-  readonly subject: string
-  readonly device: string
-  readonly owner: InterfaceOwner
-  readonly state: 'wanted' | 'attached' | 'failed'
-  readonly reason?: string
-  readonly attachment?: Attachment
-  /** The end that is attached, for who asks for it by the other one. */
-  readonly end?: string
-  readonly sinceMs: number
-}
-
-interface MadeAttachment {
-  readonly attachment: Attachment
-  readonly request: AttachRequest
-  readonly end: string
-}
-
-const NO_DEVICE = 'absent'
-const TWICE = 'attach a second time'
 
 export class Attachments {
+  /** Interfaces that had lost our programs and have them again. */
+  reattachments = 0
   readonly #parts: AttachmentsParts
+  readonly #queue: AttachQueue
+  readonly #attacher: Attacher
+  readonly #unattached: UnattachedWatch
   readonly #tracked = new Map<string, TrackedInterface>()
   readonly #owners = new Map<number, InterfaceOwner>()
-  #reconciling: Promise<void> = Promise.resolve()
+  #wanted: readonly WantedInterface[] = []
+  #matching: Promise<void> = Promise.resolve()
+  #hasMatched = false
   #stopped = false
 
   constructor(parts: AttachmentsParts) {
     this.#parts = parts
+    this.#queue = new AttachQueue(parts)
+    this.#attacher = new Attacher(parts)
+    this.#unattached = new UnattachedWatch(parts.clock, parts.onUnattached ?? (() => {}))
   }
 
   owner(interfaceSlot: number): InterfaceOwner | undefined {
@@ -57,26 +58,58 @@ export class Attachments {
     return this.#tracked.values()
   }
 
-  /** Attaches what is wanted and not yet attached, detaches what is no longer wanted or is gone. One at a time. */
+  /**
+   * Queues what is wanted and not yet attached, detaches what is no longer wanted or is gone. One at a time; resolves
+   * without waiting for the queue.
+   */
   reconcile(wanted: readonly WantedInterface[]): Promise<void> {
+    this.#wanted = wanted
     // One that failed has told its caller; the next one is to run all the same.
-    this.#reconciling = this.#reconciling.catch(() => {}).then(() => this.#reconcile(wanted))
-    return this.#reconciling
+    this.#matching = this.#matching.catch(() => {}).then(() => this.#match(wanted))
+    return this.#matching
+  }
+
+  /** Resolves when everything that was found has had its turn. */
+  settled(): Promise<void> {
+    return this.#queue.settled()
   }
 
   /** Resolves when nothing is being attached any more; what is attached stays until the source closes. */
   async stop(): Promise<void> {
     this.#stopped = true
-    await this.#reconciling.catch(() => {})
+    await this.#queue.stop()
+    await this.#matching.catch(() => {})
   }
 
   /** To be called when the interface's device is gone: one like it in its place would not be ours. */
   async lost(interfaceSlot: number): Promise<void> {
-    for (const [key, { attachment }] of this.#tracked) {
-      if (attachment?.interfaceSlot !== interfaceSlot) continue
-      this.#tracked.delete(key)
-      await this.#detach(attachment)
-    }
+    const tracked = this.#bySlot(interfaceSlot)
+    if (!tracked) return
+    await this.#drop(tracked)
+    await this.reconcile(this.#wanted).catch(error => this.#parts.log.error((error as Error).message))
+  }
+
+  /** To be called when somebody took our programs off the interface, as often as one likes. */
+  removed(interfaceSlot: number): void {
+    const { clock, log } = this.#parts
+    const tracked = this.#bySlot(interfaceSlot)
+    if (!tracked || (tracked.state !== 'attached' && tracked.state !== 'degraded')) return
+    tracked.progress.become('wanted', 'removed', clock.nowMs())
+    const { subject } = tracked
+    log.warn({ subject }, `attach ${subject}: somebody removed our programs from ${tracked.device}; attaching again`)
+    this.#reattachLater(tracked)
+  }
+
+  /** To be called when packets reach the pod past the interface, as often as one likes. */
+  bypassed(interfaceSlot: number): void {
+    const tracked = this.#bySlot(interfaceSlot)
+    if (tracked?.state !== 'attached' || !tracked.progress.become('degraded', 'bypass', this.#parts.clock.nowMs()))
+      return
+    const { subject } = tracked
+    this.#parts.log.warn(
+      { subject },
+      `attach ${subject}: packets reach the pod past ${tracked.attachment?.device}, as a CNI's redirect delivers them; attach: pod would see them`,
+    )
   }
 
   /** To be called when the interface's last row has been read: the slot may be given to another. */
@@ -84,27 +117,32 @@ export class Attachments {
     this.#owners.delete(interfaceSlot)
   }
 
-  async #reconcile(wanted: readonly WantedInterface[]): Promise<void> {
+  async #match(wanted: readonly WantedInterface[]): Promise<void> {
     const present = new Set<string>()
     const claimed = new Set<string>()
-    for (const each of wanted) {
+    for (const each of this.#newFirst(wanted)) {
       if (this.#stopped) return
       const links = await this.#links(each)
       const found = links instanceof Failure ? [] : matchDevices(each, links)
       if (found.length === 0) present.add(this.#noteAbsent(each, links))
       for (const device of found) {
+        const key = deviceKey(each, device.link)
         // Who comes first in the inventory has the device: twice attached would be twice counted.
-        const place = `${each.netns ?? ''} ${device.link.index}`
-        if (claimed.has(place)) continue
-        claimed.add(place)
-        present.add(await this.#ensure(each, device))
+        if (claimed.has(key)) continue
+        claimed.add(key)
+        present.add(key)
+        this.#queueUp(this.#known(key, each, device) ?? this.#begin(key, each, device))
       }
     }
-    for (const [key, { attachment }] of this.#tracked) {
-      if (present.has(key)) continue
-      this.#tracked.delete(key)
-      if (attachment) await this.#detach(attachment)
-    }
+    this.#hasMatched = true
+    for (const tracked of [...this.#tracked.values()]) if (!present.has(tracked.key)) await this.#drop(tracked)
+  }
+
+  /** A pod that begins does not wait until all others have been looked at. Entries of one namespace keep their order. */
+  #newFirst(wanted: readonly WantedInterface[]): readonly WantedInterface[] {
+    const known = new Set([...this.#tracked.values()].map(({ wanted }) => namespaceKey(wanted)))
+    const isNew = (each: WantedInterface) => !known.has(namespaceKey(each))
+    return [...wanted.filter(isNew), ...wanted.filter(each => !isNew(each))]
   }
 
   /** A Failure: the namespace isn't there, or may not be entered. */
@@ -117,13 +155,27 @@ export class Attachments {
     }
   }
 
+  #begin(key: string, wanted: WantedInterface, found: FoundDevice): TrackedInterface {
+    const tracked = this.#track(key, { wanted, found })
+    tracked.isAwaited = this.#tracked.has(absentKey(wanted))
+    this.#tracked.set(key, tracked)
+    return tracked
+  }
+
+  #track(key: string, parts: { wanted: WantedInterface; found?: FoundDevice }): TrackedInterface {
+    const { clock, backOff = BACK_OFF } = this.#parts
+    return new TrackedInterface(key, { ...parts, backOff: new BackOff(backOff), nowMs: clock.nowMs() })
+  }
+
   #noteAbsent(wanted: WantedInterface, links: Link[] | Failure): string {
-    const { subject, netns, device, identity } = wanted
+    const { subject, netns, device } = wanted
     const key = absentKey(wanted)
-    if (this.#tracked.has(key)) return key
-    const owner = { identity, device: device ?? '' }
-    const sinceMs = this.#parts.clock.nowMs()
-    this.#tracked.set(key, { subject, device: device ?? '', owner, state: 'wanted', reason: NO_DEVICE, sinceMs })
+    const known = this.#tracked.get(key)
+    const tracked = known ?? this.#track(key, { wanted })
+    const reason = links instanceof Failure ? reasonOf(links) : 'absent'
+    tracked.progress.become(reason === 'absent' ? 'wanted' : 'failed', reason, this.#parts.clock.nowMs())
+    if (known) return key
+    this.#tracked.set(key, tracked)
     const place = netns ?? 'this network namespace'
     const cause =
       links instanceof Failure ? links.message : `${place} has no Ethernet device ${device ?? ''}; check ip link`
@@ -131,84 +183,101 @@ export class Attachments {
     return key
   }
 
-  async #ensure(wanted: WantedInterface, found: FoundDevice): Promise<string> {
-    const { subject, netns, identity } = wanted
-    // The address tells a device from a later one of the same name and index. Not the subject: an edit of the inventory
-    // moves and renames what stays attached.
-    const key = `${netns ?? ''} ${found.link.name} ${found.link.index} ${found.link.address}`
-    const known = this.#tracked.get(key)
-    if (known?.state === 'attached') {
-      this.#follow(known, wanted, key)
-      return key
-    }
-    const sinceMs = this.#parts.clock.nowMs()
-    const track = (owner: InterfaceOwner, rest: Pick<TrackedInterface, 'state' | 'reason' | 'attachment' | 'end'>) =>
-      this.#tracked.set(key, { subject, device: found.link.name, owner, sinceMs, ...rest })
+  /** The inventory may have renamed the pod, somebody the device. */
+  #known(key: string, wanted: WantedInterface, found: FoundDevice): TrackedInterface | undefined {
+    const tracked = this.#tracked.get(key)
+    tracked?.follow(wanted, found)
+    if (tracked?.attachment) this.#owners.set(tracked.attachment.interfaceSlot, tracked.owner)
+    return tracked
+  }
+
+  #queueUp(tracked: TrackedInterface): void {
+    this.#unattached.read(tracked)
+    if (tracked.made || this.#queue.has(tracked.key)) return
+    const turn = () => this.#attach(tracked)
+    if (this.#hasMatched) this.#queue.addArrival(tracked.key, turn)
+    else this.#queue.addToBacklog(tracked.key, turn)
+  }
+
+  async #attach(tracked: TrackedInterface): Promise<'free' | undefined> {
+    // It may have waited, and a turn may have been queued while the one before it ran.
+    if (tracked.made || tracked.progress.isGone) return 'free'
+    const failedBefore = tracked.state === 'failed'
     try {
-      const { attachment, request, device, end } = await this.#attach(netns, found)
-      const owner = { identity, device }
-      this.#owners.set(attachment.interfaceSlot, owner)
-      track(owner, { state: 'attached', attachment, end })
-      this.#noteAttached(attachment, wanted, known?.state === 'failed')
-      this.#parts.onAttached(attachment, request)
+      const { device, ...made } = await this.#attacher.attach(tracked, this.#tracked.values())
+      tracked.made = made
+      this.#unattached.attached(tracked, made.attachment)
+      tracked.owner = { identity: tracked.wanted.identity, device }
+      this.#owners.set(made.attachment.interfaceSlot, tracked.owner)
+      this.#noteAttached(tracked, made.attachment, failedBefore)
+      tracked.progress.become('attached', undefined, this.#parts.clock.nowMs())
+      this.#parts.onAttached(made.attachment, made.request)
+      // Nobody wanted it any more while we were at it.
+      if (tracked.progress.isGone) await this.#detach(made.attachment)
+      return made.attachment.adopted ? 'free' : undefined
     } catch (error) {
-      if (!(error instanceof Failure)) throw error
-      track({ identity, device: found.link.name }, { state: 'failed', reason: error.step })
-      if (known?.state !== 'failed') this.#parts.log.error({ subject }, `attach ${subject}: ${error.message}`)
+      this.#failed(tracked, error, () => this.#attach(tracked))
+      return undefined
     }
-    return key
   }
 
-  /** The inventory may have renamed the pod. */
-  #follow(known: TrackedInterface, { subject, identity }: WantedInterface, key: string): void {
-    if (!known.attachment) return
-    const owner = known.owner.identity === identity ? known.owner : { identity, device: known.owner.device }
-    this.#owners.set(known.attachment.interfaceSlot, owner)
-    this.#tracked.set(key, { ...known, subject, owner })
+  #reattachLater(tracked: TrackedInterface): void {
+    const delayMs = tracked.backOff.next(this.#parts.clock.monotonicMs())
+    this.#queue.addLater(tracked.key, () => this.#reattach(tracked), delayMs)
   }
 
-  #noteAttached(attachment: Attachment, wanted: WantedInterface, failedBefore: boolean): void {
+  async #reattach(tracked: TrackedInterface): Promise<undefined> {
+    const { source, clock, log } = this.#parts
+    if (!tracked.attachment || tracked.progress.isGone) return
+    try {
+      const wasMissing = await source.reattach(tracked.attachment.interfaceSlot)
+      if (wasMissing) this.reattachments++
+      tracked.progress.become('attached', undefined, clock.nowMs())
+      const { subject } = tracked
+      log.info({ subject }, `attach ${subject}: attached to ${tracked.device} again`)
+    } catch (error) {
+      this.#failed(tracked, error, () => this.#reattach(tracked))
+    }
+  }
+
+  #failed(tracked: TrackedInterface, error: unknown, again: () => Promise<unknown>): void {
+    const { clock, log } = this.#parts
+    const { subject, key } = tracked
+    if (!(error instanceof Failure)) {
+      log.error({ subject, error }, `attach ${subject}: a mistake of ours`)
+      tracked.progress.become('failed', 'error', clock.nowMs())
+      return
+    }
+    const reason = reasonOf(error)
+    // A device that went while it waited for its turn is nobody's fault.
+    const isNews = tracked.progress.become(reason === 'absent' ? 'wanted' : 'failed', reason, clock.nowMs())
+    if (isNews) log[reason === 'absent' ? 'debug' : 'error']({ subject, reason }, `attach ${subject}: ${error.message}`)
+    if (!tracked.progress.isGone) this.#queue.addLater(key, again, tracked.backOff.next(clock.monotonicMs()))
+  }
+
+  #noteAttached({ subject, isAwaited }: TrackedInterface, attachment: Attachment, failedBefore: boolean): void {
     const { device, place, hook, baselineExact, replacedStale } = attachment
     const { log } = this.#parts
-    const { subject } = wanted
     // Who was told that it does not work is told that it does.
-    const level = failedBefore || this.#tracked.has(absentKey(wanted)) ? 'info' : 'debug'
+    const level = failedBefore || isAwaited ? 'info' : 'debug'
     log[level]({ subject, device, place, hook }, `attach ${subject}: attached to ${device}`)
     if (replacedStale) log.info({ subject }, `attach ${subject}: replaced the filter that a killed agent had left`)
     if (!baselineExact)
       log.warn({ subject }, `attach ${subject}: the device counted meanwhile; "unobserved" may be off by those packets`)
   }
 
-  async #attach(netns: string | undefined, found: FoundDevice): Promise<MadeAttachment & { device: string }> {
-    const { source, attach, hook } = this.#parts
-    const ends = new Ends(source, netns, found)
-    let atPod: Failure | undefined
-    if (attach !== 'host') {
-      try {
-        const pod = await ends.pod()
-        return { ...(await this.#attachOnce({ ...pod, place: 'pod', hook })), device: pod.device }
-      } catch (error) {
-        // Without the right to enter the namespace the host's end is what remains.
-        if (attach === 'pod' || !(error instanceof Failure) || ['attach tcx', TWICE].includes(error.step)) throw error
-        atPod = error
-      }
-    }
-    const host = await ends.host().catch(error => {
-      throw atPod ?? error
-    })
-    return { ...(await this.#attachOnce({ device: host.device, place: 'host', hook })), device: host.podDevice }
+  #bySlot(interfaceSlot: number): TrackedInterface | undefined {
+    for (const tracked of this.#tracked.values())
+      if (tracked.attachment?.interfaceSlot === interfaceSlot) return tracked
+    return undefined
   }
 
-  /** The inventory may name a pair by both of its ends. */
-  async #attachOnce(request: AttachRequest): Promise<MadeAttachment> {
-    const { netns = '', device } = request
-    const end = `${netns} ${device}`
-    for (const other of this.#tracked.values()) {
-      if (other.end !== end) continue
-      const cause = `it is attached already, for ${other.subject}`
-      throw new Failure({ step: TWICE, subject: device, cause, remedy: 'name one end of each pair in the inventory' })
-    }
-    return { attachment: await this.#parts.source.attach(request), request, end }
+  async #drop(tracked: TrackedInterface): Promise<void> {
+    this.#tracked.delete(tracked.key)
+    this.#queue.remove(tracked.key)
+    tracked.progress.end()
+    this.#unattached.ended(tracked)
+    if (tracked.attachment) await this.#detach(tracked.attachment)
   }
 
   async #detach(attachment: Attachment): Promise<void> {
@@ -217,50 +286,5 @@ export class Attachments {
     } catch (error) {
       this.#parts.log.warn((error as Error).message)
     }
-  }
-}
-
-function absentKey({ netns, device }: WantedInterface): string {
-  return `absent ${netns ?? ''} ${device ?? ''}`
-}
-
-/** The two ends of a pod's pair of devices, starting from either. */
-class Ends {
-  readonly #source: FlowSource
-  readonly #netns: string | undefined
-  readonly #found: FoundDevice
-
-  constructor(source: FlowSource, netns: string | undefined, found: FoundDevice) {
-    this.#source = source
-    this.#netns = netns
-    this.#found = found
-  }
-
-  async pod(): Promise<{ netns?: string; device: string }> {
-    const { link, place } = this.#found
-    if (place === 'pod') return { ...(this.#netns !== undefined && { netns: this.#netns }), device: link.name }
-    const namespace = await this.#namespaceOf(link.peerNamespaceId)
-    const peer = namespace && (await this.#source.links(namespace.path)).find(each => each.index === link.peerIndex)
-    if (peer) return { netns: namespace.path, device: peer.name }
-    throw this.#missing('the namespace of its other end has no name and no process')
-  }
-
-  async host(): Promise<{ device: string; podDevice: string }> {
-    const { link, place } = this.#found
-    if (place === 'host') return { device: link.name, podDevice: link.name }
-    const id = (await this.#source.namespaces()).find(each => each.path === this.#netns)?.id
-    const hostEnds = (await this.#source.links()).filter(each => each.peerIndex === link.index)
-    const end = hostEnds.find(each => each.index === link.peerIndex && each.peerNamespaceId === id)
-    if (end && id !== undefined) return { device: end.name, podDevice: link.name }
-    throw this.#missing('its other end is not in this network namespace')
-  }
-
-  async #namespaceOf(id: number): Promise<Namespace | undefined> {
-    return id < 0 ? undefined : (await this.#source.namespaces()).find(each => each.id === id)
-  }
-
-  #missing(cause: string): Failure {
-    const remedy = 'name the namespace in the inventory (netns:), or attach to the other end'
-    return new Failure({ step: 'find the other end of', subject: this.#found.link.name, cause, remedy })
   }
 }

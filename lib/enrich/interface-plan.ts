@@ -16,6 +16,8 @@ export interface WantedInterface {
   readonly identity: Identity
   /** Path of the namespace to look into; absent: the agent's own. */
   readonly netns?: string
+  /** That namespace's inode, where it is known: a path may come to name another one. */
+  readonly inode?: number
   /** Name or pattern; absent: every Ethernet device but loopback. */
   readonly device?: string
   /** Indexes of the ends of pairs that lead to the node; absent: every pair's. Then no bridge, tunnel or the like is meant either. */

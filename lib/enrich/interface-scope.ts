@@ -7,7 +7,7 @@ import { DeviceScope, type IgnoredDevice } from './device-scope.ts'
 import type { WantedInterface } from './interface-plan.ts'
 
 interface TrackedInterface {
-  readonly attachment?: Attachment
+  readonly attachment?: Attachment | undefined
   readonly owner: InterfaceOwner
 }
 

@@ -1,7 +1,8 @@
 // What the agent's socket tells: live flows from the table, the agent's state from its parts.
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
-import type { Attachments, TrackedInterface } from '../enrich/attachments.ts'
+import type { Attachments } from '../enrich/attachments.ts'
+import type { TrackedInterface } from '../enrich/tracked-interface.ts'
 import { BRAKING } from '../signals/agent-series.ts'
 import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
 import { flowRecord } from '../signals/flow-records.ts'
@@ -35,7 +36,7 @@ export class AgentFeed implements FlowFeed {
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
-      interfaces: [...attachments.interfaces()].map(each => interfaceRecord(each, brakingSinceMs())),
+      interfaces: [...attachments.interfaces()].map(each => this.#interfaceRecord(each, brakingSinceMs())),
       flows: {
         live: table.liveFlows,
         limit: table.flowLimit,
@@ -60,19 +61,28 @@ export class AgentFeed implements FlowFeed {
     const records = [...this.#parts.table.views(true)].map(flowRecord)
     for (const subscriber of this.#subscribers) subscriber(records)
   }
-}
 
-function interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
-  const { owner, device, attachment } = tracked
-  const { pod, name } = owner.identity
-  const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
-  const { state, reason } = isBraking ? BRAKING : tracked
-  return {
-    pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
-    device,
-    state,
-    ...(attachment && { place: attachment.place, hook: attachment.hook }),
-    ...(reason !== undefined && { reason }),
-    since: new Date(isBraking ? Math.max(brakingSinceMs, tracked.sinceMs) : tracked.sinceMs).toISOString(),
+  #interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
+    const { owner, device, attachment } = tracked
+    const { pod, name } = owner.identity
+    const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
+    const { state, reason } = isBraking ? BRAKING : tracked
+    return {
+      pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
+      device,
+      state,
+      ...(attachment && { place: attachment.place, hook: attachment.hook }),
+      ...(reason !== undefined && { reason }),
+      since: new Date(isBraking ? Math.max(brakingSinceMs, tracked.sinceMs) : tracked.sinceMs).toISOString(),
+      unobservedSkbs: this.#unobserved(tracked),
+    }
+  }
+
+  /** Before it was attached and since. */
+  #unobserved({ attachment, unattached }: TrackedInterface): number {
+    const before = unattached ? unattached.unobserved.transmit + unattached.unobserved.receive : 0
+    if (!attachment) return before
+    const { transmit, receive } = this.#parts.ledger.account(attachment.interfaceSlot)
+    return before + transmit.unobservedSkbs + receive.unobservedSkbs
   }
 }

@@ -11,6 +11,8 @@ export interface FailureParts {
   readonly remedy: string
   /** 2 for wrong usage, 1 for everything else. */
   readonly exitCode?: 1 | 2
+  /** The kernel's errno(3), where it was the kernel that refused. */
+  readonly errno?: number
 }
 
 export class Failure extends Error {
@@ -18,6 +20,7 @@ export class Failure extends Error {
   readonly subject: string
   readonly remedy: string
   readonly exitCode: 1 | 2
+  readonly errno: number | undefined
 
   constructor(parts: FailureParts) {
     super(`${parts.step} ${parts.subject}: ${parts.cause}; ${parts.remedy}`, { cause: parts.cause })
@@ -26,5 +29,6 @@ export class Failure extends Error {
     this.subject = parts.subject
     this.remedy = parts.remedy
     this.exitCode = parts.exitCode ?? 1
+    this.errno = parts.errno
   }
 }

@@ -28,6 +28,8 @@ export interface AgentSeriesParts {
   readonly table: FlowTable
   readonly health: CaptureHealth
   readonly interfaces: () => Iterable<InterfaceState>
+  /** How often an interface that had lost our programs was attached again. */
+  readonly reattachments: () => number
   /** While kernel statistics were on; undefined: they never are. */
   readonly programTime: () => ProgramTime | undefined
   /** Wall clock. */
@@ -52,6 +54,7 @@ export class AgentSeries {
       metricData(agentMetric.flowCount, [point(moment, {}, table.liveFlows)]),
       metricData(agentMetric.flowLimit, [point(moment, {}, table.flowLimit)]),
       metricData(agentMetric.interfaces, this.#interfacePoints(moment)),
+      metricData(agentMetric.reattachments, this.#reattachmentPoints(moment)),
       metricData(agentMetric.faults, this.#faultPoints(moment)),
       metricData(agentMetric.violations, this.#violationPoints(moment)),
       ...this.#programs(moment),
@@ -72,6 +75,13 @@ export class AgentSeries {
       })
     }
     return [...this.#combinations].map(([key, attributes]) => point(moment, attributes, counts.get(key) ?? 0))
+  }
+
+  #reattachmentPoints(moment: Moment): Points {
+    const points: Points = []
+    const series = this.#counter('reattachments', { [attribute.attachReason]: 'removed' })
+    this.#writer.write(points, series, this.#parts.reattachments(), moment)
+    return points
   }
 
   #faultPoints(moment: Moment): Points {

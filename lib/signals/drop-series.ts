@@ -3,9 +3,9 @@ import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
 import type { CounterQueue, DropCounter, DropPlace, DropTable } from '../aggregate/drop-table.ts'
 import { attribute } from './attribute-names.ts'
+import { interfaceAttributes, momentOfEnd } from './interface-attributes.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { dropMetric } from './metric-names.ts'
-import { interfaceAttributes, momentOfEnd } from './pod-series.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
 
 /** Counters of interfaces that are gone and that no receiver has: when there are more, the oldest are given up. */

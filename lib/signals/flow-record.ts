@@ -102,6 +102,8 @@ export interface InterfaceRecord {
   readonly reason?: string
   /** Since when it is in this state, ISO 8601. */
   readonly since: string
+  /** What its device counted and we did not, both directions, as `podweir.pod.network.unobserved`. */
+  readonly unobservedSkbs: number
 }
 
 export interface ExporterRecord {

@@ -115,6 +115,13 @@ export const agentMetric = {
     description: 'Interfaces that the agent knows, by how far it got with them.',
     attributes: [attribute.attachState, attribute.attachReason, attribute.attachMode, attribute.attachPlace],
   },
+  reattachments: {
+    name: 'podweir.agent.reattachments',
+    instrument: 'counter',
+    unit: '{reattachment}',
+    description: 'Times that an interface was attached again because somebody had removed our programs.',
+    attributes: [attribute.attachReason],
+  },
   faults: {
     name: 'podweir.agent.faults',
     instrument: 'counter',

@@ -23,6 +23,8 @@ export interface MetricProducerParts extends Books {
   /** Present where the module "drops" counts. */
   readonly drops?: DropTable
   readonly interfaces: () => Iterable<InterfaceState>
+  /** How often an interface that had lost our programs was attached again. */
+  readonly reattachments: () => number
   /** While kernel statistics were on; undefined: they never are. */
   readonly programTime: () => ProgramTime | undefined
   readonly clock: Clock

@@ -1,14 +1,14 @@
 // The series of `podweir.pod.*` for one receiver: what the interfaces themselves carried.
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
-import type { Identity, InterfaceOwner } from '../aggregate/identity.ts'
 import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
 import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
-import type { Attachment } from '../capture/flow-source.ts'
-import { attribute, ownerAttribute } from './attribute-names.ts'
-import { metricData, type Points, toHrTime } from './metric-data.ts'
+import { attribute } from './attribute-names.ts'
+import { interfaceAttributes, momentOfEnd } from './interface-attributes.ts'
+import { metricData, type Points } from './metric-data.ts'
 import { podMetric } from './metric-names.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
+import { UnattachedSeries } from './unattached-series.ts'
 
 /** Interfaces that are gone and whose last values no receiver has: when there are more, the oldest are given up. */
 const ENDED_LIMIT = 4096
@@ -28,12 +28,14 @@ interface PodInterface {
 export class PodSeries {
   readonly #arrivals: AccountQueue
   readonly #writer: SeriesWriter
+  readonly #unattached: UnattachedSeries
   #interfaces: PodInterface[] = []
   #givenUp = 0
 
   constructor(ledger: InterfaceLedger, writer: SeriesWriter) {
     this.#arrivals = ledger.accountQueue()
     this.#writer = writer
+    this.#unattached = new UnattachedSeries(ledger, writer)
   }
 
   /** Interfaces that went away and whose last values were never delivered. */
@@ -57,6 +59,7 @@ export class PodSeries {
         this.#writer.write(unobserved, each.unobserved, values.unobservedSkbs, at)
       }
     }
+    this.#unattached.collect(unobserved, moment, ENDED_LIMIT)
     return [
       metricData(podMetric.io, io),
       metricData(podMetric.packets, packets),
@@ -82,11 +85,6 @@ export class PodSeries {
   }
 }
 
-/** The last values of an interface that is gone keep the time of its end: its name may be used again. */
-export function momentOfEnd(endedAtMs: number | undefined, moment: Moment): Moment {
-  return endedAtMs === undefined ? moment : { ...moment, nowMs: endedAtMs, now: toHrTime(endedAtMs) }
-}
-
 /** Of an interface that is gone: nothing is left to be sent. */
 function isOver({ account, series }: PodInterface): boolean {
   if (isOutOfScope(account)) return true
@@ -105,26 +103,4 @@ function isOutOfScope({ owner }: InterfaceAccount): boolean {
 
 function attributesOf(account: InterfaceAccount, direction: Direction): Attributes {
   return { ...interfaceAttributes(account.attachment!, account.owner), [attribute.ioDirection]: direction }
-}
-
-/** Whose interface it is, and which. */
-export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwner | undefined): Attributes {
-  const identity = owner?.identity
-  // Two interfaces that nobody has named must not be one series.
-  const plainName = identity?.name ?? `interface-${attachment.interfaceSlot}`
-  return {
-    ...(identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: plainName }),
-    [attribute.interfaceName]: owner?.device ?? attachment.device,
-    [attribute.attachPlace]: attachment.place,
-  }
-}
-
-function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
-  const { kind, name } = pod.workload
-  return {
-    [attribute.podNamespace]: pod.namespace,
-    [attribute.podName]: pod.name,
-    ...(pod.uid !== undefined && { [attribute.podUid]: pod.uid }),
-    ...(kind !== 'Pod' && { [ownerAttribute(kind)]: name }),
-  }
 }

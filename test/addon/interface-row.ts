@@ -12,6 +12,7 @@ export type DirectionRow = { readonly [Column in Exclude<keyof DirectionColumns,
 export interface InterfaceRow {
   readonly ended: boolean
   readonly devicePresent: boolean
+  readonly condition: number
   readonly fromPod: DirectionRow
   readonly toPod: DirectionRow
 }
@@ -20,10 +21,11 @@ export interface InterfaceRow {
 export function interfaceRow({ interfaces }: FlowBatch, interfaceSlot: number): InterfaceRow | undefined {
   const i = interfaces.interfaceSlot.indexOf(interfaceSlot)
   if (i < 0) return undefined
-  const { ended, devicePresent, fromPod, toPod } = interfaces
+  const { ended, devicePresent, condition, fromPod, toPod } = interfaces
   return {
     ended: ended[i] === 1,
     devicePresent: devicePresent[i] === 1,
+    condition: condition[i]!,
     fromPod: directionRow(fromPod, i),
     toPod: directionRow(toPod, i),
   }

@@ -14,6 +14,7 @@ describe('config', () => {
     assert.deepEqual(parse(''), {
       attach: 'auto',
       hook: 'auto',
+      attachPaceMs: 100,
       flowLimit: 32_768,
       detail: 'basic',
       seriesLimit: 10_000,
@@ -46,7 +47,7 @@ describe('config', () => {
   it('reads every setting', () => {
     const config = parse(`
 receivers:
-  podweir: { attach: host, hook: clsact, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
+  podweir: { attach: host, hook: clsact, attach_pace: 20ms, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
     audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on } }
 exporters:
@@ -58,9 +59,9 @@ exporters:
     timeout: 500ms
   file: { path: out.jsonl, rotation: { max_megabytes: 2 } }
   debug: { verbosity: detailed }
-extensions: { api: { endpoint: "unix:///tmp/p.sock" } }
+extensions: { api: { endpoint: "unix:///tmp/p.sock" }, health_check: { endpoint: "[::1]:80", min_attached: 50% } }
 service:
-  extensions: [api]
+  extensions: [api, health_check]
   pipelines:
     metrics: { receivers: [podweir], exporters: [file, otlp_grpc/central] }
     metrics/two: { exporters: [debug, file] }
@@ -69,6 +70,7 @@ service:
     assert.deepEqual(config, {
       attach: 'host',
       hook: 'clsact',
+      attachPaceMs: 20,
       pins: '/sys/fs/bpf/other',
       onStop: 'keep',
       flowLimit: 16,
@@ -101,6 +103,7 @@ service:
         { type: 'debug', id: 'debug', verbosity: 'detailed' },
       ],
       apiEndpoint: 'unix:///tmp/p.sock',
+      healthCheck: { host: '::1', port: 80, minAttached: 0.5 },
       logLevel: 'debug',
       resourceAttributes: { 'k8s.cluster.name': 'blue' },
       warnings: [],
@@ -156,7 +159,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, pins, on_stop, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, scope, own_traffic, modules",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, detail, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, scope, own_traffic, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',

@@ -11,12 +11,13 @@ const agentFile = new URL('../../otel-config/agent.yaml', import.meta.url)
 describe('describeConfig', () => {
   it('reads back as the same configuration', () => {
     const config = parse(`
-receivers: { podweir: { drain_interval: 1500ms, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", modules: { drops: on } } }
+receivers: { podweir: { attach_pace: off, drain_interval: 1500ms, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", modules: { drops: on } } }
 exporters:
   otlp_grpc/x: { endpoint: "c:1", tls: { insecure: true }, compression: gzip, timeout: 2m }
   file: { path: "$\${not}", rotation: { max_backups: 0 } }
   debug:
-service: { extensions: [], telemetry: { resource: { a: "7" } } }
+extensions: { health_check: { endpoint: "[::1]:7", min_attached: 55% } }
+service: { extensions: [health_check], telemetry: { resource: { a: "7" } } }
 `)
     assert.deepEqual([config.cpuBudget, config.retire.idleMs, config.auditIntervalMs], [0.007, 70_000, 90_000])
     assert.deepEqual(parse(describeConfig(config)), config)

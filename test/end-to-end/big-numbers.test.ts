@@ -56,6 +56,10 @@ class ToldSource implements FlowSource {
     return [{ index: 2, name: 'eth0', ethernet: true, loopback: false, up: true, ...nothing }]
   }
 
+  async reattach(): Promise<boolean> {
+    return false
+  }
+
   async detach(): Promise<void> {}
   async setOutOfScope(): Promise<void> {}
   async namespaces(): Promise<Namespace[]> {

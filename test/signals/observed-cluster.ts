@@ -28,6 +28,7 @@ export function observedCluster(
       drops,
       programTime: () => programTime,
       interfaces: () => interfaces,
+      reattachments: () => 0,
       clock,
       startedAtMs,
       version: '0.1.0',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { describe, it } from 'mocha'
-import { attachment, podIdentity } from '../aggregate/small-cluster.ts'
+import { UnattachedDevice } from '../../lib/aggregate/unattached-device.ts'
+import { attachment, podIdentity, web } from '../aggregate/small-cluster.ts'
 import { flowBatch } from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
 import { pointsNamed, valuesNamed } from './receiver.ts'
@@ -92,6 +94,47 @@ describe('pod series', () => {
         [1005, 7],
       ],
     )
+  })
+
+  it('tells what devices counted that are not attached, until the last of it was taken', async () => {
+    const { ledger, collect, producer, clock } = observedCluster()
+    const device = new UnattachedDevice({ identity: web, device: 'eth0' }, { transmit: 7, receive: 0 }, 1_002_000)
+    device.read({ transmit: 9, receive: 4 })
+    await collect()
+    ledger.unattached(device)
+    const unobserved = 'podweir.pod.network.unobserved'
+    const points = (metrics: ResourceMetrics) =>
+      pointsNamed(metrics, unobserved, { 'k8s.pod.name': 'web-1' }).filter(each => each.startTime[0] === 1002)
+    const first = points(await collect())
+    assert.deepEqual(
+      first.map(({ value, attributes }) => [attributes['network.io.direction'], value]),
+      [
+        ['transmit', 0],
+        ['transmit', 2],
+        ['receive', 0],
+        ['receive', 4],
+      ],
+    )
+    assert.deepEqual(
+      Object.keys(first[1]!.attributes).filter(key => !key.startsWith('k8s.')),
+      ['network.interface.name', 'network.io.direction'],
+    )
+    device.read({ transmit: 1, receive: 4 })
+    device.endedAtMs = 1_004_000
+    clock.ms += 5_000
+    const last = await collect()
+    assert.deepEqual(
+      points(last)
+        .map(({ value, endTime }) => [value, endTime[0]])
+        .filter(([value]) => value !== 0),
+      [
+        [3, 1004],
+        [4, 1004],
+      ],
+    )
+    producer.acknowledged(last)
+    clock.ms += 120_000
+    assert.deepEqual(points(await collect()), [])
   })
 
   it('keeps a bounded number of interfaces that are gone for a receiver that does not answer', async () => {

@@ -95,6 +95,7 @@ export interface InterfaceRow {
   interfaceSlot?: number
   ended?: boolean
   devicePresent?: boolean
+  condition?: number
   fromPod?: DirectionRow
   toPod?: DirectionRow
 }
@@ -198,6 +199,7 @@ function interfaceColumns(rows: InterfaceRow[]): InterfaceColumns {
     interfaceSlot: Uint16Array.from(rows, row => row.interfaceSlot ?? 1),
     ended: Uint8Array.from(rows, row => (row.ended ? 1 : 0)),
     devicePresent: Uint8Array.from(rows, row => (row.devicePresent === false ? 0 : 1)),
+    condition: Uint8Array.from(rows, row => row.condition ?? 0),
     fromPod: directionColumns(rows.map(row => row.fromPod ?? {})),
     toPod: directionColumns(rows.map(row => row.toPod ?? {})),
   }

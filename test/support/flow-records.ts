@@ -56,6 +56,7 @@ export const status: StatusRecord = {
       place: 'pod',
       hook: 'tcx',
       since: '2026-11-21T12:00:00.000Z',
+      unobservedSkbs: 0,
     },
   ],
   flows: { live: 2, limit: 32_768, collapsed: 0, parked: 0 },

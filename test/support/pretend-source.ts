@@ -39,6 +39,10 @@ export class PretendSource implements FlowSource {
     return []
   }
 
+  async reattach(): Promise<boolean> {
+    return true
+  }
+
   async detach(): Promise<void> {}
 
   async setOutOfScope(_interfaceSlot: number, _out: boolean): Promise<void> {}

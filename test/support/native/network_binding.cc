@@ -7,6 +7,7 @@
 
 #include "endpoint_socket.h"
 #include "forwarder.h"
+#include "link_change.h"
 
 namespace podweir {
 namespace {
@@ -134,11 +135,18 @@ class ForwarderBinding : public Napi::ObjectWrap<ForwarderBinding> {
   std::unique_ptr<Forwarder> forwarder_;
 };
 
+static Napi::Value TimeChange(const Napi::CallbackInfo& info) {
+  Result<int64_t> took = TimeLinkChange(TextOf(info[0]), static_cast<uint32_t>(IntOf(info[1])));
+  if (!took.ok()) return Throw(info.Env(), took.status);
+  return Napi::Number::New(info.Env(), static_cast<double>(*took));
+}
+
 void DefineNetwork(Napi::Env env, Napi::Object exports) {
   Napi::Function socket = SocketBinding::Define(env);
   env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(socket)));
   exports.Set("EndpointSocket", socket);
   exports.Set("Forwarder", ForwarderBinding::Define(env));
+  exports.Set("timeLinkChange", Napi::Function::New(env, TimeChange));
 }
 
 }  // namespace podweir

@@ -1,0 +1,24 @@
+// What a drain says of the attached devices themselves: gone, bare of our programs, bypassed.
+import { type InterfaceColumns, InterfaceCondition } from '../capture/flow-batch.ts'
+import type { Attachments } from './attachments.ts'
+import type { DropWatch } from './drop-watch.ts'
+import type { InterfaceScope } from './interface-scope.ts'
+
+export function followDevices(
+  interfaces: InterfaceColumns,
+  attachments: Attachments,
+  scope: InterfaceScope,
+  drops?: DropWatch,
+): void {
+  for (let i = 0; i < interfaces.length; i++) {
+    const interfaceSlot = interfaces.interfaceSlot[i]!
+    const condition = interfaces.condition[i]!
+    if (interfaces.ended[i] === 1) {
+      attachments.forget(interfaceSlot)
+      scope.forget(interfaceSlot)
+      drops?.ended(interfaceSlot)
+    } else if (interfaces.devicePresent[i] === 0) void attachments.lost(interfaceSlot)
+    else if (condition & InterfaceCondition.removed) attachments.removed(interfaceSlot)
+    else if (condition & InterfaceCondition.bypassed) attachments.bypassed(interfaceSlot)
+  }
+}

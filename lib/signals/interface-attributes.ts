@@ -1,0 +1,38 @@
+// What every point of an interface carries, and when its last ones were.
+import type { Attributes } from '@opentelemetry/api'
+import type { Identity, InterfaceOwner } from '../aggregate/identity.ts'
+import type { Attachment } from '../capture/flow-source.ts'
+import { attribute, ownerAttribute } from './attribute-names.ts'
+import { toHrTime } from './metric-data.ts'
+import type { Moment } from './series.ts'
+
+/** The last values of an interface that is gone keep the time of its end: its name may be used again. */
+export function momentOfEnd(endedAtMs: number | undefined, moment: Moment): Moment {
+  return endedAtMs === undefined ? moment : { ...moment, nowMs: endedAtMs, now: toHrTime(endedAtMs) }
+}
+
+/** Whose interface it is, and which. */
+export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwner | undefined): Attributes {
+  return {
+    // Two interfaces that nobody has named must not be one series.
+    ...ownerAttributes(owner, `interface-${attachment.interfaceSlot}`),
+    [attribute.interfaceName]: owner?.device ?? attachment.device,
+    [attribute.attachPlace]: attachment.place,
+  }
+}
+
+/** `otherwise`: its name when it has none. */
+export function ownerAttributes(owner: InterfaceOwner | undefined, otherwise: string): Attributes {
+  const identity = owner?.identity
+  return identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: identity?.name ?? otherwise }
+}
+
+function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
+  const { kind, name } = pod.workload
+  return {
+    [attribute.podNamespace]: pod.namespace,
+    [attribute.podName]: pod.name,
+    ...(pod.uid !== undefined && { [attribute.podUid]: pod.uid }),
+    ...(kind !== 'Pod' && { [ownerAttribute(kind)]: name }),
+  }
+}
