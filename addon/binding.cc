@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "discovery_binding.h"
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
@@ -27,6 +28,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
         {InstanceMethod<&ProbeBinding::Load>("load"), InstanceMethod<&ProbeBinding::Attach>("attach"),
          InstanceMethod<&ProbeBinding::Detach>("detach"), InstanceMethod<&ProbeBinding::DrainNow>("drain"),
          InstanceMethod<&ProbeBinding::Links>("links"), InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
+         InstanceMethod<&ProbeBinding::Survey>("survey"), InstanceMethod<&ProbeBinding::Addresses>("addresses"),
          InstanceMethod<&ProbeBinding::Inspect>("inspect"),
          InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
          InstanceMethod<&ProbeBinding::DisableStatistics>("disableStatistics"),
@@ -133,6 +135,19 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
         [](Napi::Env env, std::vector<NamespaceEntry>& entries) -> Napi::Value { return ToArray(env, entries); });
   }
 
+  Napi::Value Survey(const Napi::CallbackInfo& info) {
+    return RunFor<podweir::Survey>(
+        info.Env(), control_, [](Probe& probe) { return probe.TakeSurvey(); },
+        [](Napi::Env env, podweir::Survey& survey) -> Napi::Value { return ToObject(env, survey); });
+  }
+
+  Napi::Value Addresses(const Napi::CallbackInfo& info) {
+    int namespace_id = info[0].ToNumber().Int32Value();
+    return RunFor<std::vector<DeviceAddress>>(
+        info.Env(), control_, [namespace_id](Probe&) { return ListAddresses(namespace_id); },
+        [](Napi::Env env, std::vector<DeviceAddress>& addresses) -> Napi::Value { return ToArray(env, addresses); });
+  }
+
   Napi::Value Inspect(const Napi::CallbackInfo& info) {
     return RunFor<Inspection>(
         info.Env(), control_, [](Probe& probe) -> Result<Inspection> { return probe.Inspect(); },
@@ -197,6 +212,7 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Probe", ProbeBinding::Define(env));
   exports.Set("Drops", DefineDrops(env));
+  exports.Set("Watch", DefineWatch(env));
   exports.Set("flowAbi", FLOW_ABI);
   return exports;
 }

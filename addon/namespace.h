@@ -15,10 +15,12 @@ namespace podweir {
 struct NamespaceEntry {
   std::string path;
   unsigned long inode = 0;
-  int id = -1;         // as the agent's namespace numbers it
-  int process = 0;     // the oldest one that is in it, 0 when there is none or /proc hides it
-  std::string cgroup;  // that one's /proc/PID/cgroup
+  int id = -1;      // as the agent's namespace numbers it
+  int process = 0;  // the oldest one that is in it, 0 when there is none or /proc hides it
 };
+
+// Runs `job` inside the namespace at `path` (empty: the thread's own), on a thread where nothing else minds.
+Status InNamespace(const std::string& path, const std::function<Status()>& job);
 
 class NamespaceThread {
  public:
@@ -29,8 +31,15 @@ class NamespaceThread {
   Worker worker_{"podweir-netns"};
 };
 
-// Every network namespace but the agent's own that has a name under /run/netns or a process, each once. One without a
-// name goes by that of its oldest process: a pod's sandbox is there first and stays to the end.
+// Where programs leave names of namespaces: iproute2, CNI runtimes (containerd, CRI-O, Podman) and Docker.
+extern const std::vector<const char*> kNamespaceFolders;
+
+// Calls back with each name once, and its namespace's inode: 0 when nothing is mounted there (yet). /var/run is mostly
+// the same as /run.
+void EachNamedNamespace(const std::function<void(const std::string& path, unsigned long inode)>& visit);
+
+// Every network namespace but the agent's own that has a name or a process, each once. One without a name goes by that
+// of its oldest process: a pod's sandbox is there first and stays to the end.
 std::vector<NamespaceEntry> ListNamespaces();
 
 // The inode that names a namespace as long as it lives, 0 when the path is none.

@@ -68,6 +68,11 @@ Result<Netlink> Netlink::Open() {
   return Netlink(std::move(fd));
 }
 
+int Netlink::CheckStrictly() {
+  int on = 1;
+  return setsockopt(socket_.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) ? errno : 0;
+}
+
 int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& visit) {
   nlmsghdr* message = request.Message();
   message->nlmsg_len = static_cast<uint32_t>(request.bytes().size());

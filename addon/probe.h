@@ -15,6 +15,7 @@
 #include "layout.h"
 #include "namespace.h"
 #include "status.h"
+#include "survey.h"
 
 struct flow_bpf;
 
@@ -93,6 +94,7 @@ class Probe {
   Result<AttachmentInfo> Attach(const AttachRequest& request);
   Status Detach(uint32_t interface_slot);
   Result<std::vector<Link>> Links(const std::string& netns);
+  Result<Survey> TakeSurvey() { return podweir::TakeSurvey(namespaces_); }
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.
   Status EnableStatistics();

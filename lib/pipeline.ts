@@ -10,15 +10,16 @@ import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './captur
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
+import { Discovery, type IgnoredPod } from './enrich/discovery.ts'
 import { DropWatch } from './enrich/drop-watch.ts'
-import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
+import { Rescan, type Settled } from './enrich/rescan.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
-import type { OwnProcess } from './host/own-process.ts'
+import { namespaceInode, type OwnProcess } from './host/own-process.ts'
 import { BRAKING, type InterfaceState } from './signals/agent-series.ts'
 import { attribute } from './signals/attribute-names.ts'
 import { Delivery } from './signals/delivery.ts'
@@ -40,7 +41,6 @@ export interface PipelineParts {
   readonly clock: Clock
 }
 
-const RECONCILE_MS = 5_000
 const QUIET_READINGS = 3
 const QUIET_APART_MS = 50
 const FLUSH_TRIES = 3
@@ -56,11 +56,14 @@ export class Pipeline {
   readonly #budget: ProgramBudget | undefined
   readonly #readers: MetricReaders
   readonly #drops: DropWatch | undefined
+  readonly #discovery: Discovery
+  readonly #rescan: Rescan
+  #watch: { close(): void } | undefined
+  #ignored: readonly IgnoredPod[] = []
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
   #inventory: Inventory | undefined
   #timer: NodeJS.Timeout | undefined
   #draining: Promise<FlowBatch | undefined> = Promise.resolve(undefined)
-  #lastReconcileMs = Number.NEGATIVE_INFINITY
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
@@ -72,6 +75,8 @@ export class Pipeline {
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.#drops = drops && new DropWatch({ source: drops, log, clock })
+    this.#discovery = this.#discover()
+    this.#rescan = new Rescan(clock, () => this.#reconcileQuietly())
     this.attachments = new Attachments({
       source,
       attach: config.attach,
@@ -102,6 +107,7 @@ export class Pipeline {
       table: this.table,
       health: this.health,
       attachments: this.attachments,
+      ignored: () => this.#ignored,
       brakingSinceMs: () => this.#budget?.brakingSinceMs,
       exporters: () => this.#readers.status(),
       version,
@@ -111,7 +117,8 @@ export class Pipeline {
 
   /** Attaches to what is there now, then drains until `stop`. */
   async start(): Promise<void> {
-    await this.reconcile()
+    this.#watchChanges()
+    await this.#rescan.look()
     this.#schedule()
     this.#budget?.start()
   }
@@ -124,12 +131,7 @@ export class Pipeline {
   replaceInventory(inventory: Inventory): void {
     this.#inventory = inventory
     this.#parts.names.replace(inventory)
-    void this.#reconcileQuietly()
-  }
-
-  async reconcile(): Promise<void> {
-    this.#lastReconcileMs = this.#parts.clock.monotonicMs()
-    await this.attachments.reconcile(await this.#wanted())
+    void this.#rescan.look()
   }
 
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
@@ -171,6 +173,8 @@ export class Pipeline {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
+    this.#rescan.stop()
+    this.#watch?.close()
     await this.#budget?.stop()
     await this.attachments.stop()
     await this.drain()
@@ -221,35 +225,46 @@ export class Pipeline {
         ...(isBraking && state === 'attached' ? BRAKING : { state, ...(reason !== undefined && { reason }) }),
         ...(attachment && { mode: attachment.hook, place: attachment.place }),
       }
+    for (const { reason } of this.#ignored) yield { state: 'ignored', reason }
   }
 
-  async #wanted(): Promise<WantedInterface[]> {
-    const { source, names, config, own } = this.#parts
+  #discover(): Discovery {
+    const { source, names, config, own, clock } = this.#parts
+    const mode = config.discovery ?? (this.#inventory ? 'inventory' : 'auto')
     const nodeName = config.resourceAttributes['k8s.node.name']
-    const [namespaces, ownLinks] = this.#inventory ? [[], []] : [await source.namespaces(), await source.links()]
-    return planInterfaces(this.#inventory, names, {
-      ...(nodeName !== undefined && { nodeName }),
-      namespaces,
-      own,
-      ownLinks,
-    })
+    return new Discovery({ source, names, mode, nodeName, own, inodeOf: namespaceInode, clock })
+  }
+
+  #watchChanges(): void {
+    try {
+      this.#watch = this.#parts.source.watch(changes => {
+        this.#discovery.changed(changes)
+        this.#rescan.changed()
+      })
+    } catch (error) {
+      this.#parts.log.warn(`${(error as Error).message}; new pods are looked for every 30 s`)
+    }
   }
 
   #schedule(): void {
     if (this.#stopped) return
-    const { config, clock } = this.#parts
     this.#timer = setTimeout(async () => {
       await this.drain()
-      if (clock.monotonicMs() - this.#lastReconcileMs >= RECONCILE_MS) await this.#reconcileQuietly()
       this.#schedule()
-    }, config.drainIntervalMs)
+    }, this.#parts.config.drainIntervalMs)
   }
 
-  async #reconcileQuietly(): Promise<void> {
+  async #reconcileQuietly(): Promise<Settled> {
     try {
-      await this.reconcile()
+      const { wanted, continued, ignored, unsettled } = await this.#discovery.plan(this.#inventory)
+      if (continued.length < wanted.length) await this.attachments.reconcile(continued)
+      await this.attachments.reconcile(wanted)
+      this.#ignored = ignored
+      const lacking = [...this.attachments.interfaces()].some(({ state }) => state !== 'attached')
+      return { unsettled, lacking }
     } catch (error) {
       this.#parts.log.error((error as Error).message)
+      return { unsettled: true, lacking: true }
     }
   }
 
@@ -275,7 +290,10 @@ export class Pipeline {
       if (interfaces.ended[i] === 1) {
         this.attachments.forget(interfaceSlot)
         this.#drops?.ended(interfaceSlot)
-      } else if (interfaces.devicePresent[i] === 0) void this.attachments.lost(interfaceSlot)
+      } else if (interfaces.devicePresent[i] === 0) {
+        void this.attachments.lost(interfaceSlot)
+        this.#rescan.changed()
+      }
     }
   }
 

@@ -2,7 +2,17 @@
 import { createRequire } from 'node:module'
 import { Failure } from '../host/failure.ts'
 import type { FlowBatch } from './flow-batch.ts'
-import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
+import type {
+  Attachment,
+  AttachRequest,
+  Changes,
+  DeviceAddress,
+  FlowSource,
+  Link,
+  Namespace,
+  ProgramTime,
+  Survey,
+} from './flow-source.ts'
 import type { NativeDrops } from './native-drops.ts'
 
 /** When a flow leaves the table, ms. */
@@ -78,6 +88,8 @@ interface NativeProbe {
   drain(): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>
   namespaces(): Promise<Namespace[]>
+  survey(): Promise<Survey>
+  addresses(namespaceId: number): Promise<DeviceAddress[]>
   inspect(): Promise<Inspection>
   enableStatistics(): Promise<void>
   disableStatistics(): Promise<void>
@@ -89,6 +101,7 @@ interface NativeProbe {
 interface Addon {
   readonly Probe: new (options: ProbeOptions) => NativeProbe
   readonly Drops: new () => NativeDrops
+  readonly Watch: new (listener: (changes: Changes) => void) => { close(): void }
   /** FLOW_ABI of ebpf/flow.h as the addon was compiled. */
   readonly flowAbi: number
 }
@@ -165,6 +178,22 @@ export class NativeProbeSource implements FlowSource {
 
   namespaces(): Promise<Namespace[]> {
     return told(this.#probe.namespaces())
+  }
+
+  survey(): Promise<Survey> {
+    return told(this.#probe.survey())
+  }
+
+  addresses(namespaceId: number): Promise<DeviceAddress[]> {
+    return told(this.#probe.addresses(namespaceId))
+  }
+
+  watch(listener: (changes: Changes) => void): { close(): void } {
+    try {
+      return new (loadAddon().Watch)(listener)
+    } catch (error) {
+      throw failureOf(error, remedyFor)
+    }
   }
 
   inspect(): Promise<Inspection> {

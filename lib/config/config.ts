@@ -29,8 +29,9 @@ export interface Config {
   readonly auditIntervalMs: number
   /** Share of a core that our programs may take before TCP detail is given up; 0: any. */
   readonly cpuBudget: number
-  /** Absent: every named network namespace is a pod of that name. */
   readonly inventoryFile?: string
+  /** `auto`: pods are found by their processes, beside what an inventory lists. Absent: `auto` without an inventory. */
+  readonly discovery?: 'auto' | 'inventory'
   /** What is counted beside flows. */
   readonly modules: { readonly drops: boolean }
   /** At least one. */
@@ -66,6 +67,8 @@ export function parseConfig(text: string, file: string, environment: Environment
   document.problems.throwIfAny('check configuration')
   const { receivers, extensions, service } = settings
   const receiver = receivers!.podweir
+  if (receiver.discovery === 'inventory' && receiver.inventory === undefined)
+    warnings.push('discovery: inventory, but no inventory is set: nothing will be observed')
   return {
     attach: receiver.attach,
     hook: receiver.hook,
@@ -78,6 +81,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
+    ...(receiver.discovery !== undefined && { discovery: receiver.discovery }),
     modules: { drops: receiver.modules.drops === 'on' },
     exporters,
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),

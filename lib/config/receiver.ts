@@ -46,6 +46,7 @@ export const receiverSchema = section({
     0.01,
   ),
   inventory: text('the path of a file').optional(),
+  discovery: choice('auto', 'inventory').optional(),
   modules: section({ drops: choice('on', 'off').default('off') }),
 })
 

@@ -1,7 +1,10 @@
 // What the agent's socket tells: live flows from the table, the agent's state from its parts.
+
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { InterfaceOwner } from '../aggregate/identity.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { Attachments, TrackedInterface } from '../enrich/attachments.ts'
+import type { IgnoredPod } from '../enrich/discovery.ts'
 import { BRAKING } from '../signals/agent-series.ts'
 import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
 import { flowRecord } from '../signals/flow-records.ts'
@@ -11,6 +14,8 @@ export interface AgentFeedParts extends Books {
   readonly table: FlowTable
   readonly health: CaptureHealth
   readonly attachments: Attachments
+  /** Pods that have nothing to observe. */
+  readonly ignored: () => readonly IgnoredPod[]
   /** Since when TCP detail is given up, wall clock. */
   readonly brakingSinceMs: () => number | undefined
   readonly exporters: () => ExporterRecord[]
@@ -31,11 +36,14 @@ export class AgentFeed implements FlowFeed {
   }
 
   status(): StatusRecord {
-    const { table, health, attachments, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
+    const { table, health, attachments, ignored, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
-      interfaces: [...attachments.interfaces()].map(each => interfaceRecord(each, brakingSinceMs())),
+      interfaces: [
+        ...[...attachments.interfaces()].map(each => interfaceRecord(each, brakingSinceMs())),
+        ...ignored().map(ignoredRecord),
+      ],
       flows: {
         live: table.liveFlows,
         limit: table.flowLimit,
@@ -62,13 +70,20 @@ export class AgentFeed implements FlowFeed {
   }
 }
 
+function ignoredRecord({ owner, reason, sinceMs }: IgnoredPod): InterfaceRecord {
+  return { pod: podText(owner), device: '', state: 'ignored', reason, since: new Date(sinceMs).toISOString() }
+}
+
+function podText({ identity: { pod, name } }: InterfaceOwner): string {
+  return pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown')
+}
+
 function interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
   const { owner, device, attachment } = tracked
-  const { pod, name } = owner.identity
   const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
   const { state, reason } = isBraking ? BRAKING : tracked
   return {
-    pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
+    pod: podText(owner),
     device,
     state,
     ...(attachment && { place: attachment.place, hook: attachment.hook }),
