@@ -88,7 +88,8 @@ int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& 
     for (auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data()); NLMSG_OK(answer, left);
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
-      if (answer->nlmsg_type == NLMSG_DONE) return 0;
+      // A dump that fails half-way says so at its end.
+      if (answer->nlmsg_type == NLMSG_DONE) return answer->nlmsg_len > NLMSG_HDRLEN ? ErrorIn(answer) : 0;
       if (answer->nlmsg_type == NLMSG_ERROR) return ErrorIn(answer);
       if (visit) visit(answer);
       if (!dump && !acknowledged) return 0;

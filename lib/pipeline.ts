@@ -10,10 +10,9 @@ import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './captur
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
-import { Discovery, type IgnoredPod } from './enrich/discovery.ts'
 import { DropWatch } from './enrich/drop-watch.ts'
+import { InterfaceWatch } from './enrich/interface-watch.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
-import { Rescan, type Settled } from './enrich/rescan.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource } from './export/resource.ts'
@@ -56,12 +55,8 @@ export class Pipeline {
   readonly #budget: ProgramBudget | undefined
   readonly #readers: MetricReaders
   readonly #drops: DropWatch | undefined
-  readonly #discovery: Discovery
-  readonly #rescan: Rescan
-  #watch: { close(): void } | undefined
-  #ignored: readonly IgnoredPod[] = []
+  readonly #interfaces: InterfaceWatch
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
-  #inventory: Inventory | undefined
   #timer: NodeJS.Timeout | undefined
   #draining: Promise<FlowBatch | undefined> = Promise.resolve(undefined)
   #stopped = false
@@ -69,14 +64,11 @@ export class Pipeline {
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
     const { source, drops, config, names, log, clock, version } = parts
     this.#parts = parts
-    this.#inventory = inventory
     this.startedAtMs = clock.nowMs()
     this.health = new CaptureHealth(log)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.#drops = drops && new DropWatch({ source: drops, log, clock })
-    this.#discovery = this.#discover()
-    this.#rescan = new Rescan(clock, () => this.#reconcileQuietly())
     this.attachments = new Attachments({
       source,
       attach: config.attach,
@@ -88,6 +80,13 @@ export class Pipeline {
         this.#drops?.attached({ attachment, owner: owner(attachment.interfaceSlot) }, request)
       },
     })
+    this.#interfaces = new InterfaceWatch(
+      {
+        ...{ source, attachments: this.attachments, names, own: parts.own, inodeOf: namespaceInode, log, clock },
+        ...{ mode: config.discovery, nodeName: config.resourceAttributes['k8s.node.name'] },
+      },
+      inventory,
+    )
     const edges = new EdgeTable(config.seriesLimit, config.detail)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
@@ -107,7 +106,7 @@ export class Pipeline {
       table: this.table,
       health: this.health,
       attachments: this.attachments,
-      ignored: () => this.#ignored,
+      ignored: () => this.#interfaces.ignored,
       brakingSinceMs: () => this.#budget?.brakingSinceMs,
       exporters: () => this.#readers.status(),
       version,
@@ -117,8 +116,7 @@ export class Pipeline {
 
   /** Attaches to what is there now, then drains until `stop`. */
   async start(): Promise<void> {
-    this.#watchChanges()
-    await this.#rescan.look()
+    await this.#interfaces.start()
     this.#schedule()
     this.#budget?.start()
   }
@@ -129,9 +127,8 @@ export class Pipeline {
   }
 
   replaceInventory(inventory: Inventory): void {
-    this.#inventory = inventory
     this.#parts.names.replace(inventory)
-    void this.#rescan.look()
+    this.#interfaces.replaceInventory(inventory)
   }
 
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
@@ -173,8 +170,7 @@ export class Pipeline {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
-    this.#rescan.stop()
-    this.#watch?.close()
+    this.#interfaces.stop()
     await this.#budget?.stop()
     await this.attachments.stop()
     await this.drain()
@@ -225,25 +221,7 @@ export class Pipeline {
         ...(isBraking && state === 'attached' ? BRAKING : { state, ...(reason !== undefined && { reason }) }),
         ...(attachment && { mode: attachment.hook, place: attachment.place }),
       }
-    for (const { reason } of this.#ignored) yield { state: 'ignored', reason }
-  }
-
-  #discover(): Discovery {
-    const { source, names, config, own, clock } = this.#parts
-    const mode = config.discovery ?? (this.#inventory ? 'inventory' : 'auto')
-    const nodeName = config.resourceAttributes['k8s.node.name']
-    return new Discovery({ source, names, mode, nodeName, own, inodeOf: namespaceInode, clock })
-  }
-
-  #watchChanges(): void {
-    try {
-      this.#watch = this.#parts.source.watch(changes => {
-        this.#discovery.changed(changes)
-        this.#rescan.changed()
-      })
-    } catch (error) {
-      this.#parts.log.warn(`${(error as Error).message}; new pods are looked for every 30 s`)
-    }
+    for (const { reason } of this.#interfaces.ignored) yield { state: 'ignored', reason }
   }
 
   #schedule(): void {
@@ -252,20 +230,6 @@ export class Pipeline {
       await this.drain()
       this.#schedule()
     }, this.#parts.config.drainIntervalMs)
-  }
-
-  async #reconcileQuietly(): Promise<Settled> {
-    try {
-      const { wanted, continued, ignored, unsettled } = await this.#discovery.plan(this.#inventory)
-      if (continued.length < wanted.length) await this.attachments.reconcile(continued)
-      await this.attachments.reconcile(wanted)
-      this.#ignored = ignored
-      const lacking = [...this.attachments.interfaces()].some(({ state }) => state !== 'attached')
-      return { unsettled, lacking }
-    } catch (error) {
-      this.#parts.log.error((error as Error).message)
-      return { unsettled: true, lacking: true }
-    }
   }
 
   async #drain(): Promise<FlowBatch | undefined> {
@@ -292,7 +256,7 @@ export class Pipeline {
         this.#drops?.ended(interfaceSlot)
       } else if (interfaces.devicePresent[i] === 0) {
         void this.attachments.lost(interfaceSlot)
-        this.#rescan.changed()
+        this.#interfaces.deviceGone()
       }
     }
   }
