@@ -1,11 +1,12 @@
 // One interval after the other: drain, count, name; export on its own clock. Read this first.
 import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
+import type { InterfaceOwner } from './aggregate/identity.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
 import type { DropSource } from './capture/drop-source.ts'
 import type { FlowBatch } from './capture/flow-batch.ts'
-import type { FlowSource } from './capture/flow-source.ts'
+import type { Attachment, FlowSource } from './capture/flow-source.ts'
 import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './capture/program-budget.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
@@ -77,7 +78,7 @@ export class Pipeline {
       clock,
       onAttached: (attachment, request) => {
         ledger.attached(attachment)
-        this.#drops?.attached({ attachment, owner: owner(attachment.interfaceSlot) }, request)
+        this.#drops?.attached(watchedInterface(attachment, owner), request)
       },
     })
     this.#interfaces = new InterfaceWatch(
@@ -263,6 +264,18 @@ export class Pipeline {
 
   #queued(): number {
     return nodeTotals(this.books).delivery.packets.queued
+  }
+}
+
+/** Whose it is may turn out later. */
+function watchedInterface(attachment: Attachment, owner: (interfaceSlot: number) => InterfaceOwner | undefined) {
+  let known: InterfaceOwner | undefined
+  return {
+    attachment,
+    get owner() {
+      known = owner(attachment.interfaceSlot) ?? known
+      return known
+    },
   }
 }
 

@@ -20,14 +20,32 @@ interface DirectionSeries {
   readonly unobserved: Series
 }
 
+/** What a direction had counted at some time. */
+interface Figures {
+  readonly seenBytes: number
+  readonly seenPackets: number
+  readonly unobservedSkbs: number
+}
+
 interface PodInterface {
   readonly account: InterfaceAccount
   readonly series: readonly DirectionSeries[]
+  readonly isNamed: boolean
+  /** What went under another name before. */
+  readonly before: ReadonlyMap<Direction, Figures>
+  /** What it ends with, because from then on it goes under another name. */
+  readonly last?: ReadonlyMap<Direction, Figures>
 }
+
+/** An interface that nobody owns yet waits for its name this long: a pod's first process comes after its device. */
+const NAMING_MS = 5_000
+
+const NOTHING: Figures = { seenBytes: 0, seenPackets: 0, unobservedSkbs: 0 }
 
 export class PodSeries {
   readonly #arrivals: AccountQueue
   readonly #writer: SeriesWriter
+  #unnamed: InterfaceAccount[] = []
   #interfaces: PodInterface[] = []
   #givenUp = 0
 
@@ -42,20 +60,21 @@ export class PodSeries {
   }
 
   collect(moment: Moment): MetricData[] {
-    for (const account of this.#arrivals.take()) this.#interfaces.push({ account, series: this.#seriesOf(account) })
+    this.#takeArrivals(moment)
     this.#dropEnded()
     const io: Points = []
     const packets: Points = []
     const unobserved: Points = []
-    for (const { account, series } of this.#interfaces) {
-      const at = momentOfEnd(account.endedAtMs, moment)
-      for (const each of series) {
-        const values = account[each.direction]
-        this.#writer.write(io, each.io, values.seenBytes, at)
-        this.#writer.write(packets, each.packets, values.seenPackets, at)
-        this.#writer.write(unobserved, each.unobserved, values.unobservedSkbs, at)
+    for (const each of this.#interfaces) {
+      const at = momentOfEnd(each.account.endedAtMs, moment)
+      for (const series of each.series) {
+        const values = valuesOf(each, series.direction)
+        this.#writer.write(io, series.io, values.seenBytes, at)
+        this.#writer.write(packets, series.packets, values.seenPackets, at)
+        this.#writer.write(unobserved, series.unobserved, values.unobservedSkbs, at)
       }
     }
+    this.#rename(moment.nowMs)
     return [
       metricData(podMetric.io, io),
       metricData(podMetric.packets, packets),
@@ -63,21 +82,66 @@ export class PodSeries {
     ]
   }
 
-  #seriesOf(account: InterfaceAccount): DirectionSeries[] {
-    const startMs = account.attachment!.attachedAtMs
-    return directions.map(direction => {
+  #takeArrivals({ nowMs }: Moment): void {
+    const waiting: InterfaceAccount[] = []
+    for (const account of [...this.#unnamed, ...this.#arrivals.take()]) {
+      const { attachedAtMs } = account.attachment!
+      if (
+        !account.owner ||
+        isNamed(account.owner) ||
+        account.endedAtMs !== undefined ||
+        nowMs - attachedAtMs >= NAMING_MS
+      )
+        this.#begin(account, attachedAtMs, new Map())
+      else waiting.push(account)
+    }
+    this.#unnamed = waiting
+  }
+
+  /** What was nobody's and has an owner now goes on under its name, with what it counts from now on. */
+  #rename(nowMs: number): void {
+    for (const [i, each] of this.#interfaces.entries()) {
+      if (each.isNamed || each.last || each.account.endedAtMs !== undefined || !isNamed(each.account.owner)) continue
+      const now = new Map(directions.map(direction => [direction, figuresOf(each.account, direction)]))
+      this.#interfaces[i] = { ...each, last: now }
+      this.#begin(each.account, nowMs, now)
+    }
+  }
+
+  #begin(account: InterfaceAccount, startMs: number, before: PodInterface['before']): void {
+    const series = directions.map(direction => {
       const attributes = attributesOf(account, direction)
       const begin = () => this.#writer.begin(attributes, startMs)
       return { direction, io: begin(), packets: begin(), unobserved: begin() }
     })
+    this.#interfaces.push({ account, series, before, isNamed: isNamed(account.owner) })
   }
 
   #dropEnded(): void {
-    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || !isDelivered(each))
-    let excess = this.#interfaces.filter(each => each.account.endedAtMs !== undefined).length - ENDED_LIMIT
+    this.#interfaces = this.#interfaces.filter(each => !hasEnded(each) || !isDelivered(each))
+    let excess = this.#interfaces.filter(hasEnded).length - ENDED_LIMIT
     if (excess <= 0) return
     this.#givenUp += excess
-    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || excess-- <= 0)
+    this.#interfaces = this.#interfaces.filter(each => !hasEnded(each) || excess-- <= 0)
+  }
+}
+
+function hasEnded({ account, last }: PodInterface): boolean {
+  return last !== undefined || account.endedAtMs !== undefined
+}
+
+function figuresOf(account: InterfaceAccount, direction: Direction): Figures {
+  const { seenBytes, seenPackets, unobservedSkbs } = account[direction]
+  return { seenBytes, seenPackets, unobservedSkbs }
+}
+
+function valuesOf({ account, before, last }: PodInterface, direction: Direction): Figures {
+  const now = last?.get(direction) ?? account[direction]
+  const then = before.get(direction) ?? NOTHING
+  return {
+    seenBytes: now.seenBytes - then.seenBytes,
+    seenPackets: now.seenPackets - then.seenPackets,
+    unobservedSkbs: now.unobservedSkbs - then.unobservedSkbs,
   }
 }
 
@@ -86,13 +150,20 @@ export function momentOfEnd(endedAtMs: number | undefined, moment: Moment): Mome
   return endedAtMs === undefined ? moment : { ...moment, nowMs: endedAtMs, now: toHrTime(endedAtMs) }
 }
 
-function isDelivered({ account, series }: PodInterface): boolean {
-  return series.every(
-    ({ direction, io, packets, unobserved }) =>
-      io.isDelivered(account[direction].seenBytes) &&
-      packets.isDelivered(account[direction].seenPackets) &&
-      unobserved.isDelivered(account[direction].unobservedSkbs),
-  )
+function isDelivered(each: PodInterface): boolean {
+  return each.series.every(({ direction, io, packets, unobserved }) => {
+    const values = valuesOf(each, direction)
+    return (
+      io.isDelivered(values.seenBytes) &&
+      packets.isDelivered(values.seenPackets) &&
+      unobserved.isDelivered(values.unobservedSkbs)
+    )
+  })
+}
+
+/** false: nobody owns the interface, or nobody yet. */
+function isNamed(owner: InterfaceOwner | undefined): boolean {
+  return owner !== undefined && (owner.identity.class !== 'unknown' || owner.identity.name !== 'unknown')
 }
 
 function attributesOf(account: InterfaceAccount, direction: Direction): Attributes {
@@ -103,7 +174,7 @@ function attributesOf(account: InterfaceAccount, direction: Direction): Attribut
 export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwner | undefined): Attributes {
   const identity = owner?.identity
   // Two interfaces that nobody has named must not be one series.
-  const plainName = identity?.name ?? `interface-${attachment.interfaceSlot}`
+  const plainName = isNamed(owner) ? identity!.name : `interface-${attachment.interfaceSlot}`
   return {
     ...(identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: plainName }),
     [attribute.interfaceName]: owner?.device ?? attachment.device,
