@@ -70,11 +70,12 @@ void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
     reader_.Expect(std::min(slot + kSlotsAhead, probe_.slot_count() - 1));
     uint8_t state = ReadOnce(First(slots[slot]).state);
     if (state == SLOT_FREE || reader_.is_leaving(slot)) continue;
-    Leaving why = Leaving::kReplaced;
-    if (!IsReplaced(state)) {
+    bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(First(slots[slot])));
+    Leaving why = orphan ? Leaving::kInterfaceGone : Leaving::kReplaced;
+    // What leaves in any case is read when it does: a flow that starts now has one row, not two.
+    if (!orphan && !IsReplaced(state)) {
       reader_.Read(slot, result);
-      bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(First(slots[slot])));
-      why = orphan ? Leaving::kInterfaceGone : reader_.IsDue(slot, limits) ? Leaving::kTime : Leaving::kNo;
+      why = reader_.IsDue(slot, limits) ? Leaving::kTime : Leaving::kNo;
     }
     if (why == Leaving::kNo) {
       result.live_flows++;
