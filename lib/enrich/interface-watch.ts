@@ -64,16 +64,19 @@ export class InterfaceWatch {
   }
 
   async #look(): Promise<Settled> {
-    const { attachments, log } = this.#parts
+    const { attachments, log, clock } = this.#parts
+    const beganMs = clock.monotonicMs()
+    let tookMs = 0
     try {
       const { wanted, continued, ignored, unsettled } = await this.#discovery.plan(this.#inventory)
+      tookMs = clock.monotonicMs() - beganMs
       this.#ignored = ignored
       if (continued.length < wanted.length) await attachments.reconcile(continued)
       await attachments.reconcile(wanted)
-      return { unsettled, lacking: [...attachments.interfaces()].some(({ state }) => state !== 'attached') }
+      return { tookMs, unsettled, lacking: [...attachments.interfaces()].some(({ state }) => state !== 'attached') }
     } catch (error) {
       log.error((error as Error).message)
-      return { unsettled: true, lacking: true }
+      return { tookMs, unsettled: true, lacking: true }
     }
   }
 }

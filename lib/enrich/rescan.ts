@@ -7,21 +7,33 @@ export interface Settled {
   readonly unsettled: boolean
   /** Something is wanted and can't be had yet. */
   readonly lacking: boolean
+  /** How long looking took, without what was done about it. */
+  readonly tookMs: number
 }
 
 export interface RescanTimes {
   /** A pod's start is several events in a row. */
   readonly settleMs: number
-  /** The first look again at what is unsettled; each further one comes after twice the time. */
-  readonly firstMs: number
+  /** From look to look at what is unsettled, */
+  readonly againMs: number
+  /** for this time after a change; from then on each further look comes after twice the time. */
+  readonly youngMs: number
   readonly lackingMs: number
   readonly regularMs: number
 }
 
-export const RESCAN_TIMES: RescanTimes = { settleMs: 20, firstMs: 50, lackingMs: 5_000, regularMs: 30_000 }
+export const RESCAN_TIMES: RescanTimes = {
+  settleMs: 20,
+  againMs: 50,
+  youngMs: 2_000,
+  lackingMs: 5_000,
+  regularMs: 30_000,
+}
 
 /** Looking takes at most a fifth of the time, however much is going on. */
 const REST = 4
+/** A long look has waited for locks of the kernel, and costs no more for it. */
+const LONGEST_REST_MS = 100
 
 export class Rescan {
   readonly #clock: Clock
@@ -60,10 +72,9 @@ export class Rescan {
     this.#isChanged = false
     clearTimeout(this.#timer)
     this.#dueMs = Number.POSITIVE_INFINITY
-    const beganMs = this.#clock.monotonicMs()
     const settled = await this.#look()
     const endedMs = this.#clock.monotonicMs()
-    this.#restUntilMs = endedMs + REST * (endedMs - beganMs)
+    this.#restUntilMs = endedMs + Math.min(REST * settled.tookMs, LONGEST_REST_MS)
     this.#isLooking = false
     if (this.#isChanged) this.#arm(Math.max(endedMs + this.#times.settleMs, this.#restUntilMs))
     else this.#arm(endedMs + this.#pauseMs(settled, endedMs))
@@ -75,9 +86,11 @@ export class Rescan {
   }
 
   #pauseMs({ unsettled, lacking }: Settled, nowMs: number): number {
-    const { firstMs, lackingMs, regularMs } = this.#times
+    const { againMs, youngMs, lackingMs, regularMs } = this.#times
     if (!unsettled && !lacking) return regularMs
-    return Math.min(Math.max(nowMs - this.#changedMs, firstMs), lacking ? lackingMs : regularMs)
+    const ageMs = nowMs - this.#changedMs
+    if (ageMs < youngMs) return againMs
+    return Math.min(Math.max(ageMs, againMs), lacking ? lackingMs : regularMs)
   }
 
   #arm(dueMs: number): void {

@@ -13,6 +13,9 @@ export interface PodParts {
   readonly netns?: string
 }
 
+const NETWORK_MS = 100
+const FIRST_PACKET_MS = 50
+const WORK_MS = 500
 const GATEWAY_MAC = '02:78:00:00:ff:ff'
 
 export class ShortLivedPod {
@@ -94,13 +97,17 @@ export class ShortLivedPod {
     await ipBatch(this.removal).catch(() => {})
   }
 
-  /** A whole life: its first packet comes `delayMs` after its first process. Resolves to what it sent. */
-  static async live(parts: PodParts, port: number, count: number, delayMs = 50): Promise<number> {
+  /** A whole life: its first packet comes 50 ms after its first process. Resolves to what it sent. */
+  static async live(parts: PodParts, port: number, count: number): Promise<number> {
     const pod = await ShortLivedPod.create(parts)
     try {
+      // A runtime starts the sandbox when the CNI has made the network.
+      await sleep(NETWORK_MS)
       await pod.begin()
-      await sleep(delayMs)
-      return await pod.send(port, count)
+      await sleep(FIRST_PACKET_MS)
+      const sent = await pod.send(port, count)
+      await sleep(WORK_MS)
+      return sent
     } finally {
       await pod.remove()
     }
