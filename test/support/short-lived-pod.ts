@@ -86,15 +86,14 @@ export class ShortLivedPod {
     this.#sandbox = undefined
   }
 
-  /** The commands that take it away. */
+  /** The commands that take it away; a namespace's own end comes a moment later, its devices' at once. */
   get removal(): string[] {
-    return [`netns del ${this.netns}`]
+    return [`link del ${this.hostDevice}`, `netns del ${this.netns}`]
   }
 
   async remove(): Promise<void> {
     await this.end()
-    await ipBatch([`link del ${this.hostDevice}`]).catch(() => {})
-    await ipBatch(this.removal).catch(() => {})
+    for (const command of this.removal) await ipBatch([command]).catch(() => {})
   }
 
   /** A whole life: its first packet comes 50 ms after its first process. Resolves to what it sent. */
