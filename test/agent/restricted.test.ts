@@ -66,7 +66,9 @@ describe('the agent without CAP_SYS_ADMIN and CAP_SYS_PTRACE', function () {
     assert.equal((await settles(pod, 'test/web')).place, 'host')
     await pod.send(PORT, PACKETS)
     await agent.end('SIGTERM')
-    const flows = attributedFlows(join(folder.path, 'metrics.jsonl')).filter(({ port, packets }) => port === PORT && packets > 0)
+    const flows = attributedFlows(join(folder.path, 'metrics.jsonl')).filter(
+      ({ port, packets }) => port === PORT && packets > 0,
+    )
     assert.deepEqual(flows, [{ sender: 'web', port: PORT, packets: PACKETS }])
   })
 
