@@ -39,6 +39,8 @@ export interface Plan {
   readonly ignored: readonly IgnoredPod[]
   /** There is something of which no event tells when it is complete. */
   readonly unsettled: boolean
+  /** Some of that has only just appeared. */
+  readonly young: boolean
 }
 
 /** From a namespace to its first process, and from that to the pod's device. */
@@ -66,7 +68,7 @@ export class Discovery {
   async plan(inventory: Inventory | undefined): Promise<Plan> {
     const { source, names, own, inodeOf, nodeName, mode, clock } = this.#parts
     const listed = inventory ? listedInterfaces(inventory, names, inodeOf, nodeName) : []
-    if (mode === 'inventory') return { wanted: listed, continued: listed, ignored: [], unsettled: false }
+    if (mode === 'inventory') return { wanted: listed, continued: listed, ignored: [], unsettled: false, young: false }
     const deletedIds = this.#deletedIds
     this.#deletedIds = []
     const survey = await source.survey()
@@ -82,17 +84,20 @@ export class Discovery {
     const wanted: WantedInterface[] = [...listed]
     const continued: WantedInterface[] = [...listed]
     let unsettled = survey.namesPending
+    let young = unsettled
     for (const binding of this.#bindings.values()) {
       const { owner, isShared, namespace } = binding
       const its = plan.wanted(binding)
       const isBare = survey.mayEnter && its.length > 0 && (await this.#isBare(its[0]!))
       if (isBare && owner?.podUid !== undefined) ignored.set(`no_interface ${owner.podUid}`, owner.podUid)
-      unsettled ||= isBare || !(owner || isShared)
+      const isOpen = isBare || !(owner || isShared)
+      unsettled ||= isOpen
+      young ||= isOpen && nowMs - (binding.appearedMs ?? Number.NEGATIVE_INFINITY) < GRACE_MS
       if (isBare) continue
       wanted.push(...its)
       if (!replaced.has(namespace.inode)) continued.push(...its)
     }
-    return { wanted, continued, ignored: this.#ignored(ignored, nowMs), unsettled }
+    return { wanted, continued, ignored: this.#ignored(ignored, nowMs), unsettled, young }
   }
 
   /** Nothing leads from there to the node, or not yet. */

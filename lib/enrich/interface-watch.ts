@@ -68,15 +68,20 @@ export class InterfaceWatch {
     const beganMs = clock.monotonicMs()
     let tookMs = 0
     try {
-      const { wanted, continued, ignored, unsettled } = await this.#discovery.plan(this.#inventory)
+      const { wanted, continued, ignored, unsettled, young } = await this.#discovery.plan(this.#inventory)
       tookMs = clock.monotonicMs() - beganMs
       this.#ignored = ignored
       if (continued.length < wanted.length) await attachments.reconcile(continued)
       await attachments.reconcile(wanted)
-      return { tookMs, unsettled, lacking: [...attachments.interfaces()].some(({ state }) => state !== 'attached') }
+      return {
+        tookMs,
+        unsettled,
+        young,
+        lacking: [...attachments.interfaces()].some(({ state }) => state !== 'attached'),
+      }
     } catch (error) {
       log.error((error as Error).message)
-      return { tookMs, unsettled: true, lacking: true }
+      return { tookMs, unsettled: true, young: false, lacking: true }
     }
   }
 }

@@ -5,6 +5,8 @@ import type { Clock } from '../host/clock.ts'
 export interface Settled {
   /** Something is to come of which no event tells: a namespace's first process, a pod's device. */
   readonly unsettled: boolean
+  /** Some of that has only just appeared. */
+  readonly young: boolean
   /** Something is wanted and can't be had yet. */
   readonly lacking: boolean
   /** How long looking took, without what was done about it. */
@@ -14,10 +16,10 @@ export interface Settled {
 export interface RescanTimes {
   /** A pod's start is several events in a row. */
   readonly settleMs: number
-  /** From look to look at what is unsettled, */
-  readonly againMs: number
-  /** for this time after a change; from then on each further look comes after twice the time. */
+  /** From look to look while something is young. */
   readonly youngMs: number
+  /** The first look again at what is unsettled; each further one comes after twice the time. */
+  readonly againMs: number
   readonly lackingMs: number
   readonly regularMs: number
 }
@@ -85,12 +87,11 @@ export class Rescan {
     clearTimeout(this.#timer)
   }
 
-  #pauseMs({ unsettled, lacking }: Settled, nowMs: number): number {
-    const { againMs, youngMs, lackingMs, regularMs } = this.#times
+  #pauseMs({ young, unsettled, lacking }: Settled, nowMs: number): number {
+    const { youngMs, againMs, lackingMs, regularMs } = this.#times
+    if (young) return youngMs
     if (!unsettled && !lacking) return regularMs
-    const ageMs = nowMs - this.#changedMs
-    if (ageMs < youngMs) return againMs
-    return Math.min(Math.max(ageMs, againMs), lacking ? lackingMs : regularMs)
+    return Math.min(Math.max(nowMs - this.#changedMs, againMs), lacking ? lackingMs : regularMs)
   }
 
   #arm(dueMs: number): void {

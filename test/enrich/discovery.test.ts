@@ -104,7 +104,7 @@ describe('discovery', () => {
     const look = discovery()
     machine.now = survey([namespace(2, { residents: [inPod(UID, 5)] })], { links: [] })
     machine.inside = [link({ name: 'lo', loopback: true }), link({ name: 'br0', kind: 'bridge' })]
-    assert.deepEqual(await look(), { wanted: [], continued: [], ignored: [], unsettled: true })
+    assert.deepEqual(await look(), { wanted: [], continued: [], ignored: [], unsettled: true, young: false })
     nowMs += 2_000
     const [{ reason, owner, sinceMs } = assert.fail()] = (await look()).ignored
     assert.deepEqual([reason, owner.identity.name, sinceMs], ['no_interface', UID, 10_000])
@@ -154,7 +154,7 @@ describe('discovery', () => {
     it('finds nothing by itself when it is the inventory alone', async () => {
       machine.now = survey([namespace(2, { residents: [inPod(UID, 5)] })])
       assert.deepEqual(await discovery(listing('[]'), 'inventory')(), {
-        ...{ wanted: [], continued: [], ignored: [], unsettled: false },
+        ...{ wanted: [], continued: [], ignored: [], unsettled: false, young: false },
       })
     })
   })

@@ -5,8 +5,8 @@ import { Rescan, type Settled } from '../../lib/enrich/rescan.ts'
 import { systemClock } from '../../lib/host/clock.ts'
 import { until } from '../support/until.ts'
 
-const SETTLED = { unsettled: false, lacking: false }
-const times = { settleMs: 20, againMs: 20, youngMs: 0, lackingMs: 60, regularMs: 5_000 }
+const SETTLED = { unsettled: false, young: false, lacking: false }
+const times = { settleMs: 20, youngMs: 10, againMs: 20, lackingMs: 60, regularMs: 5_000 }
 
 describe('when to look again', () => {
   let looks: number[]
@@ -58,14 +58,20 @@ describe('when to look again', () => {
   })
 
   it('is after twice the time, again and again, while something is unsettled', async () => {
-    result = { unsettled: true, lacking: false }
+    result = { unsettled: true, young: false, lacking: false }
     await rescan.look()
     await until('five looks', () => looks.length >= 5, { limitMs: 3_000 })
     assert.ok(looks[4]! - looks[3]! >= 2 * (looks[2]! - looks[1]!), looks.join(' '))
   })
 
+  it('is again and again while something is young', async () => {
+    result = { unsettled: true, young: true, lacking: false }
+    await rescan.look()
+    await until('ten looks', () => looks.length >= 10, { limitMs: 1_000 })
+  })
+
   it('is regular while something can’t be had', async () => {
-    result = { unsettled: false, lacking: true }
+    result = { unsettled: false, young: false, lacking: true }
     await rescan.look()
     await until('eight looks', () => looks.length >= 8, { limitMs: 3_000 })
     // Twice the time each would be more than a second by now.
