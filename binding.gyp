@@ -2,7 +2,7 @@
   'variables': {
     # All of the addon that knows nothing of Node.
     'core_sources': ['addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc', 'addon/probe_hooks.cc', 'addon/dispatcher.cc', 'addon/attach.cc', 'addon/chain.cc', 'addon/interfaces.cc',
-                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/flow_reader.cc',
+                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/processes.cc', 'addon/survey.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/flow_reader.cc',
                      'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc',
                      'addon/drops.cc', 'addon/drop_reasons.cc', 'addon/journal.cc', 'addon/pins.cc', 'addon/attach_pins.cc', 'addon/probe_adoption.cc', 'addon/probe_pins.cc',
                      'addon/filters.cc', 'addon/sweep.cc', 'addon/detach_all.cc', 'addon/scope_rules.cc', 'addon/privileges.cc', 'addon/scratch_pair.cc',
@@ -58,7 +58,7 @@
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
       'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', 'addon/scope_options.cc',
-                  'addon/privileges_binding.cc', 'addon/doctor_binding.cc', '<@(core_sources)'],
+                  'addon/privileges_binding.cc', 'addon/doctor_binding.cc', 'addon/discovery_binding.cc', 'addon/watch.cc', '<@(core_sources)'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },
     {
@@ -90,7 +90,8 @@
         {
           'target_name': 'podweir-kernel',
           'dependencies': ['podweir-kernel-objects'],
-          'sources': ['<!@(ls test/support/native/*.cc)', 'addon/namespace.cc', 'addon/interfaces.cc', 'addon/netlink.cc', 'addon/worker.cc', 'addon/privileges.cc'],
+          'sources': ['<!@(ls test/support/native/*.cc)', 'addon/namespace.cc', 'addon/processes.cc', 'addon/interfaces.cc',
+                      'addon/netlink.cc', 'addon/worker.cc', 'addon/privileges.cc'],
           'include_dirs': ['addon'],
           'libraries': ['-lbpf', '-lelf', '-lz'],
         },

@@ -7,6 +7,7 @@
 
 #include "detach_all.h"
 #include "doctor_binding.h"
+#include "discovery_binding.h"
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
@@ -33,7 +34,8 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
          InstanceMethod<&ProbeBinding::SetOutOfScope>("setOutOfScope"),
          InstanceMethod<&ProbeBinding::DrainNow>("drain"), InstanceMethod<&ProbeBinding::Commit>("commit"),
          InstanceMethod<&ProbeBinding::SaveLedger>("saveLedger"), InstanceMethod<&ProbeBinding::Links>("links"),
-         InstanceMethod<&ProbeBinding::Namespaces>("namespaces"), InstanceMethod<&ProbeBinding::Inspect>("inspect"),
+         InstanceMethod<&ProbeBinding::Namespaces>("namespaces"), InstanceMethod<&ProbeBinding::Survey>("survey"),
+         InstanceMethod<&ProbeBinding::Addresses>("addresses"), InstanceMethod<&ProbeBinding::Inspect>("inspect"),
          InstanceMethod<&ProbeBinding::EnableStatistics>("enableStatistics"),
          InstanceMethod<&ProbeBinding::DisableStatistics>("disableStatistics"),
          InstanceMethod<&ProbeBinding::TimeInPrograms>("programTime"),
@@ -182,6 +184,19 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
         [](Napi::Env env, std::vector<NamespaceEntry>& entries) -> Napi::Value { return ToArray(env, entries); });
   }
 
+  Napi::Value Survey(const Napi::CallbackInfo& info) {
+    return RunFor<podweir::Survey>(
+        info.Env(), control_, [](Probe& probe) { return probe.TakeSurvey(); },
+        [](Napi::Env env, podweir::Survey& survey) -> Napi::Value { return ToObject(env, survey); });
+  }
+
+  Napi::Value Addresses(const Napi::CallbackInfo& info) {
+    int namespace_id = info[0].ToNumber().Int32Value();
+    return RunFor<std::vector<DeviceAddress>>(
+        info.Env(), control_, [namespace_id](Probe&) { return ListAddresses(namespace_id); },
+        [](Napi::Env env, std::vector<DeviceAddress>& addresses) -> Napi::Value { return ToArray(env, addresses); });
+  }
+
   Napi::Value Inspect(const Napi::CallbackInfo& info) {
     return RunFor<Inspection>(
         info.Env(), control_, [](Probe& probe) -> Result<Inspection> { return probe.Inspect(); },
@@ -257,6 +272,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Probe", ProbeBinding::Define(env));
   exports.Set("Drops", DefineDrops(env));
   exports.Set("detachAll", Napi::Function::New<DetachEverything>(env, "detachAll"));
+  exports.Set("Watch", DefineWatch(env));
   exports.Set("flowAbi", FLOW_ABI);
   ExportPrivileges(env, exports);
   ExportDoctor(env, exports);

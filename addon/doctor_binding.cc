@@ -7,6 +7,7 @@
 
 #include "foreign_programs.h"
 #include "namespace.h"
+#include "processes.h"
 #include "promise.h"
 #include "scratch_pair.h"
 
@@ -82,7 +83,7 @@ class DoctorBinding : public Napi::ObjectWrap<DoctorBinding> {
         for (uint32_t i = 0; i < entries.size(); i++) {
           Napi::Object entry = Napi::Object::New(env);
           entry.Set("path", entries[i].path);
-          entry.Set("cgroup", entries[i].cgroup);
+          entry.Set("cgroup", OpenProcess(entries[i].process).Cgroup());
           to.Set(i, entry);
         }
         return to;

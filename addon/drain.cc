@@ -97,13 +97,14 @@ void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
       result.live_flows++;
       continue;
     }
-    Leaving why = Leaving::kReplaced;
-    if (!IsReplaced(state)) {
+    bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(First(slots[slot])));
+    Leaving why = orphan ? Leaving::kInterfaceGone : Leaving::kReplaced;
+    // What leaves in any case is read when it does: a flow that starts now has one row, not two.
+    if (!orphan && !IsReplaced(state)) {
       reader_.Read(slot, result);
-      bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(First(slots[slot])));
-      // The mark of a retirement that an earlier agent could not end.
+      // The mark is of a retirement that an earlier agent could not end.
       bool due = state & SLOT_RETIRING || reader_.IsDue(slot, limits);
-      why = orphan ? Leaving::kInterfaceGone : due ? Leaving::kTime : Leaving::kNo;
+      why = due ? Leaving::kTime : Leaving::kNo;
     }
     if (why == Leaving::kNo) {
       result.live_flows++;

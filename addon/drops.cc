@@ -113,7 +113,7 @@ void Drops::ClaimOther(const Link& link, const AttachRequest& interface, Claims&
     int pod_id = interface.netns.empty() ? -1 : NamespaceId(*netlink, interface.netns, false);
     return found->link.peer_namespace_id == pod_id;
   };
-  namespaces.insert(namespaces.begin(), NamespaceEntry{"", InodeOf(""), -1, 0, ""});
+  namespaces.insert(namespaces.begin(), NamespaceEntry{"", InodeOf(""), -1, 0});
   for (const NamespaceEntry& entry : namespaces) {
     bool found = false;
     namespaces_.In(entry.path, [&] {

@@ -1,13 +1,11 @@
 #include "namespace.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -15,15 +13,35 @@
 #include "interfaces.h"
 #include "netlink.h"
 #include "privileges.h"
+#include "processes.h"
 
 namespace podweir {
 namespace {
 
 constexpr char kOwn[] = "/proc/thread-self/ns/net";
-constexpr size_t kMostProcessBytes = 4096;
-constexpr int kStartField = 22;
 
-Status Enter(const std::string& path, unsigned long inode, const std::function<Status()>& job) {
+struct Eldest {
+  int id = 0;
+  uint64_t started = 0;
+};
+
+// Of each network namespace but `own`, by inode.
+std::map<unsigned long, Eldest> OldestProcesses(unsigned long own) {
+  std::map<unsigned long, Eldest> oldest;
+  EachProcess([&](const Process& process) {
+    unsigned long inode = process.Namespace();
+    if (inode == 0 || inode == own) return;
+    uint64_t started = process.Started();
+    Eldest& known = oldest[inode];
+    if (started > 0 && (known.id == 0 || started < known.started)) known = {process.id(), started};
+  });
+  std::erase_if(oldest, [](const auto& entry) { return entry.second.id == 0; });
+  return oldest;
+}
+
+}  // namespace
+
+Status InNamespace(const std::string& path, unsigned long inode, const std::function<Status()>& job) {
   if (path.empty()) return job();
   Fd own(open(kOwn, O_RDONLY | O_CLOEXEC));
   if (!own.valid()) return Failed("open namespace", kOwn, errno);
@@ -43,65 +61,13 @@ Status Enter(const std::string& path, unsigned long inode, const std::function<S
   return status;
 }
 
-template <typename Visit>
-void EachEntry(const char* folder, const Visit& visit) {
-  DIR* directory = opendir(folder);
-  if (!directory) return;
-  while (dirent* entry = readdir(directory))
-    if (entry->d_name[0] != '.') visit(entry->d_name);
-  closedir(directory);
-}
-
-struct Process {
-  int id = 0;
-  unsigned long long started = 0;  // clock ticks since the machine has
-};
-
-std::string ProcessPath(int process, const char* file) {
-  return std::string("/proc/") + std::to_string(process) + "/" + file;
-}
-
-// As much of it as is plausible; empty when the process is gone.
-std::string ReadProcess(int process, const char* file) {
-  std::string text(kMostProcessBytes, '\0');
-  Fd descriptor(open(ProcessPath(process, file).c_str(), O_RDONLY | O_CLOEXEC));
-  ssize_t bytes = descriptor.valid() ? read(descriptor.get(), text.data(), text.size()) : 0;
-  text.resize(bytes > 0 ? static_cast<size_t>(bytes) : 0);
-  return text;
-}
-
-// proc(5): field 22 of stat, behind the name in brackets, which may have blanks and brackets. 0 when there is none.
-unsigned long long StartOf(int process) {
-  std::string stat = ReadProcess(process, "stat");
-  size_t at = stat.rfind(')');
-  for (int field = 2; at != std::string::npos && field < kStartField; field++) at = stat.find(' ', at + 1);
-  return at == std::string::npos ? 0 : strtoull(stat.c_str() + at, nullptr, 10);
-}
-
-// Of each network namespace but `own`, by inode.
-std::map<unsigned long, Process> OldestProcesses(unsigned long own) {
-  std::map<unsigned long, Process> oldest;
-  EachEntry("/proc", [&](const char* name) {
-    int process = atoi(name);
-    unsigned long inode = process > 0 ? NamespaceInode(ProcessPath(process, "ns/net")) : 0;
-    if (inode == 0 || inode == own) return;
-    unsigned long long started = StartOf(process);
-    Process& known = oldest[inode];
-    if (started > 0 && (known.id == 0 || started < known.started)) known = {process, started};
-  });
-  std::erase_if(oldest, [](const auto& entry) { return entry.second.id == 0; });
-  return oldest;
-}
-
-}  // namespace
-
 NamespaceThread::NamespaceThread()
     : own_(EnteringThread() ? nullptr : std::make_unique<Worker>("podweir-netns")),
       worker_(own_ ? *own_ : *EnteringThread()) {}
 
 Status NamespaceThread::In(const std::string& path, unsigned long inode, const std::function<Status()>& job) {
   Status status;
-  worker_.Run([&] { status = Enter(path, inode, job); });
+  worker_.Run([&] { status = InNamespace(path, inode, job); });
   return status;
 }
 
@@ -110,45 +76,51 @@ unsigned long NamespaceInode(const std::string& path) {
   return stat(path.empty() ? kOwn : path.c_str(), &info) ? 0 : info.st_ino;
 }
 
+const std::vector<const char*> kNamespaceFolders{"/run/netns", "/var/run/netns", "/run/docker/netns",
+                                                 "/var/run/docker/netns"};
+
+void EachNamedNamespace(const std::function<void(const std::string&, unsigned long)>& visit) {
+  struct stat own;
+  if (stat(kOwn, &own)) return;
+  std::set<std::pair<dev_t, ino_t>> folders;
+  for (const char* folder : kNamespaceFolders) {
+    struct stat info;
+    if (stat(folder, &info) || !folders.emplace(info.st_dev, info.st_ino).second) continue;
+    EachName(folder, [&](const char* name) {
+      std::string path = std::string(folder) + "/" + name;
+      // Before the namespace is mounted on it, and after, it is a file like any other.
+      struct stat entry;
+      if (!stat(path.c_str(), &entry)) visit(path, entry.st_dev == own.st_dev ? entry.st_ino : 0);
+    });
+  }
+}
+
 std::string NamespacePath(unsigned long inode) {
   std::string found;
   if (!inode) return found;
-  EachEntry("/run/netns", [&](const char* name) {
-    std::string path = std::string("/run/netns/") + name;
-    if (found.empty() && NamespaceInode(path) == inode) found = path;
+  EachNamedNamespace([&](const std::string& path, unsigned long named) {
+    if (found.empty() && named == inode) found = path;
   });
   if (!found.empty()) return found;
-  EachEntry("/proc", [&](const char* name) {
-    int process = atoi(name);
-    if (found.empty() && process > 0 && NamespaceInode(ProcessPath(process, "ns/net")) == inode)
-      found = ProcessPath(process, "ns/net");
+  EachProcess([&](const Process& process) {
+    if (found.empty() && process.Namespace() == inode) found = "/proc/" + std::to_string(process.id()) + "/ns/net";
   });
   return found;
 }
 
 std::vector<NamespaceEntry> ListNamespaces() {
   std::vector<NamespaceEntry> found;
-  std::map<unsigned long, Process> oldest = OldestProcesses(NamespaceInode(""));
+  std::map<unsigned long, Eldest> oldest = OldestProcesses(NamespaceInode(""));
   std::set<unsigned long> known{0, NamespaceInode("")};
   Result<Netlink> netlink = Netlink::Open();
-  auto add = [&](std::string path, unsigned long inode) {
+  auto add = [&](const std::string& path, unsigned long inode) {
     if (!known.insert(inode).second) return;
     auto process = oldest.find(inode);
-    NamespaceEntry entry;
-    entry.path = std::move(path);
-    entry.inode = inode;
-    if (netlink.ok()) entry.id = NamespaceId(*netlink, entry.path, false);
-    if (process != oldest.end()) {
-      entry.process = process->second.id;
-      entry.cgroup = ReadProcess(entry.process, "cgroup");
-    }
-    found.push_back(std::move(entry));
+    int id = netlink.ok() ? NamespaceId(*netlink, path, false) : -1;
+    found.push_back({path, inode, id, process == oldest.end() ? 0 : process->second.id});
   };
-  EachEntry("/run/netns", [&](const char* name) {
-    std::string path = std::string("/run/netns/") + name;
-    add(path, NamespaceInode(path));
-  });
-  for (const auto& [inode, process] : oldest) add(ProcessPath(process.id, "ns/net"), inode);
+  EachNamedNamespace(add);
+  for (const auto& [inode, process] : oldest) add("/proc/" + std::to_string(process.id) + "/ns/net", inode);
   return found;
 }
 

@@ -68,6 +68,11 @@ Result<Netlink> Netlink::Open() {
   return Netlink(std::move(fd));
 }
 
+int Netlink::CheckStrictly() {
+  int on = 1;
+  return setsockopt(socket_.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) ? errno : 0;
+}
+
 int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& visit) {
   nlmsghdr* message = request.Message();
   message->nlmsg_len = static_cast<uint32_t>(request.bytes().size());
@@ -84,7 +89,8 @@ int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& 
     for (auto* answer = reinterpret_cast<const nlmsghdr*>(buffer); NLMSG_OK(answer, left);
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
-      if (answer->nlmsg_type == NLMSG_DONE) return 0;
+      // A dump that fails half-way says so at its end.
+      if (answer->nlmsg_type == NLMSG_DONE) return answer->nlmsg_len > NLMSG_HDRLEN ? ErrorIn(answer) : 0;
       if (answer->nlmsg_type == NLMSG_ERROR) return ErrorIn(answer);
       if (visit) visit(answer);
       if (!dump && !acknowledged) return 0;

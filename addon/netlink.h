@@ -74,6 +74,10 @@ class Netlink {
   // A socket in the calling thread's network namespace. It keeps that namespace alive: close it soon.
   static Result<Netlink> Open();
 
+  // A request with what the kernel does not know is refused from now on. Returns 0 or an errno.
+  int CheckStrictly();
+
+  // Sends and visits every answer. Returns 0 or an errno.
   // Sends and visits every answer; `visit` must not send itself. Returns 0 or an errno.
   int Send(Request& request, const std::function<void(const nlmsghdr*)>& visit);
 

@@ -18,6 +18,7 @@
 #include "pins.h"
 #include "scope_rules.h"
 #include "status.h"
+#include "survey.h"
 
 struct flow_bpf;
 
@@ -145,6 +146,7 @@ class Probe {
   // Out of scope: none of its flows that start from now on is in the table, and their packets are `filtered`.
   Status SetOutOfScope(uint32_t interface_slot, bool out);
   Result<std::vector<Link>> Links(const std::string& netns);
+  Result<Survey> TakeSurvey() { return podweir::TakeSurvey(namespaces_); }
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.
   Status EnableStatistics();

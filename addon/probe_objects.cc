@@ -147,7 +147,6 @@ Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry) {
   to.Set("inode", static_cast<double>(entry.inode));
   to.Set("id", entry.id);
   to.Set("process", entry.process);
-  to.Set("cgroup", entry.cgroup);
   return to;
 }
 

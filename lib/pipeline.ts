@@ -5,16 +5,17 @@ import { InterfaceLedger } from './aggregate/interface-ledger.ts'
 import type { OwnTraffic } from './aggregate/own-flows.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
 import type { DropSource } from './capture/drop-source.ts'
-import type { FlowBatch } from './capture/flow-batch.ts'
+import type { FlowBatch, InterfaceColumns } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
 import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './capture/program-budget.ts'
+import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
-import { DropWatch } from './enrich/drop-watch.ts'
-import { followDevices } from './enrich/follow-devices.ts'
-import { planInterfaces, type WantedInterface } from './enrich/interface-plan.ts'
+import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
+import { deviceFollower } from './enrich/follow-devices.ts'
 import { InterfaceScope } from './enrich/interface-scope.ts'
+import { InterfaceWatch } from './enrich/interface-watch.ts'
 import type { InventoryNames } from './enrich/inventory-names.ts'
 import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
@@ -22,7 +23,7 @@ import { MetricReaders } from './export/metric-readers.ts'
 import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
-import type { OwnProcess } from './host/own-process.ts'
+import { namespaceInode, type OwnProcess } from './host/own-process.ts'
 import { Delivery } from './signals/delivery.ts'
 import { Handover } from './signals/handover.ts'
 import { interfaceStates } from './signals/interface-states.ts'
@@ -46,9 +47,6 @@ export interface PipelineParts {
   readonly clock: Clock
 }
 
-const RECONCILE_MS = 5_000
-const QUIET_READINGS = 3
-const QUIET_APART_MS = 50
 const FLUSH_TRIES = 3
 
 export class Pipeline {
@@ -64,18 +62,17 @@ export class Pipeline {
   readonly #drops: DropWatch | undefined
   readonly #handover: Handover | undefined
   readonly #scope: InterfaceScope
+  readonly #interfaces: InterfaceWatch
+  readonly #follow: (interfaces: InterfaceColumns) => void
   readonly #onBatch = new Set<(batch: FlowBatch) => void>()
-  #inventory: Inventory | undefined
   #timer: NodeJS.Timeout | undefined
   #draining: Promise<FlowBatch | undefined> = Promise.resolve(undefined)
-  #lastReconcileMs = Number.NEGATIVE_INFINITY
   #drainedAtMs: number | undefined
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
     const { source, drops, config, names, log, clock, version } = parts
     this.#parts = parts
-    this.#inventory = inventory
     this.startedAtMs = clock.nowMs()
     this.health = new CaptureHealth(log)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
@@ -93,9 +90,19 @@ export class Pipeline {
       onAttached: (attachment, request) => {
         ledger.attached(attachment)
         void this.#scope.tell(attachment.interfaceSlot, owner(attachment.interfaceSlot))
-        this.#drops?.attached({ attachment, owner: owner(attachment.interfaceSlot) }, request)
+        this.#drops?.attached(watchedInterface(attachment, owner), request)
       },
     })
+    this.#interfaces = new InterfaceWatch(
+      {
+        ...{ source, names, own: parts.own, inodeOf: namespaceInode, log, clock },
+        attachments: this.#scope.around(this.attachments),
+        ...{ mode: config.discovery, nodeName: config.resourceAttributes['k8s.node.name'] },
+      },
+      inventory,
+    )
+    const { attachments } = this
+    this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, drops: this.#drops })
     const edges = new EdgeTable(config.seriesLimit, config.detail)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
@@ -121,6 +128,7 @@ export class Pipeline {
       table: this.table,
       health: this.health,
       attachments: this.attachments,
+      ignored: () => this.#interfaces.ignored,
       brakingSinceMs: () => this.#budget?.brakingSinceMs,
       exporters: () => this.#readers.status(),
       version,
@@ -130,7 +138,7 @@ export class Pipeline {
 
   /** Drains until `stop`, and attaches to what is there now: resolves when each interface of it has had its turn. */
   async start(): Promise<void> {
-    await this.reconcile()
+    await this.#interfaces.start()
     this.#schedule()
     this.#budget?.start()
     await this.attachments.settled()
@@ -151,16 +159,8 @@ export class Pipeline {
   }
 
   replaceInventory(inventory: Inventory): void {
-    this.#inventory = inventory
     this.#parts.names.replace(inventory)
-    void this.#reconcileQuietly()
-  }
-
-  /** Finds out what is there and what is gone; what is new waits for its turn. */
-  async reconcile(): Promise<void> {
-    this.#lastReconcileMs = this.#parts.clock.monotonicMs()
-    await this.attachments.reconcile(await this.#scope.choose(await this.#wanted()))
-    await this.#scope.follow(this.attachments.interfaces())
+    this.#interfaces.replaceInventory(inventory)
   }
 
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
@@ -169,20 +169,9 @@ export class Pipeline {
     return this.#draining
   }
 
-  /** Drains until neither devices nor we count anything new in three readings. */
-  async quiesce(timeoutMs: number): Promise<boolean> {
-    const { clock } = this.#parts
-    const endMs = clock.monotonicMs() + timeoutMs
-    let before = ''
-    for (let same = 0; same < QUIET_READINGS; ) {
-      if (clock.monotonicMs() > endMs) return false
-      const batch = await this.drain()
-      const now = batch ? counterText(batch) : ''
-      same = now === before ? same + 1 : 0
-      before = now
-      await new Promise(resolve => setTimeout(resolve, QUIET_APART_MS))
-    }
-    return true
+  /** Drains until nothing moves any more. false: the time was over before. */
+  quiesce(timeoutMs: number): Promise<boolean> {
+    return quiesce(() => this.drain(), this.#parts.clock, timeoutMs)
   }
 
   /** Sends what there is. false: something still waits for its acknowledgment. */
@@ -202,6 +191,7 @@ export class Pipeline {
     if (this.#stopped) return
     this.#stopped = true
     clearTimeout(this.#timer)
+    this.#interfaces.stop()
     await this.#budget?.stop()
     await this.attachments.stop()
     await this.drain()
@@ -251,37 +241,16 @@ export class Pipeline {
 
   #interfaceStates() {
     const isBraking = this.#budget?.brakingSinceMs !== undefined
-    return interfaceStates(this.attachments.interfaces(), this.#scope.ignored.length, isBraking)
-  }
-
-  async #wanted(): Promise<WantedInterface[]> {
-    const { source, names, config, own } = this.#parts
-    const nodeName = config.resourceAttributes['k8s.node.name']
-    const [namespaces, ownLinks] = this.#inventory ? [[], []] : [await source.namespaces(), await source.links()]
-    return planInterfaces(this.#inventory, names, {
-      ...(nodeName !== undefined && { nodeName }),
-      namespaces,
-      own,
-      ownLinks,
-    })
+    const ignored = [...this.#scope.ignored.map(() => 'scope'), ...this.#interfaces.ignored.map(({ reason }) => reason)]
+    return interfaceStates(this.attachments.interfaces(), ignored, isBraking)
   }
 
   #schedule(): void {
     if (this.#stopped) return
-    const { config, clock } = this.#parts
     this.#timer = setTimeout(async () => {
       await this.drain()
-      if (clock.monotonicMs() - this.#lastReconcileMs >= RECONCILE_MS) await this.#reconcileQuietly()
       this.#schedule()
-    }, config.drainIntervalMs)
-  }
-
-  async #reconcileQuietly(): Promise<void> {
-    try {
-      await this.reconcile()
-    } catch (error) {
-      this.#parts.log.error((error as Error).message)
-    }
+    }, this.#parts.config.drainIntervalMs)
   }
 
   async #drain(mark?: number): Promise<FlowBatch | undefined> {
@@ -290,7 +259,7 @@ export class Pipeline {
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
       this.table.apply(batch)
       this.health.update(batch)
-      followDevices(batch.interfaces, this.attachments, this.#scope, this.#drops)
+      this.#follow(batch.interfaces)
       this.#handover?.batchApplied(batch)
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
@@ -309,8 +278,4 @@ export class Pipeline {
 
 function ledgerStart({ continuity }: FlowSource): { ledgerStartedAtMs?: number } {
   return continuity ? { ledgerStartedAtMs: continuity.adoption.startedAtMs } : {}
-}
-
-function counterText({ interfaces }: FlowBatch): string {
-  return [interfaces.fromPod, interfaces.toPod].map(({ devicePackets, skbs }) => `${devicePackets}/${skbs}`).join(' ')
 }

@@ -67,8 +67,56 @@ export interface Namespace {
   readonly id: number
   /** The oldest process in it, 0 when there is none that we can see. */
   readonly process: number
-  /** That one's `/proc/PID/cgroup`, empty when there is none. */
+}
+
+/** The oldest process of those that are in one cgroup and in one network namespace. */
+export interface Resident {
+  readonly process: number
+  /** Clock ticks since the machine started. */
+  readonly started: number
+  /** Its `/proc/PID/cgroup`. */
   readonly cgroup: string
+}
+
+export interface SurveyedNamespace {
+  /** Empty: the agent's own. */
+  readonly path: string
+  readonly inode: number
+  /** As the agent's own namespace numbers it, -1 when it has no number. */
+  readonly id: number
+  /** Never given twice, unlike inode and id. 0 when it may not be entered, or before Linux 5.14. */
+  readonly cookie: number
+  /** Oldest first; empty when nobody is there whom we may see. */
+  readonly residents: readonly Resident[]
+}
+
+/** What there is on this machine at one moment. */
+export interface Survey {
+  /** Each once, the agent's own among them. */
+  readonly namespaces: readonly SurveyedNamespace[]
+  /** Of the agent's own namespace. */
+  readonly links: readonly Link[]
+  /** false: other namespaces may not be entered (CAP_SYS_ADMIN). */
+  readonly mayEnter: boolean
+  /** There is a name that no namespace is mounted on, perhaps yet. */
+  readonly namesPending: boolean
+}
+
+export interface DeviceAddress {
+  /** The device's index in its namespace. */
+  readonly index: number
+  /** 4 or 16. */
+  readonly bytes: Uint8Array
+}
+
+/** What changed since the report before: something did, even when every list is empty. */
+export interface Changes {
+  /** The kernel had no room for some changes: look at everything again. */
+  readonly lost: boolean
+  /** Indexes in the agent's own namespace, which may be given again. */
+  readonly deletedLinks: readonly number[]
+  /** Numbers that the agent's own namespace had given to others. */
+  readonly deletedIds: readonly number[]
 }
 
 export interface ProgramTime {
@@ -89,6 +137,11 @@ export interface FlowSource {
   drain(mark?: number): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>
   namespaces(): Promise<Namespace[]>
+  survey(): Promise<Survey>
+  /** Of the devices of the namespace that the agent's own numbers `namespaceId`. */
+  addresses(namespaceId: number): Promise<DeviceAddress[]>
+  /** Calls back when devices of the agent's own namespace or names of namespaces change. Throws a Failure. */
+  watch(listener: (changes: Changes) => void): { close(): void }
   /** Absent: nothing outlives the process. */
   readonly continuity?: Continuity
   /** `keep`: what is pinned stays, counts on, and is the next agent's. */

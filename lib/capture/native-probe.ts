@@ -3,7 +3,17 @@ import { createRequire } from 'node:module'
 import { Failure } from '../host/failure.ts'
 import type { Adoption, Continuity } from './continuity.ts'
 import type { FlowBatch } from './flow-batch.ts'
-import type { Attachment, AttachRequest, FlowSource, Link, Namespace, ProgramTime } from './flow-source.ts'
+import type {
+  Attachment,
+  AttachRequest,
+  Changes,
+  DeviceAddress,
+  FlowSource,
+  Link,
+  Namespace,
+  ProgramTime,
+  Survey,
+} from './flow-source.ts'
 import type { NativeDoctor } from './native-doctor.ts'
 import type { NativeDrops } from './native-drops.ts'
 import type { PacketScope } from './packet-scope.ts'
@@ -90,6 +100,8 @@ interface NativeProbe {
   detachUnclaimed(): Promise<void>
   links(netns?: string): Promise<Link[]>
   namespaces(): Promise<Namespace[]>
+  survey(): Promise<Survey>
+  addresses(namespaceId: number): Promise<DeviceAddress[]>
   inspect(): Promise<Inspection>
   enableStatistics(): Promise<void>
   disableStatistics(): Promise<void>
@@ -119,6 +131,7 @@ interface Addon {
   /** Sets of capabilities of the calling thread, a bit each. */
   capabilities(): { readonly effective: number; readonly permitted: number }
   dropPrivileges(process: number, entering: number): void
+  readonly Watch: new (listener: (changes: Changes) => void) => { close(): void }
   /** FLOW_ABI of ebpf/flow.h as the addon was compiled. */
   readonly flowAbi: number
 }
@@ -223,6 +236,22 @@ export class NativeProbeSource implements FlowSource {
 
   namespaces(): Promise<Namespace[]> {
     return told(this.#probe.namespaces())
+  }
+
+  survey(): Promise<Survey> {
+    return told(this.#probe.survey())
+  }
+
+  addresses(namespaceId: number): Promise<DeviceAddress[]> {
+    return told(this.#probe.addresses(namespaceId))
+  }
+
+  watch(listener: (changes: Changes) => void): { close(): void } {
+    try {
+      return new (loadAddon().Watch)(listener)
+    } catch (error) {
+      throw failureOf(error, remedyFor)
+    }
   }
 
   inspect(): Promise<Inspection> {

@@ -36,8 +36,9 @@ export interface Config {
   readonly auditIntervalMs: number
   /** Share of a core that our programs may take before TCP detail is given up; 0: any. */
   readonly cpuBudget: number
-  /** Absent: every named network namespace is a pod of that name. */
   readonly inventoryFile?: string
+  /** `auto`: pods are found by their processes, beside what an inventory lists. Absent: `auto` without an inventory. */
+  readonly discovery?: 'auto' | 'inventory'
   /** What is observed and what is left out. */
   readonly scope: ScopeConfig
   /** Whether flows of our own exporters are exported. */
@@ -80,6 +81,8 @@ export function parseConfig(text: string, file: string, environment: Environment
   document.problems.throwIfAny('check configuration')
   const { receivers, extensions, service } = settings
   const receiver = receivers!.podweir
+  if (receiver.discovery === 'inventory' && receiver.inventory === undefined)
+    warnings.push('discovery: inventory, but no inventory is set: nothing will be observed')
   return {
     attach: receiver.attach,
     hook: receiver.hook,
@@ -95,6 +98,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
+    ...(receiver.discovery !== undefined && { discovery: receiver.discovery }),
     scope: receiver.scope,
     ownTraffic: receiver.own_traffic,
     modules: { drops: receiver.modules.drops === 'on' },

@@ -50,6 +50,7 @@ function describeReceiver(config: Config) {
     audit_interval: config.auditIntervalMs === 0 ? 'off' : formatDuration(config.auditIntervalMs),
     cpu_budget: formatShare(config.cpuBudget),
     ...(config.inventoryFile !== undefined && { inventory: config.inventoryFile }),
+    ...(config.discovery !== undefined && { discovery: config.discovery }),
     scope: describeScope(config.scope),
     own_traffic: config.ownTraffic,
     modules: { drops: config.modules.drops ? 'on' : 'off' },

@@ -15,6 +15,7 @@ const labelForm = 'text, in quotes where it looks like a number'
 const netnsForm = 'the name of a network namespace under /run/netns, or an absolute path'
 
 const address = parsed(addressForm, canonicalAddress)
+const created = parsed('a time with its zone, such as 2026-01-31T12:00:00Z, in quotes', momentMs)
 const portNumber = wholeNumber(1, 65_535)
 const workload = required({ kind: name, name })
 
@@ -37,6 +38,7 @@ const pod = required({
   name,
   uid: name.optional(),
   node: name.optional(),
+  created: created.optional(),
   interfaces: list(networkInterface, 'a list of { netns, device }').default([]),
   addresses: list(address, 'a list of addresses').default([]),
   ports: list(port, 'a list of ports').default([]),
@@ -71,6 +73,13 @@ export type InventorySettings = z.output<typeof inventorySchema>
 
 function isName(value: string): boolean {
   return value !== '' && value === value.trim() && !/\p{Cc}/u.test(value)
+}
+
+/** RFC 3339, to ms since 1970. */
+function momentMs(value: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(value)) return undefined
+  const ms = Date.parse(value)
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 /** One text for each address: lower case, shortest form, IPv4 for an IPv4-mapped one. */

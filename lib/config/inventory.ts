@@ -26,6 +26,8 @@ export interface InventoryPod {
   readonly name: string
   readonly uid?: string
   readonly node?: string
+  /** When it was created or got its addresses, wall clock, ms since 1970. */
+  readonly createdMs?: number
   /** Empty for a pod of another node. */
   readonly interfaces: readonly InventoryInterface[]
   /** In their one canonical form. */
@@ -102,11 +104,12 @@ function podOf(
   settings: InventorySettings['pods'][number],
   index: number,
 ): InventoryPod {
-  const { uid, node, workload, ...pod } = settings
+  const { uid, node, created, workload, ...pod } = settings
   return {
     ...pod,
     ...(uid !== undefined && { uid }),
     ...(node !== undefined && { node }),
+    ...(created !== undefined && { createdMs: created }),
     interfaces: settings.interfaces.map(({ netns, device }, i) => {
       const { line, column } = document.placeOf(['pods', index, 'interfaces', i])
       return {

@@ -54,6 +54,7 @@ export const receiverSchema = section({
     0.01,
   ),
   inventory: text('the path of a file').optional(),
+  discovery: choice('auto', 'inventory').optional(),
   scope: scopeSchema,
   own_traffic: choice('exclude', 'include').default('exclude'),
   modules: section({ drops: choice('on', 'off').default('off') }),

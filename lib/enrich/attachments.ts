@@ -179,7 +179,9 @@ export class Attachments {
     const place = netns ?? 'this network namespace'
     const cause =
       links instanceof Failure ? links.message : `${place} has no Ethernet device ${device ?? ''}; check ip link`
-    this.#parts.log.warn({ subject }, `attach ${subject}: ${cause}; it will be attached when it appears`)
+    // What was found by its processes goes with them; what somebody listed is missed.
+    const level = wanted.uplinks ? 'debug' : 'warn'
+    this.#parts.log[level]({ subject }, `attach ${subject}: ${cause}; it will be attached when it appears`)
     return key
   }
 

@@ -1,7 +1,8 @@
 // Has the drops of every attached interface counted, and reads them into the table.
 import { DropTable, type WatchedInterface } from '../aggregate/drop-table.ts'
+import type { InterfaceOwner } from '../aggregate/identity.ts'
 import type { DropSource } from '../capture/drop-source.ts'
-import type { AttachRequest } from '../capture/flow-source.ts'
+import type { Attachment, AttachRequest } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 
@@ -57,5 +58,20 @@ export class DropWatch {
       this.#parts.log.warn(`${(error as Error).message}; its drops are counted as the node’s`)
       return undefined
     }
+  }
+}
+
+/** Whose it is may turn out later. */
+export function watchedInterface(
+  attachment: Attachment,
+  owner: (interfaceSlot: number) => InterfaceOwner | undefined,
+): WatchedInterface {
+  let known: InterfaceOwner | undefined
+  return {
+    attachment,
+    get owner() {
+      known = owner(attachment.interfaceSlot) ?? known
+      return known
+    },
   }
 }

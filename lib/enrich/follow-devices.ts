@@ -3,22 +3,30 @@ import { type InterfaceColumns, InterfaceCondition } from '../capture/flow-batch
 import type { Attachments } from './attachments.ts'
 import type { DropWatch } from './drop-watch.ts'
 import type { InterfaceScope } from './interface-scope.ts'
+import type { InterfaceWatch } from './interface-watch.ts'
 
-export function followDevices(
-  interfaces: InterfaceColumns,
-  attachments: Attachments,
-  scope: InterfaceScope,
-  drops?: DropWatch,
-): void {
-  for (let i = 0; i < interfaces.length; i++) {
-    const interfaceSlot = interfaces.interfaceSlot[i]!
-    const condition = interfaces.condition[i]!
-    if (interfaces.ended[i] === 1) {
-      attachments.forget(interfaceSlot)
-      scope.forget(interfaceSlot)
-      drops?.ended(interfaceSlot)
-    } else if (interfaces.devicePresent[i] === 0) void attachments.lost(interfaceSlot)
-    else if (condition & InterfaceCondition.removed) attachments.removed(interfaceSlot)
-    else if (condition & InterfaceCondition.bypassed) attachments.bypassed(interfaceSlot)
+export interface DeviceFollowerParts {
+  readonly attachments: Attachments
+  readonly scope: InterfaceScope
+  readonly watch: InterfaceWatch
+  readonly drops: DropWatch | undefined
+}
+
+/** To be called with each batch's interfaces. */
+export function deviceFollower({ attachments, scope, watch, drops }: DeviceFollowerParts) {
+  return (interfaces: InterfaceColumns): void => {
+    for (let i = 0; i < interfaces.length; i++) {
+      const interfaceSlot = interfaces.interfaceSlot[i]!
+      const condition = interfaces.condition[i]!
+      if (interfaces.ended[i] === 1) {
+        attachments.forget(interfaceSlot)
+        scope.forget(interfaceSlot)
+        drops?.ended(interfaceSlot)
+      } else if (interfaces.devicePresent[i] === 0) {
+        void attachments.lost(interfaceSlot)
+        watch.deviceGone()
+      } else if (condition & InterfaceCondition.removed) attachments.removed(interfaceSlot)
+      else if (condition & InterfaceCondition.bypassed) attachments.bypassed(interfaceSlot)
+    }
   }
 }

@@ -1,15 +1,14 @@
 // Which interfaces are in scope: devices by their names before they are attached to, pods' interfaces afterwards.
 import type { InterfaceOwner } from '../aggregate/identity.ts'
-import type { Attachment, FlowSource } from '../capture/flow-source.ts'
+import type { FlowSource } from '../capture/flow-source.ts'
 import type { ScopeConfig } from '../config/scope.ts'
 import type { Log } from '../host/log.ts'
+import type { Attachments } from './attachments.ts'
 import { DeviceScope, type IgnoredDevice } from './device-scope.ts'
 import type { WantedInterface } from './interface-plan.ts'
+import type { TrackedInterface } from './tracked-interface.ts'
 
-interface TrackedInterface {
-  readonly attachment?: Attachment | undefined
-  readonly owner: InterfaceOwner
-}
+type ScopedAttachments = Pick<Attachments, 'interfaces' | 'reconcile'>
 
 export class InterfaceScope {
   readonly #devices: DeviceScope
@@ -28,6 +27,17 @@ export class InterfaceScope {
   /** Devices that the last plan left out: nobody attaches to them. */
   get ignored(): readonly IgnoredDevice[] {
     return this.#ignored
+  }
+
+  /** `attachments` that are told what is in scope alone. */
+  around(attachments: ScopedAttachments): ScopedAttachments {
+    return {
+      interfaces: () => attachments.interfaces(),
+      reconcile: async plan => {
+        await attachments.reconcile(await this.choose(plan))
+        await this.follow(attachments.interfaces())
+      },
+    }
   }
 
   /** What is left of the plan. */

@@ -15,6 +15,7 @@ export class InventoryNames implements Names {
   #ends = new Map<string, Identity>()
   #owners = new Map<string, Identity>()
   #pods = new Map<string, Identity>()
+  #podsByUid = new Map<string, Identity>()
   #blocks!: AddressBlocks
 
   /** Without an inventory a pod is called as its network namespace is; without a scope every pod is in it. */
@@ -41,6 +42,7 @@ export class InventoryNames implements Names {
     this.#ends = ends
     this.#blocks = new AddressBlocks(inventory?.cidrs ?? [], intern)
     this.#pods = new Map()
+    this.#podsByUid = new Map()
     this.#owners = new Map()
     for (const pod of inventory?.pods ?? [])
       this.#addPod(pod, intern(this.#scoped(podIdentity(pod, inventory!.services), pod)))
@@ -75,7 +77,18 @@ export class InventoryNames implements Names {
     return this.#scope?.has(pod) === false ? { ...identity, outOfScope: true } : identity
   }
 
+  /** The pod of that UID; it goes by the UID alone where the inventory has none of it. */
+  pod(uid: string): Identity {
+    return this.#podsByUid.get(uid) ?? this.local(uid)
+  }
+
+  /** Whose interface it is that nobody is known to own yet. */
+  get unknown(): Identity {
+    return this.#blocks.identify(undefined)
+  }
+
   #addPod(pod: InventoryPod, identity: Identity): void {
+    if (pod.uid !== undefined) this.#podsByUid.set(pod.uid, identity)
     this.#pods.set(podKey(pod), identity)
     for (const address of pod.addresses) this.#own(address, identity)
   }

@@ -1,7 +1,10 @@
 // What the agent's socket tells: live flows from the table, the agent's state from its parts.
+
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { InterfaceOwner } from '../aggregate/identity.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { Attachments } from '../enrich/attachments.ts'
+import type { IgnoredPod } from '../enrich/discovery.ts'
 import type { TrackedInterface } from '../enrich/tracked-interface.ts'
 import { BRAKING } from '../signals/agent-series.ts'
 import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
@@ -12,6 +15,8 @@ export interface AgentFeedParts extends Books {
   readonly table: FlowTable
   readonly health: CaptureHealth
   readonly attachments: Attachments
+  /** Pods that have nothing to observe. */
+  readonly ignored: () => readonly IgnoredPod[]
   /** Since when TCP detail is given up, wall clock. */
   readonly brakingSinceMs: () => number | undefined
   readonly exporters: () => ExporterRecord[]
@@ -32,11 +37,14 @@ export class AgentFeed implements FlowFeed {
   }
 
   status(): StatusRecord {
-    const { table, health, attachments, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
+    const { table, health, attachments, ignored, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
-      interfaces: [...attachments.interfaces()].map(each => this.#interfaceRecord(each, brakingSinceMs())),
+      interfaces: [
+        ...[...attachments.interfaces()].map(each => this.#interfaceRecord(each, brakingSinceMs())),
+        ...ignored().map(ignoredRecord),
+      ],
       flows: {
         live: table.liveFlows,
         limit: table.flowLimit,
@@ -64,11 +72,10 @@ export class AgentFeed implements FlowFeed {
 
   #interfaceRecord(tracked: TrackedInterface, brakingSinceMs: number | undefined): InterfaceRecord {
     const { owner, device, attachment } = tracked
-    const { pod, name } = owner.identity
     const isBraking = tracked.state === 'attached' && brakingSinceMs !== undefined
     const { state, reason } = isBraking ? BRAKING : tracked
     return {
-      pod: pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown'),
+      pod: podText(owner),
       device,
       state,
       ...(attachment && { place: attachment.place, hook: attachment.hook }),
@@ -85,4 +92,13 @@ export class AgentFeed implements FlowFeed {
     const { transmit, receive } = this.#parts.ledger.account(attachment.interfaceSlot)
     return before + transmit.unobservedSkbs + receive.unobservedSkbs
   }
+}
+
+function ignoredRecord({ owner, reason, sinceMs }: IgnoredPod): InterfaceRecord {
+  const since = new Date(sinceMs).toISOString()
+  return { pod: podText(owner), device: '', state: 'ignored', reason, since, unobservedSkbs: 0 }
+}
+
+function podText({ identity: { pod, name } }: InterfaceOwner): string {
+  return pod ? `${pod.namespace}/${pod.name}` : (name ?? 'unknown')
 }

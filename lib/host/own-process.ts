@@ -14,3 +14,8 @@ export function ownProcess(): OwnProcess {
     cgroup: readFileSync('/proc/self/cgroup', 'utf8'),
   }
 }
+
+/** Inode of the network namespace at a path; undefined when nothing is there. */
+export function namespaceInode(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
+}

@@ -21,9 +21,6 @@ export interface InterfaceState {
 /** What an attached interface is while its TCP detail is given up. */
 export const BRAKING = { state: 'degraded', reason: 'budget' } as const
 
-/** What a device is that is left out by its name. */
-export const IGNORED = { state: 'ignored', reason: 'scope' } as const
-
 export interface AgentSeriesParts {
   readonly table: FlowTable
   readonly health: CaptureHealth

@@ -21,10 +21,16 @@ export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwne
   }
 }
 
+/** false: nobody owns the interface, or nobody yet. */
+export function isNamed(owner: InterfaceOwner | undefined): boolean {
+  return owner !== undefined && (owner.identity.class !== 'unknown' || owner.identity.name !== 'unknown')
+}
+
 /** `otherwise`: its name when it has none. */
 export function ownerAttributes(owner: InterfaceOwner | undefined, otherwise: string): Attributes {
   const identity = owner?.identity
-  return identity?.pod ? podAttributes(identity.pod) : { [attribute.plainName]: identity?.name ?? otherwise }
+  if (identity?.pod) return podAttributes(identity.pod)
+  return { [attribute.plainName]: (isNamed(owner) ? identity?.name : undefined) ?? otherwise }
 }
 
 function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {

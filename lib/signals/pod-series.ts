@@ -4,7 +4,7 @@ import type { MetricData } from '@opentelemetry/sdk-metrics'
 import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
 import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
 import { attribute } from './attribute-names.ts'
-import { interfaceAttributes, momentOfEnd } from './interface-attributes.ts'
+import { interfaceAttributes, isNamed, momentOfEnd } from './interface-attributes.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { podMetric } from './metric-names.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
@@ -20,15 +20,33 @@ interface DirectionSeries {
   readonly unobserved: Series
 }
 
+/** What a direction had counted at some time. */
+interface Figures {
+  readonly seenBytes: number
+  readonly seenPackets: number
+  readonly unobservedSkbs: number
+}
+
 interface PodInterface {
   readonly account: InterfaceAccount
   readonly series: readonly DirectionSeries[]
+  readonly isNamed: boolean
+  /** What went under another name before. */
+  readonly before: ReadonlyMap<Direction, Figures>
+  /** What it ends with, because from then on it goes under another name. */
+  readonly last?: ReadonlyMap<Direction, Figures>
 }
+
+/** An interface that nobody owns yet waits for its name this long: a pod's first process comes after its device. */
+const NAMING_MS = 5_000
+
+const NOTHING: Figures = { seenBytes: 0, seenPackets: 0, unobservedSkbs: 0 }
 
 export class PodSeries {
   readonly #arrivals: AccountQueue
   readonly #writer: SeriesWriter
   readonly #unattached: UnattachedSeries
+  #unnamed: InterfaceAccount[] = []
   #interfaces: PodInterface[] = []
   #givenUp = 0
 
@@ -44,22 +62,23 @@ export class PodSeries {
   }
 
   collect(moment: Moment): MetricData[] {
-    for (const account of this.#arrivals.take()) this.#interfaces.push({ account, series: this.#seriesOf(account) })
+    this.#takeArrivals(moment)
     this.#dropEnded()
     const io: Points = []
     const packets: Points = []
     const unobserved: Points = []
-    for (const { account, series } of this.#interfaces) {
-      if (isOutOfScope(account)) continue
-      const at = momentOfEnd(account.endedAtMs, moment)
-      for (const each of series) {
-        const values = account[each.direction]
-        this.#writer.write(io, each.io, values.seenBytes, at)
-        this.#writer.write(packets, each.packets, values.seenPackets, at)
-        this.#writer.write(unobserved, each.unobserved, values.unobservedSkbs, at)
+    for (const each of this.#interfaces) {
+      if (isOutOfScope(each.account)) continue
+      const at = momentOfEnd(each.account.endedAtMs, moment)
+      for (const series of each.series) {
+        const values = valuesOf(each, series.direction)
+        this.#writer.write(io, series.io, values.seenBytes, at)
+        this.#writer.write(packets, series.packets, values.seenPackets, at)
+        this.#writer.write(unobserved, series.unobserved, values.unobservedSkbs, at)
       }
     }
     this.#unattached.collect(unobserved, moment, ENDED_LIMIT)
+    this.#rename(moment.nowMs)
     return [
       metricData(podMetric.io, io),
       metricData(podMetric.packets, packets),
@@ -67,33 +86,80 @@ export class PodSeries {
     ]
   }
 
-  #seriesOf(account: InterfaceAccount): DirectionSeries[] {
-    const startMs = account.attachment!.attachedAtMs
-    return directions.map(direction => {
+  #takeArrivals({ nowMs }: Moment): void {
+    const waiting: InterfaceAccount[] = []
+    for (const account of [...this.#unnamed, ...this.#arrivals.take()]) {
+      const { attachedAtMs } = account.attachment!
+      if (
+        !account.owner ||
+        isNamed(account.owner) ||
+        account.endedAtMs !== undefined ||
+        nowMs - attachedAtMs >= NAMING_MS
+      )
+        this.#begin(account, attachedAtMs, new Map())
+      else waiting.push(account)
+    }
+    this.#unnamed = waiting
+  }
+
+  /** What was nobody's and has an owner now goes on under its name, with what it counts from now on. */
+  #rename(nowMs: number): void {
+    for (const [i, each] of this.#interfaces.entries()) {
+      if (each.isNamed || each.last || each.account.endedAtMs !== undefined || !isNamed(each.account.owner)) continue
+      const now = new Map(directions.map(direction => [direction, figuresOf(each.account, direction)]))
+      this.#interfaces[i] = { ...each, last: now }
+      this.#begin(each.account, nowMs, now)
+    }
+  }
+
+  #begin(account: InterfaceAccount, startMs: number, before: PodInterface['before']): void {
+    const series = directions.map(direction => {
       const attributes = attributesOf(account, direction)
       const begin = () => this.#writer.begin(attributes, startMs)
       return { direction, io: begin(), packets: begin(), unobserved: begin() }
     })
+    this.#interfaces.push({ account, series, before, isNamed: isNamed(account.owner) })
   }
 
   #dropEnded(): void {
-    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || !isOver(each))
-    let excess = this.#interfaces.filter(each => each.account.endedAtMs !== undefined).length - ENDED_LIMIT
+    this.#interfaces = this.#interfaces.filter(each => !hasEnded(each) || !isDelivered(each))
+    let excess = this.#interfaces.filter(hasEnded).length - ENDED_LIMIT
     if (excess <= 0) return
     this.#givenUp += excess
-    this.#interfaces = this.#interfaces.filter(each => each.account.endedAtMs === undefined || excess-- <= 0)
+    this.#interfaces = this.#interfaces.filter(each => !hasEnded(each) || excess-- <= 0)
   }
 }
 
-/** Of an interface that is gone: nothing is left to be sent. */
-function isOver({ account, series }: PodInterface): boolean {
-  if (isOutOfScope(account)) return true
-  return series.every(
-    ({ direction, io, packets, unobserved }) =>
-      io.isDelivered(account[direction].seenBytes) &&
-      packets.isDelivered(account[direction].seenPackets) &&
-      unobserved.isDelivered(account[direction].unobservedSkbs),
-  )
+function hasEnded({ account, last }: PodInterface): boolean {
+  return last !== undefined || account.endedAtMs !== undefined
+}
+
+function figuresOf(account: InterfaceAccount, direction: Direction): Figures {
+  const { seenBytes, seenPackets, unobservedSkbs } = account[direction]
+  return { seenBytes, seenPackets, unobservedSkbs }
+}
+
+function valuesOf({ account, before, last }: PodInterface, direction: Direction): Figures {
+  const now = last?.get(direction) ?? account[direction]
+  const then = before.get(direction) ?? NOTHING
+  return {
+    seenBytes: now.seenBytes - then.seenBytes,
+    seenPackets: now.seenPackets - then.seenPackets,
+    unobservedSkbs: now.unobservedSkbs - then.unobservedSkbs,
+  }
+}
+
+/** Of what has ended: nothing is left to be sent. */
+function isDelivered(each: PodInterface): boolean {
+  if (isOutOfScope(each.account)) return true
+  return each.series.every(({ direction, io, packets, unobserved }) => {
+    const values = valuesOf(each, direction)
+    return (
+      io.isDelivered(values.seenBytes) &&
+      packets.isDelivered(values.seenPackets) &&
+      unobserved.isDelivered(values.unobservedSkbs)
+    )
+  })
 }
 
 /** Its pod is left out: the ledger alone has what went through. */

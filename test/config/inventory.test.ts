@@ -97,7 +97,7 @@ cidrs:
       `i.yaml:6:20: pods[0].ports[1]: '80/icmp' is not allowed; allowed: ${port}`,
       `i.yaml:6:29: pods[0].ports[2]: a list is not allowed; allowed: ${port}`,
       `i.yaml:7:15: pods[0].workload.name: is missing; allowed: ${name}`,
-      "i.yaml:8:5: pods[0].lables: unknown key (did you mean 'labels'?); allowed: namespace, name, uid, node, interfaces, addresses, ports, workload, labels",
+      "i.yaml:8:5: pods[0].lables: unknown key (did you mean 'labels'?); allowed: namespace, name, uid, node, created, interfaces, addresses, ports, workload, labels",
       `i.yaml:10:5: services[0].name: is missing; allowed: ${name}`,
       "i.yaml:10:51: services[0].ports[0].protocol: 'TCP' is not allowed (did you mean 'tcp'?); allowed: tcp, udp, sctp",
       `i.yaml:12:22: cidrs[0].cidr: '10.0.0.1/8' is not allowed; allowed: ${cidr}`,

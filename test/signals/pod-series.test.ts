@@ -9,6 +9,8 @@ import { pointsNamed, valuesNamed } from './receiver.ts'
 
 describe('pod series', () => {
   const io = 'podweir.pod.network.io'
+  const packets = 'podweir.pod.network.packets'
+  const nobody = { identity: { class: 'unknown', name: 'unknown', ports: new Set<string>() }, device: 'eth0' } as const
   const transmit = { 'network.io.direction': 'transmit' }
 
   it('tells what each interface carried, as the pod sees it', async () => {
@@ -33,6 +35,38 @@ describe('pod series', () => {
       'network.interface.name': 'eth0',
       'podweir.attach.place': 'pod',
     })
+  })
+
+  it('waits for an interface’s name, so that the pod has all that it carried', async () => {
+    const { owners, ledger, table, collect, clock } = observedCluster()
+    owners.set(3, nobody)
+    ledger.attached(attachment(3, { attachedAtMs: clock.ms }))
+    const carried = (seenPackets: number) => flowBatch({ interfaces: [{ interfaceSlot: 3, fromPod: { seenPackets } }] })
+    table.apply(carried(5))
+    assert.deepEqual(valuesNamed(await collect(), packets, { 'podweir.pod.name': 'interface-3', ...transmit }), [])
+    owners.set(3, { identity: podIdentity('shop', 'late-1', 'late'), device: 'eth0' })
+    table.apply(carried(7))
+    assert.deepEqual(valuesNamed(await collect(), packets, { 'k8s.pod.name': 'late-1', ...transmit }), [0, 7])
+  })
+
+  it('lets what went under no name stay there, and goes on under the name from 0', async () => {
+    const { owners, ledger, table, collect, clock } = observedCluster()
+    clock.ms += 5_000
+    const plain = { 'podweir.pod.name': 'interface-3', ...transmit }
+    const late = { 'k8s.pod.name': 'late-1', ...transmit }
+    const carry = (seenPackets: number) =>
+      table.apply(flowBatch({ interfaces: [{ interfaceSlot: 3, fromPod: { seenPackets } }] }))
+    owners.set(3, nobody)
+    ledger.attached(attachment(3))
+    carry(5)
+    assert.deepEqual(valuesNamed(await collect(), packets, plain), [0, 5])
+    owners.set(3, { identity: podIdentity('shop', 'late-1', 'late'), device: 'eth0' })
+    carry(7)
+    assert.deepEqual(valuesNamed(await collect(), packets, plain).at(-1), 7)
+    carry(10)
+    const metrics = await collect()
+    assert.deepEqual(valuesNamed(metrics, packets, late), [0, 3])
+    assert.equal(valuesNamed(metrics, packets, plain).at(-1), 7)
   })
 
   it('names an interface that belongs to no Kubernetes pod by its own name, else by its slot', async () => {

@@ -66,6 +66,18 @@ export class PretendAttaching implements FlowSource {
     return this.linksIn.get(netns) ?? []
   }
 
+  async survey() {
+    return { namespaces: [], links: [], mayEnter: true, namesPending: false }
+  }
+
+  async addresses() {
+    return []
+  }
+
+  watch() {
+    return { close() {} }
+  }
+
   async namespaces(): Promise<Namespace[]> {
     return []
   }

@@ -1,5 +1,5 @@
 // A capture with one pod interface, whose drains a test writes.
-import type { Attachment, AttachRequest, FlowSource, Link, Namespace } from '../../lib/capture/flow-source.ts'
+import type { Attachment, AttachRequest, FlowSource, Link, Namespace, Survey } from '../../lib/capture/flow-source.ts'
 import { type BatchParts, flowBatch } from './flow-batch.ts'
 
 const link: Link = {
@@ -41,6 +41,18 @@ export class PretendSource implements FlowSource {
 
   async reattach(): Promise<boolean> {
     return true
+  }
+
+  async survey(): Promise<Survey> {
+    return { namespaces: [], links: [], mayEnter: true, namesPending: false }
+  }
+
+  async addresses() {
+    return []
+  }
+
+  watch() {
+    return { close() {} }
   }
 
   async detach(): Promise<void> {}

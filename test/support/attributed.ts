@@ -1,0 +1,49 @@
+// Whom an agent's exported packets went to: last values of every series of its file exporter.
+import { readFileSync } from 'node:fs'
+import type { OtlpPoint, OtlpRequest } from './collector.ts'
+
+export interface Attributed {
+  /** `k8s.pod.uid`, or the plain name of who sent. */
+  readonly sender: string
+  readonly port: number
+  readonly packets: number
+}
+
+/** Of `podweir.network.flow.packets`: by who sent, and the port that was dialled. */
+export function attributedFlows(file: string): Attributed[] {
+  return lastValues(file, 'podweir.network.flow.packets').map(({ attributes, value }) => ({
+    sender: attributes['source.name'] ?? attributes['source.k8s.owner.name'] ?? '',
+    port: Number(attributes['server.port']),
+    packets: value,
+  }))
+}
+
+/** Of `podweir.pod.network.packets`, sent ones: by UID or name of the interface's owner. */
+export function attributedInterfaces(file: string): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const { attributes, value } of lastValues(file, 'podweir.pod.network.packets')) {
+    if (attributes['network.io.direction'] !== 'transmit') continue
+    const owner = attributes['k8s.pod.uid'] ?? attributes['podweir.pod.name'] ?? ''
+    sums[owner] = (sums[owner] ?? 0) + value
+  }
+  return sums
+}
+
+function lastValues(file: string, metric: string): { attributes: Record<string, string>; value: number }[] {
+  const last = new Map<string, { attributes: Record<string, string>; value: number }>()
+  const text = readFileSync(file, 'utf8')
+  for (const line of text.slice(0, text.lastIndexOf('\n')).split('\n').filter(Boolean))
+    for (const point of pointsOf(JSON.parse(line) as OtlpRequest, metric)) {
+      const attributes = Object.fromEntries(
+        (point.attributes ?? []).map(({ key, value }) => [key, String(value.stringValue ?? value.intValue)]),
+      )
+      const key = JSON.stringify([point.startTimeUnixNano, attributes])
+      last.set(key, { attributes, value: Math.max(Number(point.asInt), last.get(key)?.value ?? 0) })
+    }
+  return [...last.values()]
+}
+
+function pointsOf(request: OtlpRequest, metric: string): OtlpPoint[] {
+  const metrics = request.resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics))
+  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
+}
