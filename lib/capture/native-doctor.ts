@@ -1,5 +1,7 @@
 // What `podweir doctor` asks the kernel through the addon: a scratch pair, and whose programs are where.
-import { loadAddon, told } from './native-probe.ts'
+
+import { told } from './native-failure.ts'
+import { loadAddon } from './native-probe.ts'
 
 export interface ScratchPair {
   /** In namespaces of its own; false: in ours, for want of the right to make some. */

@@ -1,7 +1,8 @@
 // The live DropSource.
 import type { DropReading, DropSource } from './drop-source.ts'
 import type { AttachRequest } from './flow-source.ts'
-import { loadAddon, type NativeError, told } from './native-probe.ts'
+import { type NativeError, told } from './native-failure.ts'
+import { loadAddon } from './native-probe.ts'
 
 /** What the addon's class Drops has. */
 export interface NativeDrops {
