@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 
@@ -67,15 +68,29 @@ bool Feature(int socket, ifreq& request, uint32_t command) {
   return !ioctl(socket, SIOCETHTOOL, &request) && value.data;
 }
 
+// The counters of IPv4 and IPv6, which the kernel would add up over all CPUs for each device, are left out. Linux 7
+// leaves out the device's own with them: then all are asked for.
+int AskForLinks(Netlink& netlink, const Request& request, std::vector<Link>& links) {
+  static std::atomic<bool> skips_too_much = false;
+  bool has_counters = true;
+  Request sent = request;
+  if (!skips_too_much) sent.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
+  int error = netlink.Send(sent, [&](const nlmsghdr* answer) {
+    if (answer->nlmsg_type != RTM_NEWLINK) return;
+    has_counters &= Attributes(answer, sizeof(ifinfomsg)).Find(IFLA_STATS64) != nullptr;
+    links.push_back(ParseLink(answer));
+  });
+  if (error || has_counters || skips_too_much) return error;
+  skips_too_much = true;
+  links.clear();
+  return AskForLinks(netlink, request, links);
+}
+
 }  // namespace
 
 Result<std::vector<Link>> ListLinks(Netlink& netlink) {
   std::vector<Link> links;
-  Request request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-  request.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
-  int error = netlink.Send(request, [&](const nlmsghdr* answer) {
-    if (answer->nlmsg_type == RTM_NEWLINK) links.push_back(ParseLink(answer));
-  });
+  int error = AskForLinks(netlink, Request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{}), links);
   if (error) return Failed("list links", "RTM_GETLINK", error);
   return links;
 }
@@ -84,18 +99,11 @@ Result<LinkReading> ReadLink(Netlink& netlink, int namespace_id, int index) {
   ifinfomsg info{};
   info.ifi_index = index;
   Request request(RTM_GETLINK, 0, info);
-  // Those of IPv4 and IPv6, which the kernel would add up over all CPUs; the device's own come all the same.
-  request.Add(IFLA_EXT_MASK, uint32_t{RTEXT_FILTER_SKIP_STATS});
   if (namespace_id >= 0) request.Add(IFLA_TARGET_NETNSID, namespace_id);
-  std::optional<LinkReading> reading;
-  int error = netlink.Send(request, [&](const nlmsghdr* answer) {
-    if (answer->nlmsg_type == RTM_NEWLINK) {
-      Link link = ParseLink(answer);
-      reading = LinkReading{link, link.counters};
-    }
-  });
-  if (!reading) return Failed("read link", std::to_string(index), error ? error : ENODEV);
-  return *reading;
+  std::vector<Link> links;
+  int error = AskForLinks(netlink, request, links);
+  if (links.empty()) return Failed("read link", std::to_string(index), error ? error : ENODEV);
+  return LinkReading{links.front(), links.front().counters};
 }
 
 uint64_t QdiscDrops(Netlink& netlink, int index) {

@@ -3,6 +3,7 @@
 #ifndef PODWEIR_JOURNAL_LAYOUT_H
 #define PODWEIR_JOURNAL_LAYOUT_H
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -110,6 +111,9 @@ struct InterfaceRecord {
 
 static_assert(std::is_trivially_copyable_v<JournalHeader> && std::is_trivially_copyable_v<InterfaceRecord>);
 static_assert(sizeof(Watermark) == 40);
+// test/agent/half-returned.test.ts puts these into the states that a killed agent leaves.
+static_assert(offsetof(JournalHeader, retired) == 32 && offsetof(JournalHeader, intent) == 96);
+static_assert(offsetof(InterfaceRecord, retired) == 448);
 
 }  // namespace podweir
 

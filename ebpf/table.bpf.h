@@ -241,37 +241,40 @@ static __always_inline struct flow_slot *find_slot(struct workspace *work, const
 }
 
 /* Takes the addresses and ports of a slot's flow away from it and gives them to a slot of their own: returns that one's
- * number, or the old one's when none is to be had. User space finds the old one by its state. */
+ * number, or the old one's when none is to be had. User space finds the old one by its state. The key goes by way of
+ * the workspace, where it is the packet's own: old kernels have 512 bytes of stack for all of a chain of calls. */
 __noinline __u32 replace_flow(__u32 slot_number, __u32 direction)
 {
 	struct flow_details *details = bpf_map_lookup_elem(&slot_details, &slot_number);
 	struct flow_slot *old = bpf_map_lookup_elem(&slots, &slot_number);
-	__u32 family, interface_slot, fresh_number;
+	__u32 family, fresh_number;
 	struct flow_slot *fresh;
-	union flow_key key = {};
+	struct workspace *work = own_workspace();
+	union flow_key *key;
 	long failed;
 
-	if (!old || !details)
+	if (!old || !details || !work)
 		return slot_number; /* can't be */
+	key = &work->key;
+	__builtin_memset(key, 0, sizeof(*key));
 	family = old->half[FROM_POD].state;
 	if (family == SLOT_IPV4)
-		key.v4 = old->half[FROM_POD].key4;
+		key->v4 = old->half[FROM_POD].key4;
 	else if (family == SLOT_IPV6)
-		key.v6 = details->key6;
+		key->v6 = details->key6;
 	else
 		return slot_number; /* user space is about to retire it */
-	interface_slot = key.words[LAST_WORD] >> 32 & 0xffff;
-	fresh_number = take_slot(interface_slot);
+	fresh_number = take_slot(key->words[LAST_WORD] >> 32 & 0xffff);
 	if (fresh_number == NO_SLOT)
 		return slot_number;
 	fresh = bpf_map_lookup_elem(&slots, &fresh_number);
-	if (!fresh || !name_slot(fresh_number, &key, family, direction))
+	if (!fresh || !name_slot(fresh_number, key, family, direction))
 		return slot_number; /* can't be */
-	failed = family == SLOT_IPV4 ? bpf_map_update_elem(&index4, &key.v4, &fresh_number, BPF_ANY)
-				     : bpf_map_update_elem(&index6, &key.v6, &fresh_number, BPF_ANY);
+	failed = family == SLOT_IPV4 ? bpf_map_update_elem(&index4, &key->v4, &fresh_number, BPF_ANY)
+				     : bpf_map_update_elem(&index6, &key->v6, &fresh_number, BPF_ANY);
 	if (failed) {
 		__builtin_memset(fresh, 0, sizeof(*fresh));
-		give_back(fresh_number, interface_slot);
+		give_back(fresh_number, key->words[LAST_WORD] >> 32 & 0xffff);
 		return slot_number;
 	}
 	set_state(fresh, family);

@@ -188,6 +188,16 @@ int bpf_prog_load(bpf_prog_type, const char*, const char*, const bpf_insn*, size
 }
 int bpf_link_create(int, int, bpf_attach_type, const bpf_link_create_opts*) { return podweir::AnyFd(); }
 int bpf_prog_get_fd_by_id(__u32) { return Answer(-ENOENT); }
+int bpf_link_update(int, int, const bpf_link_update_opts*) { return 0; }
+// Nothing is pinned here, and every map is made with its object.
+int bpf_map_create(bpf_map_type, const char*, __u32, __u32, __u32, const bpf_map_create_opts*) {
+  return Answer(-EOPNOTSUPP);
+}
+int bpf_obj_get(const char*) { return Answer(-ENOENT); }
+int bpf_obj_pin(int, const char*) { return Answer(-EOPNOTSUPP); }
+int bpf_map__reuse_fd(bpf_map*, int) { return -EOPNOTSUPP; }
+int bpf_map__set_autocreate(bpf_map*, bool) { return 0; }
+bpf_map* bpf_object__find_map_by_name(const bpf_object*, const char*) { return nullptr; }
 int bpf_enable_stats(int) { return podweir::AnyFd(); }
 int libbpf_num_possible_cpus() { return podweir::kCpus; }
 

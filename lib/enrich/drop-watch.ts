@@ -66,7 +66,8 @@ export function watchedInterface(
   attachment: Attachment,
   owner: (interfaceSlot: number) => InterfaceOwner | undefined,
 ): WatchedInterface {
-  let known: InterfaceOwner | undefined
+  // It may be forgotten before its first drop is read.
+  let known = owner(attachment.interfaceSlot)
   return {
     attachment,
     get owner() {

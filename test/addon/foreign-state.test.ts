@@ -1,9 +1,9 @@
 // What others have on an interface is the same before, during and after, but for our own entries while we are there.
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
-import { afterEach, before, beforeEach, describe, it } from 'mocha'
+import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import type { AttachRequest } from '../../lib/capture/flow-source.ts'
-import { stateOf } from '../support/foreign-state.ts'
+import { iproutePins, stateOf } from '../support/foreign-state.ts'
 import { LoadCounter } from '../support/kernel.ts'
 import { Namespaces, type Pod } from '../support/namespaces.ts'
 import { skip } from '../support/skip.ts'
@@ -20,9 +20,11 @@ describe('what others have on a pod’s devices', function () {
   let one: Pod
   let two: Pod
 
+  const removePins = iproutePins()
   before(function () {
     if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
   })
+  after(removePins)
   beforeEach(async () => {
     namespaces = new Namespaces()
     ;[one, two] = (await namespaces.createPods(2)) as [Pod, Pod]

@@ -12,7 +12,7 @@ import { skip } from '../support/skip.ts'
 const SLOT = { bytes: 128, half: 64, interfaceSlot: 12, state: 16, packets: 24, octets: 32 }
 const DETAILS = { bytes: 320, generation: 8 }
 const JOURNAL = { retired: 32, intent: 96, ofAll: 112, ofInterface: 176 }
-const RECORD = { retired: 376 }
+const RECORD = { retired: 448 }
 const ZEROING = 1
 const RETURNING = 2
 

@@ -121,7 +121,8 @@ void HookCheck::Compare(const Truth& truth) {
     uint64_t unseen = from_pod ? pod_before_.transmitted : pod_before_.received;
     device &= interface.skbs[direction] == truth.device[direction] - unseen;
     device &= interface.device[direction] == truth.device[direction];
-    device_why += Both(interface.skbs[direction], truth.device[direction] - unseen);
+    device_why += Both(interface.skbs[direction], truth.device[direction] - unseen) + "read as " +
+                  Both(interface.device[direction], truth.device[direction]);
   }
   guest_.report.Check(Fact("counts every packet of TCP"), packets, packets_why);
   guest_.report.Check(Fact("counts every byte of TCP"), bytes, bytes_why);

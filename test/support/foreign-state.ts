@@ -1,4 +1,6 @@
 // Everything that hangs on the devices of some namespaces, as the kernel lists it: qdiscs, filters, tcx chains, XDP.
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { runCommand } from '../../lib/demo/command.ts'
 import { tcxPrograms } from './kernel.ts'
 import { filters } from './traffic-control.ts'
@@ -51,4 +53,17 @@ async function stateIn(netns: string | undefined, only?: readonly string[]): Pro
 async function listed<Row>(file: string, args: readonly string[]): Promise<Row[]> {
   const text = await runCommand(file, args, { remedy: REMEDY })
   return text.trim() === '' ? [] : (JSON.parse(text) as Row[])
+}
+
+const IPROUTE_PINS = '/sys/fs/bpf/tc'
+
+/** `ip link set xdp` makes folders of its own in the BPF file system. Gives what removes those that were not there. */
+export function iproutePins(): () => void {
+  const wasThere = existsSync(IPROUTE_PINS)
+  return () => {
+    if (wasThere || !existsSync(IPROUTE_PINS)) return
+    for (const link of ['ip', 'xdp']) rmSync(join(dirname(IPROUTE_PINS), link), { force: true })
+    for (const folder of readdirSync(IPROUTE_PINS)) rmdirSync(join(IPROUTE_PINS, folder))
+    rmdirSync(IPROUTE_PINS)
+  }
 }
