@@ -57,8 +57,10 @@ Status LoadFailure(int error) {
 Result<std::unique_ptr<Probe>> Probe::Load(const ProbeOptions& options) {
   std::unique_ptr<Probe> probe(new Probe(options));
   Status status = probe->Open();
-  if (!status.ok()) return status;
-  return probe;
+  if (status.ok()) return probe;
+  // What an earlier agent left is the next one's to try.
+  if (probe->adoption_.adopted) probe->Keep();
+  return status;
 }
 
 Probe::Probe(const ProbeOptions& options)

@@ -52,7 +52,7 @@ function writeSettings(folder: string, pods: readonly Pod[]): string {
   writeFileSync(
     file,
     stringify({
-      receivers: { podweir: { inventory, flow_limit: DEFAULT_FLOW_LIMIT, collection_interval: '1s' } },
+      receivers: { podweir: { inventory, flow_limit: DEFAULT_FLOW_LIMIT, collection_interval: '1s', pins: 'off' } },
       // Nobody listens there: the exporter is loaded, and keeps what it could not send.
       exporters: { otlp_grpc: { endpoint: 'http://127.0.0.1:9' } },
       extensions: { api: { endpoint: `unix://${join(folder, 'agent.sock')}` } },

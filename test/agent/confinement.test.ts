@@ -18,6 +18,7 @@ const PROFILE = new URL('../../deploy/seccomp/podweir.json', import.meta.url)
 const UNDER_SECCOMP = fileURLToPath(new URL('../../build/Release/podweir-under-seccomp', import.meta.url))
 const run = promisify(execFile)
 
+const PINS = `/sys/fs/bpf/podweir-test-${process.pid}`
 const EPERM = 1
 const PTRACE_TRACEME = 0
 const CLONE_NEWNET = 0x40000000
@@ -42,6 +43,7 @@ async function assertCountsAndEnds(agent: PodweirProcess): Promise<void> {
   await until('counted', async () => (await folder.status()).ledger.packets.flow >= 100)
   await until('exported', () => existsSync(join(folder.path, 'metrics.jsonl')))
   assert.equal((await agent.end('SIGTERM')).code, 0)
+  assert.equal(existsSync(PINS), false)
   assert.deepEqual(
     agent.log.filter(({ level }) => level === 'error'),
     [],
@@ -65,7 +67,7 @@ describe('confined', function () {
 
   it('by the seccomp profile the agent counts, exports, reads its inventory again and follows pods', async () => {
     const agent = await folder.started(
-      { inventory: inventory(), receiver: { modules: { drops: 'on' } } },
+      { inventory: inventory(), receiver: { modules: { drops: 'on' }, pins: PINS } },
       { through: sealed() },
     )
     assert.match(readFileSync(`/proc/${agent.pid}/status`, 'utf8'), /^Seccomp:\t2$/m)
@@ -107,7 +109,7 @@ describe('confined', function () {
   it('to a root file system that is read-only but for what it writes', async () => {
     const script = `mount --bind ${folder.path} ${folder.path} && mount -o remount,bind,ro / && exec "$@"`
     const through = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', script, 'sh']
-    const agent = await folder.started({ inventory: inventory() }, { through })
+    const agent = await folder.started({ inventory: inventory(), receiver: { pins: PINS } }, { through })
     assert.match(mountsOf(agent.pid), /^\S+ \/ \S+ ro\b/m)
     await assertCountsAndEnds(agent)
   })
