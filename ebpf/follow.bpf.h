@@ -52,8 +52,8 @@ static __always_inline void start_sample(struct flow_half *own, struct flow_half
 /* Smallest i with nanoseconds <= 2^(i - 15) s, at most 15. */
 static __always_inline __u32 rtt_bucket(__u64 nanoseconds)
 {
-	/* 1 when it is too long, or less than nothing. A branch would leave a constant on one of its ways, and with that the
-	 * verifier refuses to index unless there is CAP_PERFMON. */
+	/* 1 when it is too long, or less than nothing. A branch would leave a constant on one of its ways, and with
+	 * that the verifier refuses to index unless there is CAP_PERFMON. */
 	__u64 over = ((LONGEST_ROUND_TRIP_NS - nanoseconds) | nanoseconds) >> 63;
 	__u64 fraction; /* of a second, 2^-32 s */
 	__u32 log2 = 0;
