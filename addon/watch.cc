@@ -23,6 +23,7 @@ constexpr size_t kReceiveBytes = 64 * 1024;
 // A burst of a thousand pods' devices, 2 KB a message and several of them a device.
 constexpr int kQueueBytes = 8 * 1024 * 1024;
 constexpr uint32_t kNames = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+constexpr int kGatherMs = 5;
 constexpr uint32_t kParent = IN_CREATE | IN_MOVED_TO;
 
 // Flags, queues and carrier change all the time and nothing with them for us.
@@ -106,10 +107,17 @@ void Watch::Loop() {
     if (poll(sources, std::size(sources), -1) < 0 && errno != EINTR) return;
     if (sources[0].revents) return;
     Changes changes;
-    bool matters = ReadNetlink(changes);
-    matters |= ReadFolders();
-    if (matters) report_(changes);
+    if (!Read(changes)) continue;
+    // What belongs together comes together, and whoever listens is woken once.
+    if (poll(sources, 1, kGatherMs) > 0) return;
+    Read(changes);
+    report_(changes);
   }
+}
+
+bool Watch::Read(Changes& changes) {
+  bool matters = ReadNetlink(changes);
+  return ReadFolders() || matters;
 }
 
 bool Watch::ReadNetlink(Changes& changes) {

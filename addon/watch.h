@@ -39,6 +39,7 @@ class Watch {
   Status Open();
   Status FillLinks();
   void Loop();
+  bool Read(Changes& changes);  // whether something came that matters
   bool ReadNetlink(Changes& changes);
   bool Apply(const nlmsghdr* message, Changes& changes);
   bool ReadFolders();

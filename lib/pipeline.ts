@@ -264,6 +264,7 @@ export class Pipeline {
       this.feed.batchApplied()
       for (const listener of this.#onBatch) listener(batch)
       await this.#drops?.drain()
+      await this.attachments.readFailed()
       return batch
     } catch (error) {
       this.#parts.log.error((error as Error).message)

@@ -53,6 +53,7 @@ export class InterfaceLedger {
   readonly #unattachedQueues: UnattachedDevice[][] = []
   readonly #kinds = new Set<CounterKind>()
   #closedWithGaps = 0
+  #closedUnread = 0
   #earliestAttachMs: number | undefined
 
   constructor(owner: (interfaceSlot: number) => InterfaceOwner | undefined) {
@@ -128,6 +129,7 @@ export class InterfaceLedger {
       account.transmit.update(columns.fromPod, i, devicePresent)
       account.receive.update(columns.toPod, i, devicePresent)
       if (columns.ended[i] !== 1) continue
+      if (!devicePresent) this.#closedUnread++
       this.#close(account, readAtMs)
       ended(interfaceSlot)
     }
@@ -207,6 +209,11 @@ export class InterfaceLedger {
   /** Interface directions that are gone and had something unobserved, overseen or unexplained: sums could cancel out. */
   get closedWithGaps(): number {
     return this.#closedWithGaps
+  }
+
+  /** Interfaces whose device was gone before its last reading: their books end with the one before. */
+  get closedUnread(): number {
+    return this.#closedUnread
   }
 
   /** Counter kinds that an interface had so far. */

@@ -11,6 +11,7 @@ import { Attacher } from './attacher.ts'
 import { BACK_OFF, BackOff, type BackOffTimes } from './back-off.ts'
 import { absentKey, deviceKey, namespaceKey } from './interface-key.ts'
 import { type FoundDevice, matchDevices, type WantedInterface } from './interface-plan.ts'
+import { linksIn } from './links-in.ts'
 import { TrackedInterface } from './tracked-interface.ts'
 import { UnattachedWatch } from './unattached-watch.ts'
 
@@ -47,7 +48,7 @@ export class Attachments {
     this.#parts = parts
     this.#queue = new AttachQueue(parts)
     this.#attacher = new Attacher(parts)
-    this.#unattached = new UnattachedWatch(parts.clock, parts.onUnattached ?? (() => {}))
+    this.#unattached = new UnattachedWatch(parts, parts.onUnattached ?? (() => {}))
   }
 
   owner(interfaceSlot: number): InterfaceOwner | undefined {
@@ -69,6 +70,16 @@ export class Attachments {
     return this.#matching
   }
 
+  /** Devices that went away unattached, and whose last packets nobody has read. */
+  get endedUnread(): number {
+    return this.#unattached.endedUnread
+  }
+
+  /** Reads what the devices count that can't be attached; to be called about once a second. */
+  async readFailed(): Promise<void> {
+    await this.#unattached.readFailed(this.#tracked.values())
+  }
+
   /** Resolves when everything that was found has had its turn. */
   settled(): Promise<void> {
     return this.#queue.settled()
@@ -85,6 +96,7 @@ export class Attachments {
   async lost(interfaceSlot: number): Promise<void> {
     const tracked = this.#bySlot(interfaceSlot)
     if (!tracked) return
+    if (tracked.made) tracked.wanted.known?.delete(tracked.made.index)
     await this.#drop(tracked)
     await this.reconcile(this.#wanted).catch(error => this.#parts.log.error((error as Error).message))
   }
@@ -122,7 +134,7 @@ export class Attachments {
     const claimed = new Set<string>()
     for (const each of this.#newFirst(wanted)) {
       if (this.#stopped) return
-      const links = await this.#links(each)
+      const links = await linksIn(this.#parts.source, each.netns)
       const found = links instanceof Failure ? [] : matchDevices(each, links)
       if (found.length === 0) present.add(this.#noteAbsent(each, links))
       for (const device of found) {
@@ -145,19 +157,15 @@ export class Attachments {
     return [...wanted.filter(isNew), ...wanted.filter(each => !isNew(each))]
   }
 
-  /** A Failure: the namespace isn't there, or may not be entered. */
-  async #links({ netns }: WantedInterface): Promise<Link[] | Failure> {
-    try {
-      return await this.#parts.source.links(netns)
-    } catch (error) {
-      if (error instanceof Failure) return error
-      throw error
-    }
-  }
-
   #begin(key: string, wanted: WantedInterface, found: FoundDevice): TrackedInterface {
     const tracked = this.#track(key, { wanted, found })
-    tracked.isAwaited = this.#tracked.has(absentKey(wanted))
+    const absent = this.#tracked.get(absentKey(wanted))
+    tracked.isAwaited = absent !== undefined
+    const { index, kind } = found.link
+    const isNew = absent?.reason === 'absent' || wanted.known?.has(index) === false
+    // Hardware that was moved here has counted elsewhere.
+    tracked.isNew = isNew && kind !== ''
+    wanted.known?.add(index)
     this.#tracked.set(key, tracked)
     return tracked
   }

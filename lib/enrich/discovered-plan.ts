@@ -46,18 +46,19 @@ export class DiscoveredPlan {
 
   /** None when it is nothing to observe, or the inventory's. */
   wanted(binding: NamespaceBinding): WantedInterface[] {
-    const { namespace } = binding
+    const { namespace, known } = binding
     const identity = this.#identityOf(binding)
     if (!identity || this.#isListed(binding)) return []
     const links = this.hostEnds(binding)
     const free = links.filter(({ index }) => !this.#listedIndexes.has(index))
     if (links.length > 0 && free.length === 0) return []
-    if (!this.#parts.survey.mayEnter) return free.map(link => hostEnd(link, identity))
+    if (!this.#parts.survey.mayEnter) return free.map(link => ({ ...hostEnd(link, identity), ...(known && { known }) }))
     const { path, inode } = namespace
     const all = identity.name === this.#nameOf(binding) && !binding.owner
     return [
       {
         ...{ identity, netns: path, inode, subject: subjectOf(identity, path) },
+        ...(known && { known }),
         ...(!all && { uplinks: free.length > 0 ? new Set(free.map(({ peerIndex }) => peerIndex)) : NO_UPLINKS }),
       },
     ]

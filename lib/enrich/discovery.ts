@@ -10,6 +10,7 @@ import { AddressBinding, type AddressedNamespace } from './address-binding.ts'
 import { DiscoveredPlan } from './discovered-plan.ts'
 import { listedInterfaces, matchDevices, type WantedInterface } from './interface-plan.ts'
 import { type InventoryNames, podKey } from './inventory-names.ts'
+import { linksIn } from './links-in.ts'
 import { type NamespaceBinding, NamespaceBindings } from './namespace-bindings.ts'
 import { namespaceOwners } from './namespace-owners.ts'
 
@@ -103,13 +104,8 @@ export class Discovery {
   /** Nothing leads from there to the node, or not yet. */
   async #isBare(wanted: WantedInterface): Promise<boolean> {
     if (wanted.uplinks?.size !== 0) return false
-    try {
-      return matchDevices(wanted, await this.#parts.source.links(wanted.netns)).length === 0
-    } catch (error) {
-      // Gone meanwhile.
-      if (error instanceof Failure) return true
-      throw error
-    }
+    const links = await linksIn(this.#parts.source, wanted.netns)
+    return links instanceof Failure || matchDevices(wanted, links).length === 0
   }
 
   /** `namespace/name` of pods by key of binding: of those whose processes nobody can see. */

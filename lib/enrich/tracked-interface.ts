@@ -76,8 +76,12 @@ export class TrackedInterface {
   found: FoundDevice | undefined
   /** Somebody was told that it isn't there yet, and is to be told when it is. */
   isAwaited = false
+  /** Its device came when it was wanted already: nothing that it has counted is from before. */
+  isNew = false
   owner: InterfaceOwner
   made: MadeAttachment | undefined
+  /** Monotonic: when its device was last read because it can't be attached. */
+  readAtMs = Number.NEGATIVE_INFINITY
   /** What its device counts while it is not attached. */
   unattached: UnattachedDevice | undefined
 

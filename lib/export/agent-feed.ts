@@ -37,7 +37,7 @@ export class AgentFeed implements FlowFeed {
   }
 
   status(): StatusRecord {
-    const { table, health, attachments, ignored, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
+    const { table, ledger, health, attachments, ignored, brakingSinceMs, exporters, version, startedAtMs } = this.#parts
     return {
       version,
       startedAt: new Date(startedAtMs).toISOString(),
@@ -45,6 +45,7 @@ export class AgentFeed implements FlowFeed {
         ...[...attachments.interfaces()].map(each => this.#interfaceRecord(each, brakingSinceMs())),
         ...ignored().map(ignoredRecord),
       ],
+      endedUnread: ledger.closedUnread + attachments.endedUnread,
       flows: {
         live: table.liveFlows,
         limit: table.flowLimit,

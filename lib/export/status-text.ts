@@ -5,11 +5,12 @@ import { printable } from './printable.ts'
 const header = ['STATE', 'REASON', 'SINCE', 'POD', 'DEVICE', 'WHERE', 'UNOBSERVED']
 
 export function statusText(status: StatusRecord): string {
-  const { version, startedAt, interfaces, flows, exporters } = status
+  const { version, startedAt, interfaces, endedUnread, flows, exporters } = status
   const observed = interfaces.filter(({ state }) => state === 'attached' || state === 'degraded').length
   const lines = [
     `podweir ${version} since ${startedAt}`,
     `interfaces: ${observed} of ${interfaces.length} attached`,
+    ...(endedUnread > 0 ? [`gone before a last reading: ${endedUnread}`] : []),
     `flows: ${flows.live} of ${flows.limit}`,
     ...exporters.map(({ id, acknowledgedAt, failures }) => {
       const acknowledged =

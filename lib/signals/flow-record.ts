@@ -118,6 +118,8 @@ export interface StatusRecord {
   readonly version: string
   readonly startedAt: string
   readonly interfaces: readonly InterfaceRecord[]
+  /** Interfaces whose device went away, with what it counted after its last reading, at most a second before. */
+  readonly endedUnread: number
   /** `collapsed`: of the live ones, those without their higher port. `parked`: connections without a slot that stay active. */
   readonly flows: { readonly live: number; readonly limit: number; readonly collapsed: number; readonly parked: number }
   /** What the capture could not do as it should, since it started. `parkedDropped`: parked connections given up for later ones. */

@@ -21,6 +21,18 @@ export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwne
   }
 }
 
+/** An interface that nobody owns yet waits for its name this long: a pod's first process comes after its device. */
+const NAMING_MS = 5_000
+
+/** Whether what an interface counts waits for its name. `sinceMs`, `nowMs`: wall clock. */
+export function waitsForName(
+  { owner, endedAtMs }: { readonly owner?: InterfaceOwner | undefined; readonly endedAtMs: number | undefined },
+  sinceMs: number,
+  nowMs: number,
+): boolean {
+  return owner !== undefined && !isNamed(owner) && endedAtMs === undefined && nowMs - sinceMs < NAMING_MS
+}
+
 /** false: nobody owns the interface, or nobody yet. */
 export function isNamed(owner: InterfaceOwner | undefined): boolean {
   return owner !== undefined && (owner.identity.class !== 'unknown' || owner.identity.name !== 'unknown')

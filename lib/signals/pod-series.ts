@@ -4,7 +4,7 @@ import type { MetricData } from '@opentelemetry/sdk-metrics'
 import { type Direction, directions, type InterfaceAccount } from '../aggregate/interface-account.ts'
 import type { AccountQueue, InterfaceLedger } from '../aggregate/interface-ledger.ts'
 import { attribute } from './attribute-names.ts'
-import { interfaceAttributes, isNamed, momentOfEnd } from './interface-attributes.ts'
+import { interfaceAttributes, isNamed, momentOfEnd, waitsForName } from './interface-attributes.ts'
 import { metricData, type Points } from './metric-data.ts'
 import { podMetric } from './metric-names.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
@@ -36,9 +36,6 @@ interface PodInterface {
   /** What it ends with, because from then on it goes under another name. */
   readonly last?: ReadonlyMap<Direction, Figures>
 }
-
-/** An interface that nobody owns yet waits for its name this long: a pod's first process comes after its device. */
-const NAMING_MS = 5_000
 
 const NOTHING: Figures = { seenBytes: 0, seenPackets: 0, unobservedSkbs: 0 }
 
@@ -90,14 +87,8 @@ export class PodSeries {
     const waiting: InterfaceAccount[] = []
     for (const account of [...this.#unnamed, ...this.#arrivals.take()]) {
       const { attachedAtMs } = account.attachment!
-      if (
-        !account.owner ||
-        isNamed(account.owner) ||
-        account.endedAtMs !== undefined ||
-        nowMs - attachedAtMs >= NAMING_MS
-      )
-        this.#begin(account, attachedAtMs, new Map())
-      else waiting.push(account)
+      if (waitsForName(account, attachedAtMs, nowMs)) waiting.push(account)
+      else this.#begin(account, attachedAtMs, new Map())
     }
     this.#unnamed = waiting
   }

@@ -3,7 +3,7 @@ import { directions } from '../aggregate/interface-account.ts'
 import type { InterfaceLedger, Queue } from '../aggregate/interface-ledger.ts'
 import type { UnattachedDevice } from '../aggregate/unattached-device.ts'
 import { attribute } from './attribute-names.ts'
-import { momentOfEnd, ownerAttributes } from './interface-attributes.ts'
+import { momentOfEnd, ownerAttributes, waitsForName } from './interface-attributes.ts'
 import type { Points } from './metric-data.ts'
 import type { Moment, Series, SeriesWriter } from './series.ts'
 
@@ -16,6 +16,7 @@ interface Watched {
 export class UnattachedSeries {
   readonly #arrivals: Queue<UnattachedDevice>
   readonly #writer: SeriesWriter
+  #unnamed: UnattachedDevice[] = []
   #watched: Watched[] = []
 
   constructor(ledger: InterfaceLedger, writer: SeriesWriter) {
@@ -25,7 +26,11 @@ export class UnattachedSeries {
 
   /** Ends with what it has delivered of those that were attached, or are gone; of them at most `limit` are kept. */
   collect(points: Points, moment: Moment, limit: number): void {
-    for (const device of this.#arrivals.take()) this.#watched.push({ device, series: this.#seriesOf(device) })
+    const waiting: UnattachedDevice[] = []
+    for (const device of [...this.#unnamed, ...this.#arrivals.take()])
+      if (waitsForName(device, device.sinceMs, moment.nowMs)) waiting.push(device)
+      else this.#watched.push({ device, series: this.#seriesOf(device) })
+    this.#unnamed = waiting
     this.#watched = this.#watched.filter(({ device, series }) => {
       const isEnded = device.endedAtMs !== undefined
       return !isEnded || !series.every((each, i) => each.isDelivered(device.unobserved[directions[i]!]))
@@ -39,7 +44,7 @@ export class UnattachedSeries {
 
   #seriesOf(device: UnattachedDevice): Series[] {
     const attributes = {
-      ...ownerAttributes(device.owner, device.owner.device),
+      ...ownerAttributes(device.owner, device.subject),
       [attribute.interfaceName]: device.owner.device,
     }
     return directions.map(direction =>

@@ -178,6 +178,53 @@ describe('attachments', () => {
     assert.deepEqual(unobserved(), [{ transmit: 10, receive: 5 }])
   })
 
+  it('say all that a device ever counted that came while it was wanted', async () => {
+    const known = new Set<number>()
+    source.linksIn.set('/run/netns/one', [vethIn(2, { transmitPackets: 7, receivePackets: 0 })])
+    source.countedBefore = { transmit: 9, receive: 1 }
+    await attachments.reconcile([wanted('one', { known })])
+    await attachments.settled()
+    assert.deepEqual(unattached[0]!.unobserved, { transmit: 9, receive: 1 })
+    assert.deepEqual(known, new Set([2]))
+    // Let go and wanted again, it is an old one.
+    await attachments.reconcile([])
+    source.linksIn.set('/run/netns/one', [vethIn(2, { transmitPackets: 9, receivePackets: 1 })])
+    await attachments.reconcile([wanted('one', { known })])
+    await attachments.settled()
+    assert.deepEqual([unattached.length, attachments.endedUnread], [1, 0])
+  })
+
+  it('say it of a device that was waited for, and not of hardware, which may have counted elsewhere', async () => {
+    source.countedBefore = { transmit: 9, receive: 1 }
+    const counted = { transmitPackets: 9, receivePackets: 1 }
+    await attachments.reconcile([wanted('one'), wanted('two')])
+    source.linksIn.set('/run/netns/one', [vethIn(2, counted)])
+    source.linksIn.set('/run/netns/two', [vethIn(2, { ...counted, kind: '', peerIndex: 0 })])
+    await attachments.reconcile([wanted('one'), wanted('two')])
+    await attachments.settled()
+    assert.deepEqual(
+      unattached.map(({ owner, unobserved }) => [owner.identity.name, unobserved.transmit]),
+      [['one', 9]],
+    )
+  })
+
+  it('read what can’t be attached when they are told to, and say how many went unread', async () => {
+    const counted = (transmitPackets: number) =>
+      source.linksIn.set('/run/netns/one', [vethIn(2, { transmitPackets, receivePackets: 0 })])
+    source.refusal = refusal(16)
+    counted(5)
+    await attachments.reconcile([wanted('one')])
+    await attachments.settled()
+    counted(8)
+    await attachments.readFailed()
+    assert.equal(unattached[0]!.unobserved.transmit, 3)
+    source.linksIn.set('/run/netns/one', [vethIn(2, { address: '02:00:00:00:00:99', transmitPackets: 90 })])
+    await attachments.readFailed()
+    assert.equal(unattached[0]!.unobserved.transmit, 3, 'another device in its place')
+    await attachments.reconcile([])
+    assert.equal(attachments.endedUnread, 1)
+  })
+
   it('are made once where the inventory names both ends of a pair', async () => {
     source.linksIn.set('/run/netns/one', [vethIn(2), vethIn(2, { address: '02:00:00:00:00:99' })])
     await attachments.reconcile([wanted('one')])

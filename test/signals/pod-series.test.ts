@@ -132,7 +132,8 @@ describe('pod series', () => {
 
   it('tells what devices counted that are not attached, until the last of it was taken', async () => {
     const { ledger, collect, producer, clock } = observedCluster()
-    const device = new UnattachedDevice({ identity: web, device: 'eth0' }, { transmit: 7, receive: 0 }, 1_002_000)
+    const parts = { owner: { identity: web, device: 'eth0' }, subject: 'shop/web', isNew: false, nowMs: 1_002_000 }
+    const device = new UnattachedDevice({ transmit: 7, receive: 0 }, parts)
     device.read({ transmit: 9, receive: 4 })
     await collect()
     ledger.unattached(device)

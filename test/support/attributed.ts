@@ -18,10 +18,10 @@ export function attributedFlows(file: string): Attributed[] {
   }))
 }
 
-/** Of `podweir.pod.network.packets`, sent ones: by UID or name of the interface's owner. */
-export function attributedInterfaces(file: string): Record<string, number> {
+/** Of `podweir.pod.network.packets`, or `unobserved`, sent ones: by UID or name of the interface's owner. */
+export function attributedInterfaces(file: string, what: 'packets' | 'unobserved' = 'packets'): Record<string, number> {
   const sums: Record<string, number> = {}
-  for (const { attributes, value } of lastValues(file, 'podweir.pod.network.packets')) {
+  for (const { attributes, value } of lastValues(file, `podweir.pod.network.${what}`)) {
     if (attributes['network.io.direction'] !== 'transmit') continue
     const owner = attributes['k8s.pod.uid'] ?? attributes['podweir.pod.name'] ?? ''
     sums[owner] = (sums[owner] ?? 0) + value

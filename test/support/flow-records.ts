@@ -48,6 +48,7 @@ const delivery = { drained: 0, exported: 0, otherEnd: 0, excluded: 0, queued: 0,
 export const status: StatusRecord = {
   version: '0.1.0',
   startedAt: '2026-11-21T12:00:00.000Z',
+  endedUnread: 0,
   interfaces: [
     {
       pod: 'shop/cart',
