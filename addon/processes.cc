@@ -46,13 +46,15 @@ Process OpenProcess(int id) {
   return Process(id, Fd(open(("/proc/" + std::to_string(id)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
 }
 
-void EachProcess(const std::function<void(const Process&)>& visit) {
+void EachProcess(const std::function<void(Process&)>& visit) {
   Fd proc(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   EachName("/proc", [&](const char* name) {
     int id = atoi(name);
     if (id <= 0) return;
     Fd folder(openat(proc.get(), name, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (folder.valid()) visit(Process(id, std::move(folder)));
+    if (!folder.valid()) return;
+    Process process(id, std::move(folder));
+    visit(process);
   });
 }
 

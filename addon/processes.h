@@ -37,7 +37,8 @@ class Process {
 // Invalid when there is none of that number.
 Process OpenProcess(int id);
 
-void EachProcess(const std::function<void(const Process&)>& visit);
+// The visitor may keep the process.
+void EachProcess(const std::function<void(Process&)>& visit);
 
 // Calls back with every name in a folder, hidden ones aside; with none when it cannot be read.
 void EachName(const char* folder, const std::function<void(const char*)>& visit);

@@ -18,25 +18,32 @@
 namespace podweir {
 namespace {
 
+struct Candidate {
+  Process process;  // as it was found: no later one of its number
+  Resident resident;
+};
+
 // By cgroup.
-using Residents = std::map<std::string, Resident>;
+using Candidates = std::map<std::string, Candidate>;
 
 bool IsOlder(const Resident& a, const Resident& b) {
   return std::pair(a.started, a.process) < std::pair(b.started, b.process);
 }
 
 // By namespace; without those whose namespace we may not know.
-std::map<unsigned long, Residents> LookAtProcesses() {
-  std::map<unsigned long, Residents> seen;
-  EachProcess([&](const Process& process) {
+std::map<unsigned long, Candidates> LookAtProcesses() {
+  std::map<unsigned long, Candidates> seen;
+  EachProcess([&](Process& process) {
     if (process.IsKernelThread()) return;
     unsigned long inode = process.Namespace();
     if (!inode) return;
     Resident resident{process.id(), process.Started(), process.Cgroup()};
     // Gone meanwhile, or about to be.
     if (!resident.started || resident.cgroup.empty()) return;
-    auto [known, is_new] = seen[inode].try_emplace(resident.cgroup, resident);
-    if (!is_new && IsOlder(resident, known->second)) known->second = std::move(resident);
+    Candidates& here = seen[inode];
+    auto known = here.find(resident.cgroup);
+    if (known == here.end()) here.emplace(resident.cgroup, Candidate{std::move(process), resident});
+    else if (IsOlder(resident, known->second.resident)) known->second = {std::move(process), std::move(resident)};
   });
   return seen;
 }
@@ -49,22 +56,21 @@ uint64_t OwnCookie() {
   return any.valid() && !getsockopt(any.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) ? cookie : 0;
 }
 
-// The kernel gives a dead namespace's inode to the next one at once. Who was in it before its cookie was read, and is
-// still in it afterwards, was in the one of that cookie.
-bool IsStillIn(unsigned long inode, const Resident& resident) {
-  Process process = OpenProcess(resident.process);
-  return process.valid() && process.Started() == resident.started && process.Namespace() == inode;
-}
-
-std::vector<Resident> OldestFirst(const Residents& residents) {
+std::vector<Resident> OldestFirst(const Candidates& candidates) {
   std::vector<Resident> sorted;
-  for (const auto& [cgroup, resident] : residents) sorted.push_back(resident);
+  for (const auto& [cgroup, candidate] : candidates) sorted.push_back(candidate.resident);
   std::sort(sorted.begin(), sorted.end(), IsOlder);
   return sorted;
 }
 
+// The kernel gives a dead namespace's inode to the next one at once. Who was in it before its cookie was read, and is
+// still in it afterwards, was in the one of that cookie.
+void EraseGone(Candidates& candidates, unsigned long inode) {
+  std::erase_if(candidates, [&](const auto& each) { return each.second.process.Namespace() != inode; });
+}
+
 Status Look(Survey& survey) {
-  std::map<unsigned long, Residents> seen = LookAtProcesses();
+  std::map<unsigned long, Candidates> seen = LookAtProcesses();
   Result<Netlink> netlink = Netlink::Open();
   if (!netlink.ok()) return netlink.status;
   std::set<unsigned long> known;
@@ -81,14 +87,16 @@ Status Look(Survey& survey) {
     });
     survey.may_enter &= entered.error != EPERM;
     auto residents = seen.find(inode);
-    if (residents != seen.end()) found.residents = OldestFirst(residents->second);
-    if (!path.empty()) std::erase_if(found.residents, [&](const Resident& each) { return !IsStillIn(inode, each); });
+    if (residents != seen.end()) {
+      if (!path.empty()) EraseGone(residents->second, inode);
+      found.residents = OldestFirst(residents->second);
+    }
     survey.namespaces.push_back(std::move(found));
   };
   add("", NamespaceInode(""));
   EachNamedNamespace(add);
   for (const auto& [inode, residents] : seen)
-    add("/proc/" + std::to_string(OldestFirst(residents).front().process) + "/ns/net", inode);
+    if (!residents.empty()) add("/proc/" + std::to_string(OldestFirst(residents).front().process) + "/ns/net", inode);
   Result<std::vector<Link>> links = ListLinks(*netlink);
   if (links.ok()) survey.links = std::move(*links);
   return links.status;
