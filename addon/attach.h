@@ -28,6 +28,7 @@ struct AttachRequest {
   Place place = Place::kPod;
   Hook hook = Hook::kAuto;
   unsigned long inode = 0;  // of that namespace, 0: whichever is there
+  bool held = false;        // its flows stay in the table, untold, until it is released
 };
 
 class Attachment {

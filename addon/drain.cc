@@ -122,7 +122,8 @@ void Drain::GiveBackOver() {
   {
     std::lock_guard lock(probe_.mutex());
     for (auto& [slot, interface] : probe_.interfaces()) {
-      silent_[slot] = interface.state == InterfaceState::kUnclaimed;
+      bool held = interface.held && interface.state == InterfaceState::kAttached;
+      silent_[slot] = held || interface.state == InterfaceState::kUnclaimed;
       if (interface.state != InterfaceState::kOver) continue;
       if (probe_.journal()->ledger_sequence() >= probe_.journal()->record(slot).ended_in) over.push_back(slot);
     }

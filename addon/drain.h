@@ -39,7 +39,7 @@ class Drain {
   FlowReader reader_;
   SelfAudit audit_;
   Retirement retirement_;
-  std::vector<bool> silent_;  // by interface slot: adopted and not claimed
+  std::vector<bool> silent_;  // by interface slot: not claimed yet, or held
   uint32_t sequence_ = 0;
   size_t last_rows_ = 0;  // of flows: the next drain has about as many
 };

@@ -49,6 +49,7 @@ struct Interface {
   uint32_t slot = 0;
   std::unique_ptr<Attachment> attachment;
   InterfaceState state = InterfaceState::kAttached;
+  bool held = false;  // while it is attached: nothing of its flows is told
   int64_t attached_at_ms = 0;
   int pod_namespace_id = -1;  // -1: the pod's end is in our own namespace
   int pod_index = 0;
@@ -136,6 +137,8 @@ class Probe {
   // Hooks our programs to the interface again where they are missing; its counts go on. false: they are all there.
   Result<bool> Reattach(uint32_t interface_slot);
   Status Detach(uint32_t interface_slot);
+  // From the next drain on its flows are told, with all that they have counted.
+  Status Release(uint32_t interface_slot);
   // Ends what was adopted and nobody has asked for.
   void DetachUnclaimed();
   const Adoption& adoption() const { return adoption_; }

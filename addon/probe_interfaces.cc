@@ -74,6 +74,7 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
   if (Interface* adopted = FindUnclaimed(request)) {
     std::lock_guard lock(mutex_);
     adopted->state = InterfaceState::kAttached;
+    adopted->held = request.held;
     AttachmentInfo info = InfoOf(*adopted);
     info.adopted = true;
     return info;
@@ -98,6 +99,7 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
   if (!attachment.ok()) return give_up(attachment.status);
   Interface interface;
   interface.slot = slot;
+  interface.held = request.held;
   interface.attachment = std::move(*attachment);
   interface.attached_at_ms = attached_at_ms;
   Result<Netlink> netlink = Netlink::Open();
@@ -255,6 +257,14 @@ Status Probe::Detach(uint32_t interface_slot) {
   if (found == interfaces_.end() || !found->second.attachment || found->second.state != InterfaceState::kAttached)
     return Failed("detach", std::to_string(interface_slot), ENOENT);
   found->second.state = InterfaceState::kEnding;
+  return Status{};
+}
+
+Status Probe::Release(uint32_t interface_slot) {
+  std::lock_guard lock(mutex_);
+  auto found = interfaces_.find(interface_slot);
+  if (found == interfaces_.end()) return Failed("release", std::to_string(interface_slot), ENOENT);
+  found->second.held = false;
   return Status{};
 }
 

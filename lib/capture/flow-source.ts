@@ -18,6 +18,8 @@ export interface AttachRequest {
   /** Which end of the pair `device` is: the pod's own (`pod`) or the host's (`host`). */
   readonly place: Place
   readonly hook: Hook | 'auto'
+  /** Its flows wait in the table, and count, until `release`: nothing of them is drained. */
+  readonly held?: boolean
 }
 
 export interface Attachment {
@@ -131,6 +133,8 @@ export interface FlowSource {
   reattach(interfaceSlot: number): Promise<boolean>
   /** Ends with a row whose `ended` is 1 in the next batch. */
   detach(interfaceSlot: number): Promise<void>
+  /** The flows of an interface that was attached `held` are drained from now on, with all that they have counted. */
+  release(interfaceSlot: number): Promise<void>
   /** Out of scope: flows of the interface that start from now on are not in the table, their packets are `filtered`. */
   setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   /** `mark`: a name, 1 to 2^32 - 1, for what has been drained with this batch (Continuity.commit). */

@@ -86,6 +86,7 @@ interface NativeProbe {
   attach(request: AttachRequest): Promise<Attachment>
   reattach(interfaceSlot: number): Promise<boolean>
   detach(interfaceSlot: number): Promise<void>
+  release(interfaceSlot: number): Promise<void>
   setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   drain(mark?: number): Promise<FlowBatch>
   commit(mark: number, memo: string): Promise<void>
@@ -178,6 +179,10 @@ export class NativeProbeSource implements FlowSource {
 
   detach(interfaceSlot: number): Promise<void> {
     return told(this.#probe.detach(interfaceSlot))
+  }
+
+  release(interfaceSlot: number): Promise<void> {
+    return told(this.#probe.release(interfaceSlot))
   }
 
   setOutOfScope(interfaceSlot: number, out: boolean): Promise<void> {

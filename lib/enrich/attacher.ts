@@ -1,4 +1,5 @@
 // Attaches one interface: at the end that is asked for, or the better of the two that is within reach, and never twice.
+import { isNamed } from '../aggregate/edge-end.ts'
 import type { AttachRequest, FlowSource, Place } from '../capture/flow-source.ts'
 import { Failure } from '../host/failure.ts'
 import { TWICE } from './attach-reason.ts'
@@ -24,7 +25,7 @@ export class Attacher {
   }
 
   /** Throws a Failure. `others`: the ends that are attached already. */
-  async attach({ wanted, found }: TrackedInterface, others: Iterable<TrackedInterface>): Promise<MadeAtEnd> {
+  async attach({ wanted, found, isNew }: TrackedInterface, others: Iterable<TrackedInterface>): Promise<MadeAtEnd> {
     const { source, attach, hook } = this.#parts
     const { netns, inode } = wanted
     const ends = new PairEnds(
@@ -33,11 +34,15 @@ export class Attacher {
       found!,
     )
     const taken = [...others]
+    const held = isNew && !isNamed(wanted.identity) && { held: true }
     let atPod: Failure | undefined
     if (attach !== 'host') {
       try {
         const { index, ...pod } = await ends.pod()
-        return { ...(await this.#attachOnce({ ...pod, place: 'pod', hook }, index, taken)), device: pod.device }
+        return {
+          ...(await this.#attachOnce({ ...pod, place: 'pod', hook, ...held }, index, taken)),
+          device: pod.device,
+        }
       } catch (error) {
         // Without the right to enter the namespace the host's end is what remains.
         if (attach === 'pod' || !(error instanceof Failure) || ['attach tcx', TWICE].includes(error.step)) throw error
@@ -47,7 +52,7 @@ export class Attacher {
     const { device, index, podDevice } = await ends.host().catch(error => {
       throw atPod ?? error
     })
-    return { ...(await this.#attachOnce({ device, place: 'host', hook }, index, taken)), device: podDevice }
+    return { ...(await this.#attachOnce({ device, place: 'host', hook, ...held }, index, taken)), device: podDevice }
   }
 
   /** The inventory may name a pair by both of its ends. */

@@ -1,10 +1,12 @@
 // Keeps the wanted interfaces attached, and knows which pod each attached interface belongs to.
+import { isNamed } from '../aggregate/edge-end.ts'
 import type { InterfaceOwner } from '../aggregate/identity.ts'
 import type { UnattachedDevice } from '../aggregate/unattached-device.ts'
 import type { Attachment, AttachRequest, FlowSource, Link, Place } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import type { Log } from '../host/log.ts'
+import { tellAbsent, tellAttached } from './attach-messages.ts'
 import { AttachQueue } from './attach-queue.ts'
 import { reasonOf } from './attach-reason.ts'
 import { Attacher } from './attacher.ts'
@@ -12,6 +14,7 @@ import { BACK_OFF, BackOff, type BackOffTimes } from './back-off.ts'
 import { absentKey, deviceKey, namespaceKey } from './interface-key.ts'
 import { type FoundDevice, matchDevices, type WantedInterface } from './interface-plan.ts'
 import { linksIn } from './links-in.ts'
+import { NameWait } from './name-wait.ts'
 import { TrackedInterface } from './tracked-interface.ts'
 import { UnattachedWatch } from './unattached-watch.ts'
 
@@ -37,6 +40,7 @@ export class Attachments {
   readonly #queue: AttachQueue
   readonly #attacher: Attacher
   readonly #unattached: UnattachedWatch
+  readonly #nameless: NameWait
   readonly #tracked = new Map<string, TrackedInterface>()
   readonly #owners = new Map<number, InterfaceOwner>()
   #wanted: readonly WantedInterface[] = []
@@ -48,6 +52,7 @@ export class Attachments {
     this.#parts = parts
     this.#queue = new AttachQueue(parts)
     this.#attacher = new Attacher(parts)
+    this.#nameless = new NameWait(parts)
     this.#unattached = new UnattachedWatch(parts, parts.onUnattached ?? (() => {}))
   }
 
@@ -90,6 +95,7 @@ export class Attachments {
     this.#stopped = true
     await this.#queue.stop()
     await this.#matching.catch(() => {})
+    await this.#nameless.stop()
   }
 
   /** To be called when the interface's device is gone: one like it in its place would not be ours. */
@@ -176,7 +182,6 @@ export class Attachments {
   }
 
   #noteAbsent(wanted: WantedInterface, links: Link[] | Failure): string {
-    const { subject, netns, device } = wanted
     const key = absentKey(wanted)
     const known = this.#tracked.get(key)
     const tracked = known ?? this.#track(key, { wanted })
@@ -184,12 +189,7 @@ export class Attachments {
     tracked.progress.become(reason === 'absent' ? 'wanted' : 'failed', reason, this.#parts.clock.nowMs())
     if (known) return key
     this.#tracked.set(key, tracked)
-    const place = netns ?? 'this network namespace'
-    const cause =
-      links instanceof Failure ? links.message : `${place} has no Ethernet device ${device ?? ''}; check ip link`
-    // What was found by its processes goes with them; what somebody listed is missed.
-    const level = wanted.uplinks ? 'debug' : 'warn'
-    this.#parts.log[level]({ subject }, `attach ${subject}: ${cause}; it will be attached when it appears`)
+    tellAbsent(this.#parts.log, wanted, links)
     return key
   }
 
@@ -197,8 +197,14 @@ export class Attachments {
   #known(key: string, wanted: WantedInterface, found: FoundDevice): TrackedInterface | undefined {
     const tracked = this.#tracked.get(key)
     tracked?.follow(wanted, found)
-    if (tracked?.attachment) this.#owners.set(tracked.attachment.interfaceSlot, tracked.owner)
+    if (tracked) this.#tellOwner(tracked)
     return tracked
+  }
+
+  #tellOwner({ attachment, owner }: TrackedInterface): void {
+    if (!attachment) return
+    this.#owners.set(attachment.interfaceSlot, owner)
+    if (isNamed(owner.identity)) void this.#nameless.release(attachment.interfaceSlot)
   }
 
   #queueUp(tracked: TrackedInterface): void {
@@ -218,8 +224,9 @@ export class Attachments {
       tracked.made = made
       this.#unattached.attached(tracked, made.attachment)
       tracked.owner = { identity: tracked.wanted.identity, device }
-      this.#owners.set(made.attachment.interfaceSlot, tracked.owner)
-      this.#noteAttached(tracked, made.attachment, failedBefore)
+      if (made.request.held) this.#nameless.begin(made.attachment.interfaceSlot)
+      this.#tellOwner(tracked)
+      tellAttached(this.#parts.log, tracked, made.attachment, failedBefore)
       tracked.progress.become('attached', undefined, this.#parts.clock.nowMs())
       this.#parts.onAttached(made.attachment, made.request)
       // Nobody wanted it any more while we were at it.
@@ -265,17 +272,6 @@ export class Attachments {
     if (!tracked.progress.isGone) this.#queue.addLater(key, again, tracked.backOff.next(clock.monotonicMs()))
   }
 
-  #noteAttached({ subject, isAwaited }: TrackedInterface, attachment: Attachment, failedBefore: boolean): void {
-    const { device, place, hook, baselineExact, replacedStale } = attachment
-    const { log } = this.#parts
-    // Who was told that it does not work is told that it does.
-    const level = failedBefore || isAwaited ? 'info' : 'debug'
-    log[level]({ subject, device, place, hook }, `attach ${subject}: attached to ${device}`)
-    if (replacedStale) log.info({ subject }, `attach ${subject}: replaced the filter that a killed agent had left`)
-    if (!baselineExact)
-      log.warn({ subject }, `attach ${subject}: the device counted meanwhile; "unobserved" may be off by those packets`)
-  }
-
   #bySlot(interfaceSlot: number): TrackedInterface | undefined {
     for (const tracked of this.#tracked.values())
       if (tracked.attachment?.interfaceSlot === interfaceSlot) return tracked
@@ -291,6 +287,7 @@ export class Attachments {
   }
 
   async #detach(attachment: Attachment): Promise<void> {
+    this.#nameless.forget(attachment.interfaceSlot)
     try {
       await this.#parts.source.detach(attachment.interfaceSlot)
     } catch (error) {

@@ -61,6 +61,8 @@ class ToldSource implements FlowSource {
   }
 
   async detach(): Promise<void> {}
+  async release(): Promise<void> {}
+
   async setOutOfScope(): Promise<void> {}
   async survey() {
     return { namespaces: [], links: [], mayEnter: true, namesPending: false }

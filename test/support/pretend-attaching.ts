@@ -52,6 +52,8 @@ export class PretendAttaching implements FlowSource {
     return true
   }
 
+  async release(): Promise<void> {}
+
   async setOutOfScope(): Promise<void> {}
 
   async detach(interfaceSlot: number): Promise<void> {

@@ -57,6 +57,8 @@ export class PretendSource implements FlowSource {
 
   async detach(): Promise<void> {}
 
+  async release(_interfaceSlot: number): Promise<void> {}
+
   async setOutOfScope(_interfaceSlot: number, _out: boolean): Promise<void> {}
 
   async close(): Promise<void> {
