@@ -14,6 +14,7 @@
 #include "probe.h"
 #include "probe_objects.h"
 #include "privileges_binding.h"
+#include "promise.h"
 #include "worker.h"
 
 namespace podweir {
@@ -86,7 +87,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
                  : std::make_shared<Result<T>>(Failed("use", "probe", EBADF, "it is not loaded, or closed"));
       return [result, convert](Napi::Env env, Napi::Promise::Deferred& deferred) {
         if (result->ok()) deferred.Resolve(convert(env, **result));
-        else deferred.Reject(ToError(env, result->status));
+        else deferred.Reject(RejectionOf(env, result->status));
       };
     });
   }
@@ -94,7 +95,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   static Finish Settle(const Status& status) {
     return [status](Napi::Env env, Napi::Promise::Deferred& deferred) {
       if (status.ok()) deferred.Resolve(env.Undefined());
-      else deferred.Reject(ToError(env, status));
+      else deferred.Reject(RejectionOf(env, status));
     };
   }
 
@@ -264,7 +265,7 @@ namespace {
 Napi::Value DetachEverything(const Napi::CallbackInfo& info) {
   Result<Detached> detached = DetachAll(info[0].ToString().Utf8Value(), info[1].ToBoolean());
   if (detached.ok()) return ToObject(info.Env(), *detached);
-  Napi::Error(info.Env(), ToError(info.Env(), detached.status)).ThrowAsJavaScriptException();
+  Throw(info.Env(), detached.status);
   return info.Env().Undefined();
 }
 

@@ -95,7 +95,7 @@ class WatchBinding : public Napi::ObjectWrap<WatchBinding> {
       return;
     }
     way_.Release();
-    Napi::Error(env, RejectionOf(env, watch.status)).ThrowAsJavaScriptException();
+    Throw(env, watch.status);
   }
 
   ~WatchBinding() { End(); }

@@ -1,7 +1,6 @@
 #include "probe_objects.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "scope_options.h"
 
@@ -78,16 +77,6 @@ Napi::Object ToObject(Napi::Env env, const Continued& from) {
 }
 
 }  // namespace
-
-Napi::Value ToError(Napi::Env env, const Status& status) {
-  Napi::Error error = Napi::Error::New(env, status.step + " " + status.subject + ": " + strerror(status.error));
-  error.Set("step", status.step);
-  error.Set("subject", status.subject);
-  error.Set("errno", static_cast<double>(status.error));
-  error.Set("reason", strerror(status.error));
-  error.Set("detail", status.detail);
-  return error.Value();
-}
 
 Napi::Object ToObject(Napi::Env env, const Adoption& adoption) {
   Napi::Object to = Napi::Object::New(env);

@@ -13,9 +13,6 @@
 
 namespace podweir {
 
-// A rejection carries what lib/capture/native-probe.ts makes a Failure of.
-Napi::Value ToError(Napi::Env env, const Status& status);
-
 Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info);
 Napi::Object ToObject(Napi::Env env, const Adoption& adoption);
 Napi::Object ToObject(Napi::Env env, const Detached& detached);
