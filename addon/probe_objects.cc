@@ -68,6 +68,8 @@ Napi::Object ToObject(Napi::Env env, const Continued& from, flow_direction direc
   return to;
 }
 
+}  // namespace
+
 Napi::Object ToObject(Napi::Env env, const Continued& from) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("interfaceSlot", from.slot);
@@ -75,8 +77,6 @@ Napi::Object ToObject(Napi::Env env, const Continued& from) {
   to.Set("toPod", ToObject(env, from, TO_POD));
   return to;
 }
-
-}  // namespace
 
 Napi::Object ToObject(Napi::Env env, const Adoption& adoption) {
   Napi::Object to = Napi::Object::New(env);
@@ -87,9 +87,7 @@ Napi::Object ToObject(Napi::Env env, const Adoption& adoption) {
   to.Set("restart", BothWays(env, adoption.restart));
   to.Set("delivery", adoption.delivery);
   to.Set("ledger", adoption.ledger);
-  Napi::Array interfaces = Napi::Array::New(env, adoption.interfaces.size());
-  for (uint32_t i = 0; i < adoption.interfaces.size(); i++) interfaces.Set(i, ToObject(env, adoption.interfaces[i]));
-  to.Set("interfaces", interfaces);
+  to.Set("interfaces", ToArray(env, adoption.interfaces));
   return to;
 }
 
@@ -171,10 +169,7 @@ Napi::Object ToObject(Napi::Env env, const Detached& detached) {
   to.Set("maps", detached.maps);
   to.Set("filters", detached.swept.filters);
   to.Set("qdiscs", detached.swept.qdiscs);
-  const std::vector<std::string>& empty = detached.swept.empty_clsacts;
-  Napi::Array devices = Napi::Array::New(env, empty.size());
-  for (uint32_t i = 0; i < empty.size(); i++) devices.Set(i, empty[i]);
-  to.Set("emptyClsacts", devices);
+  to.Set("emptyClsacts", ToArray(env, detached.swept.empty_clsacts));
   return to;
 }
 
