@@ -150,13 +150,12 @@ void Probe::AdoptInterface(uint32_t slot, const std::map<unsigned long, std::str
 // What earlier agents told, and what of it was lost with them. A flow whose interface can't be claimed any more has no
 // name: what of it was not delivered is lost.
 void Probe::SumUp() {
-  for (const Amounts* retired : {&journal_->retired().flows, &journal_->retired().collapsed})
-    Add(adoption_.drained, *retired);
+  Add(adoption_.drained, CountsOf(journal_->retired()));
   adoption_.restart = journal_->LostInRetired(details());
   for (uint32_t slot = 0; slot < slot_count_; slot++) {
     if (ReadOnce(First(slots()[slot]).state) == SLOT_FREE) continue;
     uint32_t interface_slot = InterfaceOf(First(slots()[slot]));
-    Amounts delivered = Delivered(*journal_, slot, details()[slot]);
+    Amounts delivered = CountsOf(journal_->Delivered(slot, details()[slot].identity.generation));
     Amounts now = CountsOf(slots()[slot]);
     bool lost = !IsUnclaimed(interface_slot);
     if (lost) Add(adoption_.restart, Less(now, delivered));

@@ -82,7 +82,8 @@ Status Probe::DiscardPins(Journal* found) {
       adoption_.restart = found->LostInRetired(details);
       for (uint32_t slot = 0; slot < count; slot++)
         if (First(slots[slot]).state != SLOT_FREE)
-          Add(adoption_.restart, Less(CountsOf(slots[slot]), Delivered(*found, slot, details[slot])));
+          Add(adoption_.restart,
+              Less(CountsOf(slots[slot]), CountsOf(found->Delivered(slot, details[slot].identity.generation))));
       adoption_.drained = adoption_.restart;
     }
   }
