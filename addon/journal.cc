@@ -32,12 +32,6 @@ bool HasShape(const Fd& map, uint32_t value_size, uint32_t entries) {
          (!entries || info.max_entries == entries);
 }
 
-uint32_t Entries(const Fd& map) {
-  bpf_map_info info{};
-  uint32_t size = sizeof(info);
-  return bpf_obj_get_info_by_fd(map.get(), &info, &size) ? 0 : info.max_entries;
-}
-
 }  // namespace
 
 Journal::Journal(Fd header, Fd watermarks, Fd interfaces, uint32_t slot_count)
@@ -55,7 +49,7 @@ Result<std::unique_ptr<Journal>> Journal::Open(const Pins& pins) {
   if (!HasShape(header, sizeof(JournalHeader), 1) || !HasShape(watermarks, sizeof(Watermark), 0) ||
       !HasShape(interfaces, sizeof(InterfaceRecord), INTERFACE_SLOTS))
     return Failed("adopt", pins.path(), EPROTO, "its journal has another layout");
-  uint32_t slot_count = Entries(watermarks) / 2;
+  uint32_t slot_count = EntriesOf(watermarks) / 2;
   std::unique_ptr<Journal> journal(
       new Journal(std::move(header), std::move(watermarks), std::move(interfaces), slot_count));
   if (!journal->header_.get() || !journal->watermarks_.get() || !journal->interfaces_.get())

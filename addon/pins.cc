@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -106,6 +107,12 @@ void Pins::RemoveAll(bool others) const {
   }
   // Only when nothing is in it any more.
   rmdir(root_.c_str());
+}
+
+uint32_t EntriesOf(const Fd& map) {
+  bpf_map_info info{};
+  uint32_t size = sizeof(info);
+  return bpf_obj_get_info_by_fd(map.get(), &info, &size) ? 0 : info.max_entries;
 }
 
 }  // namespace podweir

@@ -25,12 +25,6 @@ int64_t NowMs() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-uint32_t EntriesOf(const Fd& map) {
-  bpf_map_info info{};
-  uint32_t size = sizeof(info);
-  return !map.valid() || bpf_obj_get_info_by_fd(map.get(), &info, &size) ? 0 : info.max_entries;
-}
-
 }  // namespace
 
 Status Probe::OpenPins() {
