@@ -6,21 +6,13 @@
 #include <set>
 
 #include "amounts.h"
+#include "chain.h"
 #include "flow.skel.h"
 #include "probe.h"
 #include "slot_view.h"
 #include "sweep.h"
 
 namespace podweir {
-namespace {
-
-uint32_t ProgramId(int program) {
-  bpf_prog_info info{};
-  uint32_t size = sizeof(info);
-  return bpf_obj_get_info_by_fd(program, &info, &size) ? 0 : info.id;
-}
-
-}  // namespace
 
 bool Probe::Recycle(uint32_t slot, uint32_t interface_slot) {
   bool collapsed = slot >= flow_limit();
