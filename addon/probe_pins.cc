@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 #include "amounts.h"
+#include "clock.h"
 #include "flow.skel.h"
 #include "probe.h"
 #include "slot_view.h"
@@ -19,11 +19,6 @@ namespace {
 constexpr const char* kPinnedMaps[] = {"programs",       "scratch",  "interface_totals", "index4",
                                        "index6",         "slots",    "free_slots",       "slot_details",
                                        "free_collapsed", "slot_use", "class_counts"};
-
-int64_t NowMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -43,7 +38,7 @@ Status Probe::OpenPins() {
   }
   Status status = DiscardPins(found.ok() ? found->get() : nullptr);
   if (!status.ok()) return status;
-  adoption_.started_at_ms = NowMs();
+  adoption_.started_at_ms = WallMs();
   Result<std::unique_ptr<Journal>> created = Journal::Create(flow_limit(), slot_count_, adoption_.started_at_ms);
   if (!created.ok()) return created.status;
   journal_ = std::move(*created);
