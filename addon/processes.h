@@ -37,6 +37,9 @@ class Process {
 // Invalid when there is none of that number.
 Process OpenProcess(int id);
 
+// By which its network namespace can be entered.
+std::string NamespacePathOf(int process);
+
 void EachProcess(const std::function<void(const Process&)>& visit);
 
 // Calls back with every name in a folder, hidden ones aside; with none when it cannot be read.
