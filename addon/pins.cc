@@ -1,7 +1,6 @@
 #include "pins.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/file.h>
@@ -14,6 +13,7 @@
 #include <filesystem>
 
 #include "journal_layout.h"
+#include "processes.h"
 
 namespace podweir {
 namespace {
@@ -29,13 +29,10 @@ std::string VersionName() {
   return name += std::to_string(JOURNAL_ABI);
 }
 
+// All at once: who asks may remove what it is told of.
 std::vector<std::string> NamesIn(const std::string& folder) {
   std::vector<std::string> names;
-  DIR* directory = opendir(folder.c_str());
-  if (!directory) return names;
-  while (dirent* entry = readdir(directory))
-    if (entry->d_name[0] != '.') names.push_back(entry->d_name);
-  closedir(directory);
+  EachName(folder.c_str(), [&](const char* name) { names.push_back(name); });
   return names;
 }
 
