@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <set>
+#include <vector>
 
 #include "amounts.h"
 #include "chain.h"
@@ -144,6 +145,8 @@ void Probe::AdoptInterface(uint32_t slot, const std::map<unsigned long, std::str
 void Probe::SumUp() {
   Add(adoption_.drained, CountsOf(journal_->retired()));
   adoption_.restart = journal_->LostInRetired(details());
+  std::vector<Continued*> continued(INTERFACE_SLOTS);
+  for (Continued& each : adoption_.interfaces) continued[each.slot] = &each;
   for (uint32_t slot = 0; slot < slot_count_; slot++) {
     if (ReadOnce(First(slots()[slot]).state) == SLOT_FREE) continue;
     uint32_t interface_slot = InterfaceOf(First(slots()[slot]));
@@ -153,9 +156,8 @@ void Probe::SumUp() {
     if (lost) Add(adoption_.restart, Less(now, delivered));
     const Amounts& counted = lost ? now : delivered;
     Add(adoption_.drained, counted);
-    for (Continued& continued : adoption_.interfaces)
-      if (continued.slot == interface_slot)
-        Add(slot < flow_limit() ? continued.drained.flows : continued.drained.collapsed, counted);
+    if (Continued* of = continued[interface_slot])
+      Add(slot < flow_limit() ? of->drained.flows : of->drained.collapsed, counted);
   }
 }
 
