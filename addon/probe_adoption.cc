@@ -15,6 +15,12 @@
 
 namespace podweir {
 
+void Probe::Zero(uint32_t slot, uint32_t next_generation) {
+  slots()[slot] = flow_slot{};
+  details()[slot] = flow_details{};
+  details()[slot].identity.generation = next_generation;
+}
+
 bool Probe::Recycle(uint32_t slot, uint32_t interface_slot) {
   bool collapsed = slot >= flow_limit();
   const auto& maps = skeleton_->maps;
@@ -38,9 +44,7 @@ void Probe::EndReturn() {
   const RetireIntent intent = journal_->intent();
   if (intent.step == kNoSlot || intent.slot >= slot_count_) return;
   if (intent.step == kZeroing) {
-    slots()[intent.slot] = flow_slot{};
-    details()[intent.slot] = flow_details{};
-    details()[intent.slot].identity.generation = intent.generation;
+    Zero(intent.slot, intent.generation);
     journal_->Zeroed();
     Recycle(intent.slot, intent.interface_slot);
   } else if (ReadOnce(First(slots()[intent.slot]).state) != SLOT_FREE) {
