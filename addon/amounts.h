@@ -2,7 +2,7 @@
 #ifndef PODWEIR_AMOUNTS_H
 #define PODWEIR_AMOUNTS_H
 
-#include "journal.h"
+#include "journal_layout.h"
 #include "slot_view.h"
 
 namespace podweir {
@@ -23,14 +23,20 @@ inline Amounts CountsOf(const flow_slot& slot) {
   return counts;
 }
 
-inline Amounts Delivered(const Journal& journal, uint32_t slot, const flow_details& details) {
-  Amounts amounts{};
-  const Watermark* watermark = journal.Delivered(slot, details.identity.generation);
+inline Amounts CountsOf(const Retired& retired) {
+  Amounts counts = retired.flows;
+  Add(counts, retired.collapsed);
+  return counts;
+}
+
+// nullptr: nothing was delivered.
+inline Amounts CountsOf(const Watermark* watermark) {
+  Amounts counts{};
   for (int direction = 0; watermark && direction < DIRECTIONS; direction++) {
-    amounts.packets[direction] = watermark->packets[direction];
-    amounts.bytes[direction] = watermark->bytes[direction];
+    counts.packets[direction] = watermark->packets[direction];
+    counts.bytes[direction] = watermark->bytes[direction];
   }
-  return amounts;
+  return counts;
 }
 
 inline Amounts Less(Amounts from, const Amounts& less) {

@@ -192,10 +192,7 @@ void Attachment::DetachClsact() {
   for (flow_direction direction : {FROM_POD, TO_POD}) {
     if (!priorities_[direction]) continue;
     bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
-    uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
-    bpf_prog_info info{};
-    uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(programs_[direction].get(), &info, &size) || info.id != program_id) {
+    if (!FilterInPlace(hook, handle_, priorities_[direction], program(direction))) {
       // Somebody replaced or removed our filter, perhaps with the clsact: what is there now is not ours to remove.
       created_clsact_ = false;
       continue;

@@ -19,6 +19,12 @@ uint32_t ProgramAt(bpf_tc_hook& hook, uint32_t handle, uint32_t priority) {
   return bpf_tc_query(&hook, &query) ? 0 : query.prog_id;
 }
 
+uint32_t ProgramId(int program) {
+  bpf_prog_info info{};
+  uint32_t size = sizeof(info);
+  return bpf_obj_get_info_by_fd(program, &info, &size) ? 0 : info.id;
+}
+
 bool LinkInPlace(int link) {
   bpf_link_info info{};
   uint32_t size = sizeof(info);
@@ -27,9 +33,8 @@ bool LinkInPlace(int link) {
 }
 
 bool FilterInPlace(bpf_tc_hook hook, uint32_t handle, uint32_t priority, int program) {
-  bpf_prog_info info{};
-  uint32_t size = sizeof(info);
-  return !bpf_obj_get_info_by_fd(program, &info, &size) && info.id == ProgramAt(hook, handle, priority);
+  uint32_t id = ProgramId(program);
+  return id && id == ProgramAt(hook, handle, priority);
 }
 
 Attachment::Places Attachment::InPlace() {

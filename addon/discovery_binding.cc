@@ -11,33 +11,6 @@
 namespace podweir {
 namespace {
 
-Napi::Object ToObject(Napi::Env env, const Resident& resident) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("process", resident.process);
-  to.Set("started", static_cast<double>(resident.started));
-  to.Set("cgroup", resident.cgroup);
-  return to;
-}
-
-Napi::Object ToObject(Napi::Env env, const SurveyedNamespace& surveyed) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("path", surveyed.path);
-  to.Set("inode", static_cast<double>(surveyed.inode));
-  to.Set("id", surveyed.id);
-  to.Set("cookie", static_cast<double>(surveyed.cookie));
-  Napi::Array residents = Napi::Array::New(env, surveyed.residents.size());
-  for (size_t i = 0; i < surveyed.residents.size(); i++)
-    residents.Set(static_cast<uint32_t>(i), ToObject(env, surveyed.residents[i]));
-  to.Set("residents", residents);
-  return to;
-}
-
-Napi::Array ToArray(Napi::Env env, const std::vector<int>& numbers) {
-  Napi::Array to = Napi::Array::New(env, numbers.size());
-  for (size_t i = 0; i < numbers.size(); i++) to.Set(static_cast<uint32_t>(i), numbers[i]);
-  return to;
-}
-
 // Changes that the event loop has not taken yet: however many there are, it is called once.
 struct Inbox {
   std::mutex mutex;
@@ -95,7 +68,7 @@ class WatchBinding : public Napi::ObjectWrap<WatchBinding> {
       return;
     }
     way_.Release();
-    Napi::Error(env, RejectionOf(env, watch.status)).ThrowAsJavaScriptException();
+    Throw(env, watch.status);
   }
 
   ~WatchBinding() { End(); }
@@ -119,12 +92,27 @@ class WatchBinding : public Napi::ObjectWrap<WatchBinding> {
 
 }  // namespace
 
+Napi::Object ToObject(Napi::Env env, const Resident& resident) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("process", resident.process);
+  to.Set("started", static_cast<double>(resident.started));
+  to.Set("cgroup", resident.cgroup);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, const SurveyedNamespace& surveyed) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("path", surveyed.path);
+  to.Set("inode", static_cast<double>(surveyed.inode));
+  to.Set("id", surveyed.id);
+  to.Set("cookie", static_cast<double>(surveyed.cookie));
+  to.Set("residents", ToArray(env, surveyed.residents));
+  return to;
+}
+
 Napi::Object ToObject(Napi::Env env, const Survey& survey) {
   Napi::Object to = Napi::Object::New(env);
-  Napi::Array namespaces = Napi::Array::New(env, survey.namespaces.size());
-  for (size_t i = 0; i < survey.namespaces.size(); i++)
-    namespaces.Set(static_cast<uint32_t>(i), ToObject(env, survey.namespaces[i]));
-  to.Set("namespaces", namespaces);
+  to.Set("namespaces", ToArray(env, survey.namespaces));
   to.Set("links", ToArray(env, survey.links));
   to.Set("mayEnter", survey.may_enter);
   to.Set("namesPending", survey.names_pending);

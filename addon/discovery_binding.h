@@ -4,12 +4,12 @@
 
 #include <napi.h>
 
-#include <vector>
-
 #include "survey.h"
 
 namespace podweir {
 
+Napi::Object ToObject(Napi::Env env, const Resident& resident);
+Napi::Object ToObject(Napi::Env env, const SurveyedNamespace& surveyed);
 Napi::Object ToObject(Napi::Env env, const Survey& survey);
 Napi::Object ToObject(Napi::Env env, const DeviceAddress& address);
 

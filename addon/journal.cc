@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "amounts.h"
 #include "pins.h"
 #include "slot_view.h"
 
@@ -31,19 +32,6 @@ bool HasShape(const Fd& map, uint32_t value_size, uint32_t entries) {
          (!entries || info.max_entries == entries);
 }
 
-uint32_t Entries(const Fd& map) {
-  bpf_map_info info{};
-  uint32_t size = sizeof(info);
-  return bpf_obj_get_info_by_fd(map.get(), &info, &size) ? 0 : info.max_entries;
-}
-
-void AddCounts(Amounts& to, const flow_slot& slot) {
-  for (int direction = 0; direction < DIRECTIONS; direction++) {
-    to.packets[direction] += ReadOnce(slot.half[direction].packets);
-    to.bytes[direction] += ReadOnce(slot.half[direction].bytes);
-  }
-}
-
 }  // namespace
 
 Journal::Journal(Fd header, Fd watermarks, Fd interfaces, uint32_t slot_count)
@@ -61,7 +49,7 @@ Result<std::unique_ptr<Journal>> Journal::Open(const Pins& pins) {
   if (!HasShape(header, sizeof(JournalHeader), 1) || !HasShape(watermarks, sizeof(Watermark), 0) ||
       !HasShape(interfaces, sizeof(InterfaceRecord), INTERFACE_SLOTS))
     return Failed("adopt", pins.path(), EPROTO, "its journal has another layout");
-  uint32_t slot_count = Entries(watermarks) / 2;
+  uint32_t slot_count = EntriesOf(watermarks) / 2;
   std::unique_ptr<Journal> journal(
       new Journal(std::move(header), std::move(watermarks), std::move(interfaces), slot_count));
   if (!journal->header_.get() || !journal->watermarks_.get() || !journal->interfaces_.get())
@@ -107,7 +95,7 @@ void Journal::BeginReturn(uint32_t slot, uint32_t next_generation, bool collapse
   intent.all = header().retired;
   intent.of_interface = record(intent.interface_slot).retired;
   for (Retired* retired : {&intent.all, &intent.of_interface})
-    AddCounts(collapsed ? retired->collapsed : retired->flows, counts);
+    Add(collapsed ? retired->collapsed : retired->flows, CountsOf(counts));
   Store(intent.step, kZeroing);
 }
 
@@ -147,24 +135,13 @@ const Watermark* Journal::Delivered(uint32_t slot, uint32_t generation) const {
 
 // What was retired since then, less what of it had been delivered before it was.
 Amounts Journal::LostInRetired(const flow_details* details) const {
-  Amounts lost{};
   const uint32_t committed = header().committed;
   const Retired before = committed ? header().sets[committed - 1].retired : Retired{};
-  for (int direction = 0; direction < DIRECTIONS; direction++) {
-    auto gained = [&](auto amounts) {
-      return (header().retired.flows.*amounts)[direction] - (before.flows.*amounts)[direction] +
-             (header().retired.collapsed.*amounts)[direction] - (before.collapsed.*amounts)[direction];
-    };
-    lost.packets[direction] = gained(&Amounts::packets);
-    lost.bytes[direction] = gained(&Amounts::bytes);
-  }
+  Amounts lost = Less(CountsOf(header().retired), CountsOf(before));
   for (uint32_t slot = 0; committed && slot < slot_count_; slot++) {
     const Watermark& watermark = watermarks()[(committed - 1) * slot_count_ + slot];
-    if (!watermark.is_set || watermark.generation == details[slot].identity.generation) continue;
-    for (int direction = 0; direction < DIRECTIONS; direction++) {
-      lost.packets[direction] -= watermark.packets[direction];
-      lost.bytes[direction] -= watermark.bytes[direction];
-    }
+    bool gone = watermark.is_set && watermark.generation != details[slot].identity.generation;
+    if (gone) lost = Less(lost, CountsOf(&watermark));
   }
   return lost;
 }

@@ -103,7 +103,7 @@ std::string NamespacePath(unsigned long inode) {
   });
   if (!found.empty()) return found;
   EachProcess([&](const Process& process) {
-    if (found.empty() && process.Namespace() == inode) found = "/proc/" + std::to_string(process.id()) + "/ns/net";
+    if (found.empty() && process.Namespace() == inode) found = NamespacePathOf(process.id());
   });
   return found;
 }
@@ -120,7 +120,7 @@ std::vector<NamespaceEntry> ListNamespaces() {
     found.push_back({path, inode, id, process == oldest.end() ? 0 : process->second.id});
   };
   EachNamedNamespace(add);
-  for (const auto& [inode, process] : oldest) add("/proc/" + std::to_string(process.id) + "/ns/net", inode);
+  for (const auto& [inode, process] : oldest) add(NamespacePathOf(process.id), inode);
   return found;
 }
 

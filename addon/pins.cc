@@ -1,8 +1,8 @@
 #include "pins.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -13,6 +13,7 @@
 #include <filesystem>
 
 #include "journal_layout.h"
+#include "processes.h"
 
 namespace podweir {
 namespace {
@@ -28,13 +29,10 @@ std::string VersionName() {
   return name += std::to_string(JOURNAL_ABI);
 }
 
+// All at once: who asks may remove what it is told of.
 std::vector<std::string> NamesIn(const std::string& folder) {
   std::vector<std::string> names;
-  DIR* directory = opendir(folder.c_str());
-  if (!directory) return names;
-  while (dirent* entry = readdir(directory))
-    if (entry->d_name[0] != '.') names.push_back(entry->d_name);
-  closedir(directory);
+  EachName(folder.c_str(), [&](const char* name) { names.push_back(name); });
   return names;
 }
 
@@ -106,6 +104,12 @@ void Pins::RemoveAll(bool others) const {
   }
   // Only when nothing is in it any more.
   rmdir(root_.c_str());
+}
+
+uint32_t EntriesOf(const Fd& map) {
+  bpf_map_info info{};
+  uint32_t size = sizeof(info);
+  return bpf_obj_get_info_by_fd(map.get(), &info, &size) ? 0 : info.max_entries;
 }
 
 }  // namespace podweir

@@ -2,6 +2,7 @@
 #ifndef PODWEIR_PINS_H
 #define PODWEIR_PINS_H
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ class Pins {
   const std::string root_, path_;
   const Fd lock_;
 };
+
+// Of a map, 0 when it is none.
+uint32_t EntriesOf(const Fd& map);
 
 }  // namespace podweir
 

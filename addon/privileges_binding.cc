@@ -20,7 +20,7 @@ Napi::Value ToCapabilities(const Napi::CallbackInfo& info) {
 // On the event loop's thread, which is one of those that let go.
 Napi::Value Drop(const Napi::CallbackInfo& info) {
   Status status = DropPrivileges(SetOf(info[0]), SetOf(info[1]));
-  if (!status.ok()) Napi::Error(info.Env(), RejectionOf(info.Env(), status)).ThrowAsJavaScriptException();
+  if (!status.ok()) Throw(info.Env(), status);
   return info.Env().Undefined();
 }
 

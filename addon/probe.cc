@@ -40,14 +40,13 @@ std::string LastLines(const std::string& text, int lines) {
 
 // Where a capability is missing the verifier complains of what it then forbids, and libbpf of memory.
 Status LoadFailure(int error) {
-  bool refused = error == -EPERM || error == -EACCES;
   // CAP_SYS_ADMIN stands for all of them when programs are loaded.
-  std::string missing =
-      refused && !MissingCapabilities(kSysAdmin).empty() ? MissingCapabilities(kBpf, kNetAdmin) : std::string();
+  bool refused = (error == -EPERM || error == -EACCES) && !MissingCapabilities(kSysAdmin).empty();
+  std::string missing = refused ? MissingCapabilities(kBpf, kNetAdmin) : std::string();
   if (!missing.empty()) return Failed("load", "flow.bpf.o", EPERM, missing);
   std::string said = LastLines(load_log, 8);
   // What older verifiers refuse on branches that are only mispredicted.
-  if (refused && !MissingCapabilities(kSysAdmin).empty() && !MissingCapabilities(kPerfmon).empty())
+  if (refused && !MissingCapabilities(kPerfmon).empty())
     said += "\nkernels before 6.12 may ask for more; " + MissingCapabilities(kPerfmon);
   return Failed("load", "flow.bpf.o", error, said);
 }

@@ -191,6 +191,8 @@ class Probe {
   void Record(const Interface& interface, const interface_totals& totals);
   // Adopted, and nothing of it is to be told yet.
   bool IsUnclaimed(uint32_t interface_slot) const;
+  // Nothing is left of the slot's flow.
+  void Zero(uint32_t slot, uint32_t next_generation);
   // Gives the slot to the next flow. False: it is lost.
   bool Recycle(uint32_t slot, uint32_t interface_slot);
 

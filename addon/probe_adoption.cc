@@ -4,23 +4,22 @@
 
 #include <cstring>
 #include <set>
+#include <vector>
 
 #include "amounts.h"
+#include "chain.h"
 #include "flow.skel.h"
 #include "probe.h"
 #include "slot_view.h"
 #include "sweep.h"
 
 namespace podweir {
-namespace {
 
-uint32_t ProgramId(int program) {
-  bpf_prog_info info{};
-  uint32_t size = sizeof(info);
-  return bpf_obj_get_info_by_fd(program, &info, &size) ? 0 : info.id;
+void Probe::Zero(uint32_t slot, uint32_t next_generation) {
+  slots()[slot] = flow_slot{};
+  details()[slot] = flow_details{};
+  details()[slot].identity.generation = next_generation;
 }
-
-}  // namespace
 
 bool Probe::Recycle(uint32_t slot, uint32_t interface_slot) {
   bool collapsed = slot >= flow_limit();
@@ -45,9 +44,7 @@ void Probe::EndReturn() {
   const RetireIntent intent = journal_->intent();
   if (intent.step == kNoSlot || intent.slot >= slot_count_) return;
   if (intent.step == kZeroing) {
-    slots()[intent.slot] = flow_slot{};
-    details()[intent.slot] = flow_details{};
-    details()[intent.slot].identity.generation = intent.generation;
+    Zero(intent.slot, intent.generation);
     journal_->Zeroed();
     Recycle(intent.slot, intent.interface_slot);
   } else if (ReadOnce(First(slots()[intent.slot]).state) != SLOT_FREE) {
@@ -150,21 +147,21 @@ void Probe::AdoptInterface(uint32_t slot, const std::map<unsigned long, std::str
 // What earlier agents told, and what of it was lost with them. A flow whose interface can't be claimed any more has no
 // name: what of it was not delivered is lost.
 void Probe::SumUp() {
-  for (const Amounts* retired : {&journal_->retired().flows, &journal_->retired().collapsed})
-    Add(adoption_.drained, *retired);
+  Add(adoption_.drained, CountsOf(journal_->retired()));
   adoption_.restart = journal_->LostInRetired(details());
+  std::vector<Continued*> continued(INTERFACE_SLOTS);
+  for (Continued& each : adoption_.interfaces) continued[each.slot] = &each;
   for (uint32_t slot = 0; slot < slot_count_; slot++) {
     if (ReadOnce(First(slots()[slot]).state) == SLOT_FREE) continue;
     uint32_t interface_slot = InterfaceOf(First(slots()[slot]));
-    Amounts delivered = Delivered(*journal_, slot, details()[slot]);
+    Amounts delivered = CountsOf(journal_->Delivered(slot, details()[slot].identity.generation));
     Amounts now = CountsOf(slots()[slot]);
     bool lost = !IsUnclaimed(interface_slot);
     if (lost) Add(adoption_.restart, Less(now, delivered));
     const Amounts& counted = lost ? now : delivered;
     Add(adoption_.drained, counted);
-    for (Continued& continued : adoption_.interfaces)
-      if (continued.slot == interface_slot)
-        Add(slot < flow_limit() ? continued.drained.flows : continued.drained.collapsed, counted);
+    if (Continued* of = continued[interface_slot])
+      Add(slot < flow_limit() ? of->drained.flows : of->drained.collapsed, counted);
   }
 }
 

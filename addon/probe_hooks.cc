@@ -1,8 +1,8 @@
 // The probe's watch over its hooks: others may take our programs off an interface, and then they are hooked again.
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
+#include "clock.h"
 #include "probe.h"
 
 namespace podweir {
@@ -12,11 +12,6 @@ constexpr int64_t kLookEveryMs = 30'000;
 constexpr uint32_t kUnseenDrains = 2;
 constexpr uint32_t kStillReadings = 3;
 constexpr uint32_t kRestDrains = 5;
-
-int64_t MonotonicMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
-}
 
 bool AnyMissing(const Attachment::Places& hooked) { return !hooked[FROM_POD] || !hooked[TO_POD]; }
 

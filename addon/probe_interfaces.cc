@@ -4,20 +4,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <vector>
 
 #include "capabilities.h"
+#include "clock.h"
 #include "flow.skel.h"
 #include "probe.h"
 
 namespace podweir {
 namespace {
-
-int64_t WallMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 // A namespace's number may be given to another namespace. The address tells them apart, and where addresses repeat a
 // counter that fell.

@@ -1,7 +1,6 @@
 #include "probe_objects.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "scope_options.h"
 
@@ -69,24 +68,14 @@ Napi::Object ToObject(Napi::Env env, const Continued& from, flow_direction direc
   return to;
 }
 
+}  // namespace
+
 Napi::Object ToObject(Napi::Env env, const Continued& from) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("interfaceSlot", from.slot);
   to.Set("fromPod", ToObject(env, from, FROM_POD));
   to.Set("toPod", ToObject(env, from, TO_POD));
   return to;
-}
-
-}  // namespace
-
-Napi::Value ToError(Napi::Env env, const Status& status) {
-  Napi::Error error = Napi::Error::New(env, status.step + " " + status.subject + ": " + strerror(status.error));
-  error.Set("step", status.step);
-  error.Set("subject", status.subject);
-  error.Set("errno", static_cast<double>(status.error));
-  error.Set("reason", strerror(status.error));
-  error.Set("detail", status.detail);
-  return error.Value();
 }
 
 Napi::Object ToObject(Napi::Env env, const Adoption& adoption) {
@@ -98,9 +87,7 @@ Napi::Object ToObject(Napi::Env env, const Adoption& adoption) {
   to.Set("restart", BothWays(env, adoption.restart));
   to.Set("delivery", adoption.delivery);
   to.Set("ledger", adoption.ledger);
-  Napi::Array interfaces = Napi::Array::New(env, adoption.interfaces.size());
-  for (uint32_t i = 0; i < adoption.interfaces.size(); i++) interfaces.Set(i, ToObject(env, adoption.interfaces[i]));
-  to.Set("interfaces", interfaces);
+  to.Set("interfaces", ToArray(env, adoption.interfaces));
   return to;
 }
 
@@ -182,22 +169,21 @@ Napi::Object ToObject(Napi::Env env, const Detached& detached) {
   to.Set("maps", detached.maps);
   to.Set("filters", detached.swept.filters);
   to.Set("qdiscs", detached.swept.qdiscs);
-  const std::vector<std::string>& empty = detached.swept.empty_clsacts;
-  Napi::Array devices = Napi::Array::New(env, empty.size());
-  for (uint32_t i = 0; i < empty.size(); i++) devices.Set(i, empty[i]);
-  to.Set("emptyClsacts", devices);
+  to.Set("emptyClsacts", ToArray(env, detached.swept.empty_clsacts));
   return to;
 }
 
 AttachRequest ToAttachRequest(const Napi::Object& from) {
   std::string hook = TextOf(from, "hook");
   double inode = NumberOf(from, "inode");
-  return AttachRequest{TextOf(from, "netns"), TextOf(from, "device"),
+  return AttachRequest{TextOf(from, "netns"),
+                       TextOf(from, "device"),
                        TextOf(from, "place") == "host" ? Place::kHost : Place::kPod,
                        hook == "tcx"      ? Hook::kTcx
                        : hook == "clsact" ? Hook::kClsact
                                           : Hook::kAuto,
-                       std::isnan(inode) ? 0 : static_cast<unsigned long>(inode)};
+                       std::isnan(inode) ? 0 : static_cast<unsigned long>(inode),
+                       from.Get("held").ToBoolean()};
 }
 
 std::string ReadOptions(const Napi::Value& from, ProbeOptions& probe, DrainOptions& drain) {

@@ -13,11 +13,9 @@
 
 namespace podweir {
 
-// A rejection carries what lib/capture/native-probe.ts makes a Failure of.
-Napi::Value ToError(Napi::Env env, const Status& status);
-
 Napi::Object ToObject(Napi::Env env, const AttachmentInfo& info);
 Napi::Object ToObject(Napi::Env env, const Adoption& adoption);
+Napi::Object ToObject(Napi::Env env, const Continued& from);
 Napi::Object ToObject(Napi::Env env, const Detached& detached);
 Napi::Object ToObject(Napi::Env env, const Link& link);
 Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry);
@@ -25,10 +23,14 @@ Napi::Object ToObject(Napi::Env env, const ProgramInfo& program);
 Napi::Object ToObject(Napi::Env env, const MapInfo& map);
 Napi::Object ToObject(Napi::Env env, const ProgramTime& time);
 
+// Of objects, or of numbers and texts as they are.
 template <typename T>
 Napi::Array ToArray(Napi::Env env, const std::vector<T>& rows) {
   Napi::Array to = Napi::Array::New(env, rows.size());
-  for (size_t i = 0; i < rows.size(); i++) to.Set(static_cast<uint32_t>(i), ToObject(env, rows[i]));
+  for (uint32_t i = 0; i < rows.size(); i++) {
+    if constexpr (requires { ToObject(env, rows[i]); }) to.Set(i, ToObject(env, rows[i]));
+    else to.Set(i, rows[i]);
+  }
   return to;
 }
 

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 #include "amounts.h"
+#include "clock.h"
 #include "flow.skel.h"
 #include "probe.h"
 #include "slot_view.h"
@@ -19,17 +19,6 @@ namespace {
 constexpr const char* kPinnedMaps[] = {"programs",       "scratch",  "interface_totals", "index4",
                                        "index6",         "slots",    "free_slots",       "slot_details",
                                        "free_collapsed", "slot_use", "class_counts"};
-
-int64_t NowMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-uint32_t EntriesOf(const Fd& map) {
-  bpf_map_info info{};
-  uint32_t size = sizeof(info);
-  return !map.valid() || bpf_obj_get_info_by_fd(map.get(), &info, &size) ? 0 : info.max_entries;
-}
 
 }  // namespace
 
@@ -49,7 +38,7 @@ Status Probe::OpenPins() {
   }
   Status status = DiscardPins(found.ok() ? found->get() : nullptr);
   if (!status.ok()) return status;
-  adoption_.started_at_ms = NowMs();
+  adoption_.started_at_ms = WallMs();
   Result<std::unique_ptr<Journal>> created = Journal::Create(flow_limit(), slot_count_, adoption_.started_at_ms);
   if (!created.ok()) return created.status;
   journal_ = std::move(*created);
@@ -82,7 +71,8 @@ Status Probe::DiscardPins(Journal* found) {
       adoption_.restart = found->LostInRetired(details);
       for (uint32_t slot = 0; slot < count; slot++)
         if (First(slots[slot]).state != SLOT_FREE)
-          Add(adoption_.restart, Less(CountsOf(slots[slot]), Delivered(*found, slot, details[slot])));
+          Add(adoption_.restart,
+              Less(CountsOf(slots[slot]), CountsOf(found->Delivered(slot, details[slot].identity.generation))));
       adoption_.drained = adoption_.restart;
     }
   }

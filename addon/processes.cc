@@ -46,6 +46,8 @@ Process OpenProcess(int id) {
   return Process(id, Fd(open(("/proc/" + std::to_string(id)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
 }
 
+std::string NamespacePathOf(int process) { return "/proc/" + std::to_string(process) + "/ns/net"; }
+
 void EachProcess(const std::function<void(Process&)>& visit) {
   Fd proc(open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   EachName("/proc", [&](const char* name) {

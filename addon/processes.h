@@ -37,6 +37,9 @@ class Process {
 // Invalid when there is none of that number.
 Process OpenProcess(int id);
 
+// By which its network namespace can be entered.
+std::string NamespacePathOf(int process);
+
 // The visitor may keep the process.
 void EachProcess(const std::function<void(Process&)>& visit);
 

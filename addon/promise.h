@@ -29,6 +29,11 @@ inline Napi::Value RejectionOf(Napi::Env env, const Status& status) {
   return error.Value();
 }
 
+// For who answers at once.
+inline void Throw(Napi::Env env, const Status& status) {
+  Napi::Error(env, RejectionOf(env, status)).ThrowAsJavaScriptException();
+}
+
 inline Settle SettleBy(const Status& status) {
   return [status](Napi::Env env, Napi::Promise::Deferred& deferred) {
     if (status.ok()) deferred.Resolve(env.Undefined());

@@ -88,9 +88,7 @@ void Retirement::Free(uint32_t slot) {
   uint16_t interface = InterfaceOf(First(probe_.slots()[slot]));
   uint32_t generation = reader_.Forget(slot);
   if (journal) journal->BeginReturn(slot, generation, slot >= probe_.flow_limit(), probe_.slots()[slot]);
-  probe_.slots()[slot] = flow_slot{};
-  probe_.details()[slot] = flow_details{};
-  probe_.details()[slot].identity.generation = generation;
+  probe_.Zero(slot, generation);
   if (journal) journal->Zeroed();
   if (!probe_.Recycle(slot, interface)) push_failed_++;
   if (journal) journal->Returned();

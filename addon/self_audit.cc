@@ -1,5 +1,6 @@
 #include "self_audit.h"
 
+#include "amounts.h"
 #include "probe.h"
 #include "slot_view.h"
 
@@ -15,23 +16,9 @@ uint64_t Rest(const direction_totals& totals, bool packets) {
 
 SelfAudit::SelfAudit(Probe& probe, uint32_t every) : probe_(probe), every_(every), retired_(INTERFACE_SLOTS) {}
 
-void SelfAudit::AddRetired(const flow_slot& slot) { Add(retired_, slot); }
+void SelfAudit::AddRetired(const flow_slot& slot) { Add(retired_[InterfaceOf(First(slot))], CountsOf(slot)); }
 
-void SelfAudit::Adopt(uint32_t interface_slot, const Retired& retired) {
-  Counts& counts = retired_[interface_slot];
-  for (int direction = 0; direction < DIRECTIONS; direction++) {
-    counts.packets[direction] = retired.flows.packets[direction] + retired.collapsed.packets[direction];
-    counts.bytes[direction] = retired.flows.bytes[direction] + retired.collapsed.bytes[direction];
-  }
-}
-
-void SelfAudit::Add(CountsOfInterfaces& to, const flow_slot& slot) {
-  Counts& counts = to[InterfaceOf(First(slot)) % INTERFACE_SLOTS];
-  for (int direction = 0; direction < DIRECTIONS; direction++) {
-    counts.packets[direction] += ReadOnce(slot.half[direction].packets);
-    counts.bytes[direction] += ReadOnce(slot.half[direction].bytes);
-  }
-}
+void SelfAudit::Adopt(uint32_t interface_slot, const Retired& retired) { retired_[interface_slot] = CountsOf(retired); }
 
 // A program adds to `seen` first, then to a slot or to the rest. So whatever `seen` had before the wait is in a slot or
 // in the rest after it; and whatever the scan and the rest then have, a later `seen` has too.
@@ -46,7 +33,7 @@ void SelfAudit::RunIfDue() {
   CountsOfInterfaces seen_after = Read(true);
   for (uint32_t slot : interfaces_)
     for (flow_direction direction : {FROM_POD, TO_POD})
-      for (auto [unit, amounts] : {Measure{"packets", &Counts::packets}, Measure{"bytes", &Counts::bytes}}) {
+      for (auto [unit, amounts] : {Measure{"packets", &Amounts::packets}, Measure{"bytes", &Amounts::bytes}}) {
         uint64_t least = (seen_before[slot].*amounts)[direction] - (rest_before[slot].*amounts)[direction];
         uint64_t most = (seen_after[slot].*amounts)[direction] - (rest_after[slot].*amounts)[direction];
         if (!Fits(slot, direction, unit, (flows[slot].*amounts)[direction], least, most)) break;
@@ -69,8 +56,10 @@ SelfAudit::CountsOfInterfaces SelfAudit::Read(bool seen) const {
 
 SelfAudit::CountsOfInterfaces SelfAudit::InFlows() const {
   CountsOfInterfaces flows = retired_;
-  for (uint32_t slot = 0; slot < probe_.slot_count(); slot++)
-    if (ReadOnce(First(probe_.slots()[slot]).state) != SLOT_FREE) Add(flows, probe_.slots()[slot]);
+  for (uint32_t i = 0; i < probe_.slot_count(); i++) {
+    const flow_slot& slot = probe_.slots()[i];
+    if (ReadOnce(First(slot).state) != SLOT_FREE) Add(flows[InterfaceOf(First(slot))], CountsOf(slot));
+  }
   return flows;
 }
 

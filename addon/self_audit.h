@@ -7,11 +7,11 @@
 
 #include "drain_rows.h"
 #include "flow.h"
+#include "journal_layout.h"
 
 namespace podweir {
 
 class Probe;
-struct Retired;
 
 class SelfAudit {
  public:
@@ -29,17 +29,12 @@ class SelfAudit {
   const AuditResult& result() const { return result_; }
 
  private:
-  struct Counts {
-    uint64_t packets[DIRECTIONS] = {};
-    uint64_t bytes[DIRECTIONS] = {};
-  };
   struct Measure {
     const char* unit;
-    uint64_t (Counts::*amounts)[DIRECTIONS];
+    uint64_t (Amounts::*amounts)[DIRECTIONS];
   };
-  using CountsOfInterfaces = std::vector<Counts>;
+  using CountsOfInterfaces = std::vector<Amounts>;
 
-  static void Add(CountsOfInterfaces& to, const flow_slot& slot);
   CountsOfInterfaces Read(bool seen) const;
   CountsOfInterfaces InFlows() const;
   bool Fits(uint32_t interface_slot, flow_direction direction, const char* unit, uint64_t flows, uint64_t least,

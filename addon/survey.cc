@@ -96,7 +96,7 @@ Status Look(Survey& survey) {
   add("", NamespaceInode(""));
   EachNamedNamespace(add);
   for (const auto& [inode, residents] : seen)
-    if (!residents.empty()) add("/proc/" + std::to_string(OldestFirst(residents).front().process) + "/ns/net", inode);
+    if (!residents.empty()) add(NamespacePathOf(OldestFirst(residents).front().process), inode);
   Result<std::vector<Link>> links = ListLinks(*netlink);
   if (links.ok()) survey.links = std::move(*links);
   return links.status;

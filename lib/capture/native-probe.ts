@@ -147,11 +147,7 @@ export function loadAddon(): Addon {
 
 /** Removes what agents that are gone have left. Blocks until it is done; needs CAP_NET_ADMIN and CAP_SYS_ADMIN. */
 export function detachAll(pins: string, purge: boolean): Detached {
-  try {
-    return loadAddon().detachAll(pins, purge)
-  } catch (error) {
-    throw error instanceof Failure ? error : failureOf(error, remedyFor)
-  }
+  return rethrown(() => loadAddon().detachAll(pins, purge))
 }
 
 export class NativeProbeSource implements FlowSource {
@@ -210,11 +206,7 @@ export class NativeProbeSource implements FlowSource {
   }
 
   watch(listener: (changes: Changes) => void): { close(): void } {
-    try {
-      return new (loadAddon().Watch)(listener)
-    } catch (error) {
-      throw failureOf(error, remedyFor)
-    }
+    return rethrown(() => new (loadAddon().Watch)(listener))
   }
 
   inspect(): Promise<Inspection> {
@@ -267,11 +259,11 @@ class NativeContinuity implements Continuity {
   }
 }
 
-/** The addon's answer at once, what it throws as a Failure. */
+/** The addon's answer at once, what it throws as a Failure. That there is no addon is one already. */
 export function rethrown<T>(ask: () => T): T {
   try {
     return ask()
   } catch (error) {
-    throw failureOf(error, remedyFor)
+    throw error instanceof Failure ? error : failureOf(error, remedyFor)
   }
 }
