@@ -98,13 +98,15 @@ void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
       continue;
     }
     bool orphan = !ending.empty() && std::count(ending.begin(), ending.end(), InterfaceOf(First(slots[slot])));
-    Leaving why = orphan ? Leaving::kInterfaceGone : Leaving::kReplaced;
+    // The mark is of a retirement that an earlier agent could not end.
+    Leaving why = orphan                  ? Leaving::kInterfaceGone
+                  : IsReplaced(state)     ? Leaving::kReplaced
+                  : state & SLOT_RETIRING ? Leaving::kTime
+                                          : Leaving::kNo;
     // What leaves in any case is read when it does: a flow that starts now has one row, not two.
-    if (!orphan && !IsReplaced(state)) {
+    if (why == Leaving::kNo) {
       reader_.Read(slot, result);
-      // The mark is of a retirement that an earlier agent could not end.
-      bool due = state & SLOT_RETIRING || reader_.IsDue(slot, limits);
-      why = due ? Leaving::kTime : Leaving::kNo;
+      if (reader_.IsDue(slot, limits)) why = Leaving::kTime;
     }
     if (why == Leaving::kNo) {
       result.live_flows++;

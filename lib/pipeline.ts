@@ -89,6 +89,7 @@ export class Pipeline {
       onUnattached: device => ledger.unattached(device),
       onAttached: (attachment, request) => {
         ledger.attached(attachment)
+        if (attachment.adopted) this.#handover?.claimed()
         void this.#scope.tell(attachment.interfaceSlot, owner(attachment.interfaceSlot))
         this.#drops?.attached(watchedInterface(attachment, owner), request)
       },
@@ -143,6 +144,7 @@ export class Pipeline {
     this.#budget?.start()
     await this.attachments.settled()
     await this.#parts.source.continuity?.detachUnclaimed()
+    this.#handover?.ready()
   }
 
   /** Why we are not ready; empty: we are. */
@@ -194,6 +196,7 @@ export class Pipeline {
     this.#interfaces.stop()
     await this.#budget?.stop()
     await this.attachments.stop()
+    this.#handover?.ready()
     await this.drain()
     await this.#readers.shutdown(timeoutMs)
     const queued = this.#queued()

@@ -46,9 +46,23 @@ export class Handover {
   readonly #parts: HandoverParts
   #lastMark = 0
   #collection: Collection | undefined
+  readonly #ready = Promise.withResolvers<void>()
+  #unclaimed: number
 
   constructor(parts: HandoverParts) {
     this.#parts = parts
+    this.#unclaimed = parts.continuity.adoption.interfaces.length
+    if (this.#unclaimed === 0) this.ready()
+  }
+
+  /** To be called with each interface of the agent before this one that goes on. */
+  claimed(): void {
+    if (--this.#unclaimed === 0) this.ready()
+  }
+
+  /** To be called when no more of them will be claimed: until then nothing is told, since it would be less than before. */
+  ready(): void {
+    this.#ready.resolve()
   }
 
   /** Takes over from the agent before this one. To be called before anything is drained. */
@@ -91,6 +105,7 @@ export class Handover {
   }
 
   async #collect(producer: TrackedProducer) {
+    await this.#ready.promise
     const mark = ++this.#lastMark
     // Without a drain there is nothing new to hand over either.
     const isMarked = await this.#parts.drain(mark)

@@ -30,14 +30,14 @@ export class ExportedSums {
     return Number(points.at(-1)!.asInt)
   }
 
-  /** In none of its series, in the order of the requests. */
-  neverFell(metric: string): boolean {
-    const highest = new Map<string, number>()
-    return this.#points(metric).every(point => {
+  /** Each time that one of its series has less than in a request before: what, from and to. */
+  falls(metric: string): string[] {
+    const newest = new Map<string, number>()
+    return this.#points(metric).flatMap(point => {
       const value = Number(point.asInt)
-      const before = highest.get(keyOf(point)) ?? 0
-      highest.set(keyOf(point), value)
-      return value >= before
+      const before = newest.get(keyOf(point)) ?? 0
+      newest.set(keyOf(point), value)
+      return value < before ? [`${keyOf(point)}: ${before}, ${value}`] : []
     })
   }
 
