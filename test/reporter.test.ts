@@ -1,4 +1,5 @@
-// What `podweir test` learns from a run: counts, reasons of skipped tests, and tests that leave something open.
+// What `podweir test` learns from a run: counts, what failed and why, reasons of skipped tests, and tests that leave
+// something open.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,13 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, it } from 'mocha'
+import type { TestOutcome } from '../lib/cli/test-outcome.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const skipModule = join(root, 'test/support/skip.ts')
 
 let folder: string
 
-function runMocha(text: string): { code: number | null; output: string; counts: unknown } {
+function runMocha(text: string): { code: number | null; output: string; counts: TestOutcome } {
   const file = join(folder, 'a.test.ts')
   const counts = join(folder, 'counts.json')
   writeFileSync(file, `import { skip } from '${skipModule}'\n${text}`)
@@ -31,8 +33,25 @@ describe('the reporter', () => {
   it('counts what passed, failed and was skipped', () => {
     const { code, counts } = runMocha(`it('a', () => {}); it('b', () => { throw new Error('b') })
       it('c', function () { skip(this, 'no C here') })`)
-    assert.deepEqual(counts, { passed: 1, failed: 1, skipped: 1 })
+    assert.deepEqual(counts, { passed: 1, skipped: 1, failures: [{ title: 'b', error: 'b' }] })
     assert.equal(code, 1)
+  })
+
+  it('names each failure by its full title and the first line of its error, of a hook too', () => {
+    const { counts } = runMocha(`
+      describe('suite', () => {
+        it('compares', () => { throw new Error('\\n  one thing \\nand another') })
+        describe('inner', () => { it('throws a text', () => { throw 'text' }) })
+        after(() => { throw new Error('left open') })
+      })`)
+    assert.deepEqual(
+      counts.failures.map(({ title, error }) => `${title}: ${error}`),
+      [
+        'suite compares: one thing',
+        'suite inner throws a text: the string "text" was thrown, throw an Error :)',
+        'suite "after all" hook for "compares": left open',
+      ],
+    )
   })
 
   it('tells the reason of a test skipped by itself, by its hook and by its suite', () => {
@@ -44,7 +63,7 @@ describe('the reporter', () => {
       })
       describe('suite', () => { before(function () { skip(this, 'third reason') }); it('a', () => {}); it('b', () => {}) })`)
     const leftOut = output.slice(output.indexOf('left out:'))
-    assert.deepEqual(counts, { passed: 2, failed: 0, skipped: 4 })
+    assert.deepEqual(counts, { passed: 2, skipped: 4, failures: [] })
     assert.match(leftOut, /alone \(skipped: first reason\)/)
     assert.match(leftOut, /each second \(skipped: second reason\)/)
     assert.match(leftOut, /suite a \(skipped: third reason\)\n.*suite b \(skipped: third reason\)/)
@@ -55,8 +74,12 @@ describe('the reporter', () => {
   })
 
   it('fails a run whose tests leave a timer open, and ends it', () => {
-    const { code, output } = runMocha(`it('leaks', () => { setInterval(() => {}, 1000) })`)
+    const { code, output, counts } = runMocha(`it('leaks', () => { setInterval(() => {}, 1000) })`)
     assert.match(output, /still open after the last test: .*Timeout/)
+    assert.deepEqual(
+      [counts.passed, counts.failures.map(({ title }) => title)],
+      [1, ['still open after the last test']],
+    )
     assert.equal(code, 1)
   })
 })

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { globSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Failure } from '../host/failure.ts'
+import { conclusion, firstLine, sumOf, type TestFailure, type TestOutcome } from './test-outcome.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const countsFile = 'build/test-counts.json'
@@ -17,12 +18,6 @@ export interface TestOptions {
   readonly list: boolean
 }
 
-interface Counts {
-  passed: number
-  failed: number
-  skipped: number
-}
-
 interface Ended {
   /** undefined when the program is not there. */
   readonly code: number | undefined
@@ -34,11 +29,11 @@ export async function run(options: TestOptions): Promise<number> {
   const files = chosen.flatMap(level => filesOf(level))
   if (options.list) return list(chosen)
   demandRoot(chosen)
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 }
-  if (chosen.includes('checks')) await runChecks(counts)
-  if (files.length > 0) await runMocha(files, counts)
-  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
-  return counts.failed > 0 || counts.passed === 0 ? 1 : 0
+  const checks = chosen.includes('checks') ? await runChecks() : []
+  const tests = files.length > 0 ? [await runMocha(files)] : []
+  const outcome = sumOf([...checks, ...tests])
+  process.stdout.write(conclusion(outcome))
+  return outcome.failures.length > 0 || outcome.passed === 0 ? 1 : 0
 }
 
 function choose(only: string | undefined): string[] {
@@ -75,12 +70,14 @@ function demandRoot(chosen: string[]): void {
   throw new Failure({ step: 'test', subject: 'this machine', cause, remedy })
 }
 
-async function runChecks(counts: Counts): Promise<void> {
+async function runChecks(): Promise<TestOutcome[]> {
   process.stdout.write('\n  checks\n')
   const biome = `node_modules/@biomejs/cli-linux-${process.arch}/biome`
-  report('types', await collect(process.execPath, ['node_modules/typescript/bin/tsc']), counts)
-  report('lint', await collect(biome, ['check', '--error-on-warnings']), counts)
-  report('form', await checkForm(), counts)
+  return [
+    report('types', await collect(process.execPath, ['node_modules/typescript/bin/tsc'])),
+    report('lint', await collect(biome, ['check', '--error-on-warnings'])),
+    report('form', await checkForm()),
+  ]
 }
 
 /** Releases differ in what they call well-formed. */
@@ -92,15 +89,17 @@ async function checkForm(): Promise<Ended> {
   return collect('clang-format', ['--dry-run', '--Werror', ...sources])
 }
 
-function report(name: string, ended: Ended, counts: Counts): void {
-  if (ended.code === undefined) {
-    counts.skipped++
-    process.stdout.write(`  - ${name} (skipped: ${ended.output})\n`)
-    return
+function report(name: string, { code, output }: Ended): TestOutcome {
+  if (code === undefined) {
+    process.stdout.write(`  - ${name} (skipped: ${output})\n`)
+    return { passed: 0, skipped: 1, failures: [] }
   }
-  if (ended.code === 0) counts.passed++
-  else counts.failed++
-  process.stdout.write(ended.code === 0 ? `  ✔ ${name}\n` : `  ✖ ${name}\n${ended.output}\n`)
+  if (code !== 0) {
+    process.stdout.write(`  ✖ ${name}\n${output}\n`)
+    return { passed: 0, skipped: 0, failures: [{ title: name, error: firstLine(output) }] }
+  }
+  process.stdout.write(`  ✔ ${name}\n`)
+  return { passed: 1, skipped: 0, failures: [] }
 }
 
 function collect(program: string, parameters: string[]): Promise<Ended> {
@@ -117,7 +116,7 @@ function collect(program: string, parameters: string[]): Promise<Ended> {
   })
 }
 
-async function runMocha(files: string[], counts: Counts): Promise<void> {
+async function runMocha(files: string[]): Promise<TestOutcome> {
   rmSync(`${root}/${countsFile}`, { force: true })
   const coverage = [
     '--all',
@@ -136,18 +135,17 @@ async function runMocha(files: string[], counts: Counts): Promise<void> {
   const parameters = ['node_modules/c8/bin/c8.js', ...coverage, process.execPath, ...mocha]
   const child = spawn(process.execPath, parameters, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   const code = await new Promise<number>(resolve => child.on('close', ended => resolve(ended ?? 1)))
-  const ran = readCounts()
-  counts.passed += ran.passed
-  // A run that ended early, or did not end by itself, is a failure of its own.
-  counts.failed += ran.failed === 0 && code !== 0 ? 1 : ran.failed
-  counts.skipped += ran.skipped
+  return readOutcome(code)
 }
 
-function readCounts(): Counts {
+/** A run that ended early, or did not end well although no test failed, is a failure of its own. */
+function readOutcome(code: number): TestOutcome {
+  const failedRun = (error: string): TestFailure[] => [{ title: 'mocha', error }]
   try {
-    return JSON.parse(readFileSync(`${root}/${countsFile}`, 'utf8'))
+    const outcome: TestOutcome = JSON.parse(readFileSync(`${root}/${countsFile}`, 'utf8'))
+    if (code === 0 || outcome.failures.length > 0) return outcome
+    return { ...outcome, failures: failedRun(`it ended with ${code} although no test failed`) }
   } catch {
-    process.stdout.write('podweir: mocha ended before its last test\n')
-    return { passed: 0, failed: 1, skipped: 0 }
+    return { passed: 0, skipped: 0, failures: failedRun('it ended before its last test') }
   }
 }

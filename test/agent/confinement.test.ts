@@ -5,14 +5,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
+import { type AgentOnPods, withAgentOnPods } from '../support/agent-on-pods.ts'
 import { freePort } from '../support/collector.ts'
-import { Namespaces, type Pod } from '../support/namespaces.ts'
+import { Namespaces } from '../support/namespaces.ts'
 import type { PodweirProcess } from '../support/podweir-process.ts'
 import { seccompFilter, systemCalls } from '../support/seccomp-filter.ts'
-import { skip } from '../support/skip.ts'
 import { until } from '../support/until.ts'
-import { AgentFolder, inventoryOf, podIn } from './agent-folder.ts'
+import { inventoryOf, podIn } from './agent-folder.ts'
 
 const PROFILE = new URL('../../deploy/seccomp/podweir.json', import.meta.url)
 const UNDER_SECCOMP = fileURLToPath(new URL('../../build/Release/podweir-under-seccomp', import.meta.url))
@@ -25,48 +25,37 @@ const CLONE_NEWNET = 0x40000000
 const AF_PACKET = 17
 const SOCK_RAW = 3
 
-let folder: AgentFolder
-let namespaces: Namespaces
-let pods: readonly Pod[]
+let node: AgentOnPods
 
 function sealed(): string[] {
-  const filter = join(folder.path, 'filter')
+  const filter = join(node.folder.path, 'filter')
   writeFileSync(filter, seccompFilter(JSON.parse(readFileSync(PROFILE, 'utf8'))))
   return [UNDER_SECCOMP, filter]
 }
 
-const inventory = () => inventoryOf(...pods.map(({ namespace }, i) => podIn(`pod-${i}`, namespace)))
+const inventory = () => inventoryOf(...node.pods.map(({ namespace }, i) => podIn(`pod-${i}`, namespace)))
 
 async function assertCountsAndEnds(agent: PodweirProcess): Promise<void> {
-  const [a, b] = pods.map(({ namespace }) => namespace)
-  await a!.traffic('udp-send', '--to', b!.addresses.v4, '--port', 9, '--count', 50)
-  await until('counted', async () => (await folder.status()).ledger.packets.flow >= 100)
-  await until('exported', () => existsSync(join(folder.path, 'metrics.jsonl')))
+  await node.assertCounts(50)
+  await until('exported', () => existsSync(join(node.folder.path, 'metrics.jsonl')))
   assert.equal((await agent.end('SIGTERM')).code, 0)
   assert.equal(existsSync(PINS), false)
   assert.deepEqual(
     agent.log.filter(({ level }) => level === 'error'),
     [],
   )
-  assert.match(readFileSync(join(folder.path, 'metrics.jsonl'), 'utf8'), /podweir\.pod\.network/)
+  assert.match(readFileSync(join(node.folder.path, 'metrics.jsonl'), 'utf8'), /podweir\.pod\.network/)
 }
 
 describe('confined', function () {
   this.timeout(60_000)
 
-  before(async function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
-    namespaces = new Namespaces()
-    pods = await namespaces.createPods(2)
+  withAgentOnPods(made => {
+    node = made
   })
-  beforeEach(() => {
-    folder = new AgentFolder()
-  })
-  afterEach(() => folder?.remove())
-  after(() => namespaces?.remove())
 
   it('by the seccomp profile the agent counts, exports, reads its inventory again and follows pods', async () => {
-    const agent = await folder.started(
+    const agent = await node.folder.started(
       { inventory: inventory(), receiver: { modules: { drops: 'on' }, pins: PINS } },
       { through: sealed() },
     )
@@ -74,8 +63,8 @@ describe('confined', function () {
     const others = new Namespaces(`pwc${process.pid}`)
     try {
       const { a } = await others.createPair()
-      folder.write('inventory.yaml', `${inventory()}${podIn('late', a)}\n`)
-      await until('attached to the third', async () => (await folder.status()).interfaces.length === 3)
+      node.folder.write('inventory.yaml', `${inventory()}${podIn('late', a)}\n`)
+      await until('attached to the third', async () => (await node.folder.status()).interfaces.length === 3)
       await assertCountsAndEnds(agent)
     } finally {
       await others.remove()
@@ -84,7 +73,7 @@ describe('confined', function () {
 
   it('by the seccomp profile to an exporter of a Collector, an outage included', async () => {
     const port = await freePort()
-    const agent = await folder.started(
+    const agent = await node.folder.started(
       { inventory: inventory(), otlp: `http://127.0.0.1:${port}` },
       { through: sealed() },
     )
@@ -107,9 +96,9 @@ describe('confined', function () {
     })
 
   it('to a root file system that is read-only but for what it writes', async () => {
-    const script = `mount --bind ${folder.path} ${folder.path} && mount -o remount,bind,ro / && exec "$@"`
+    const script = `mount --bind ${node.folder.path} ${node.folder.path} && mount -o remount,bind,ro / && exec "$@"`
     const through = ['unshare', '--mount', '--propagation', 'private', 'sh', '-ec', script, 'sh']
-    const agent = await folder.started({ inventory: inventory(), receiver: { pins: PINS } }, { through })
+    const agent = await node.folder.started({ inventory: inventory(), receiver: { pins: PINS } }, { through })
     assert.match(mountsOf(agent.pid), /^\S+ \/ \S+ ro\b/m)
     await assertCountsAndEnds(agent)
   })

@@ -1,13 +1,12 @@
 // podweir detach, and that there is one agent on a node at a time.
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { afterEach, before, beforeEach, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import { NativeProbeSource, RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { existingLinks, heldBy } from '../support/bpf-objects.ts'
 import { differencesSince, snapshotHost } from '../support/host-snapshot.ts'
-import { hasBpfFileSystem, PinnedAgents } from '../support/pinned-agents.ts'
+import { type PinnedAgents, withPinnedAgents } from '../support/pinned-agents.ts'
 import { PodweirProcess } from '../support/podweir-process.ts'
-import { skip } from '../support/skip.ts'
 import { hookQdiscs, ownFilters, tc } from '../support/traffic-control.ts'
 
 let node: PinnedAgents
@@ -17,14 +16,9 @@ const detach = (...more: string[]) => new PodweirProcess(['detach', '--pins', no
 describe('podweir detach', function () {
   this.timeout(60_000)
 
-  before(function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
-    if (!hasBpfFileSystem()) skip(this, 'there is no BPF file system at /sys/fs/bpf')
+  withPinnedAgents(made => {
+    node = made
   })
-  beforeEach(async () => {
-    node = await PinnedAgents.create()
-  })
-  afterEach(() => node.remove())
 
   for (const hook of ['tcx', 'clsact'] as const)
     it(`takes off what a killed agent left by ${hook}, and nothing else`, async () => {
@@ -72,14 +66,9 @@ describe('podweir detach', function () {
 describe('a second agent', function () {
   this.timeout(60_000)
 
-  before(function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
-    if (!hasBpfFileSystem()) skip(this, 'there is no BPF file system at /sys/fs/bpf')
+  withPinnedAgents(made => {
+    node = made
   })
-  beforeEach(async () => {
-    node = await PinnedAgents.create()
-  })
-  afterEach(() => node.remove())
 
   it('refuses, and names the first', async () => {
     await node.start()

@@ -3,11 +3,10 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, before, beforeEach, describe, it } from 'mocha'
+import { beforeEach, describe, it } from 'mocha'
 import { pinnedMap } from '../support/bpf-objects.ts'
 import { key32, readMap, writeMap } from '../support/kernel.ts'
-import { hasBpfFileSystem, PinnedAgents } from '../support/pinned-agents.ts'
-import { skip } from '../support/skip.ts'
+import { type PinnedAgents, withPinnedAgents } from '../support/pinned-agents.ts'
 
 const SLOT = { bytes: 128, half: 64, interfaceSlot: 12, state: 16, packets: 24, octets: 32 }
 const DETAILS = { bytes: 320, generation: 8 }
@@ -79,18 +78,15 @@ async function intend(step: number, slot: number, from: PinnedValue): Promise<Pi
 describe('an agent that was killed while it gave back a slot', function () {
   this.timeout(60_000)
 
-  before(function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
-    if (!hasBpfFileSystem()) skip(this, 'there is no BPF file system at /sys/fs/bpf')
+  withPinnedAgents(made => {
+    node = made
   })
   beforeEach(async () => {
-    node = await PinnedAgents.create()
     await node.start({ collection_interval: '1h', retire: {}, flow_limit: 64 })
     await node.send(2_000)
     await node.agent.until('flows are counted', ({ ledger }) => ledger.delivery.packets.drained === 2_000)
     await node.agent.kill()
   })
-  afterEach(() => node.remove())
 
   async function assertAllThere(): Promise<void> {
     await node.start({ retire: {}, flow_limit: 64 })

@@ -2,12 +2,11 @@
 // less, and keeps no more of what it was started with.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
-import { Namespaces, type Pod } from '../support/namespaces.ts'
+import { describe, it } from 'mocha'
+import { type AgentOnPods, withAgentOnPods } from '../support/agent-on-pods.ts'
 import type { ProcessOptions } from '../support/podweir-process.ts'
-import { skip } from '../support/skip.ts'
 import { until } from '../support/until.ts'
-import { AgentFolder, inventoryOf, podIn, podLine, type Settings } from './agent-folder.ts'
+import { inventoryOf, podIn, podLine, type Settings } from './agent-folder.ts'
 
 const NUMBERS = { net_admin: 12, sys_ptrace: 19, sys_admin: 21, perfmon: 38, bpf: 39 }
 type Name = keyof typeof NUMBERS
@@ -84,39 +83,22 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-let folder: AgentFolder
-let namespaces: Namespaces
-let pods: readonly Pod[]
+let node: AgentOnPods
 
 /** The pods' own ends, or those in our namespace. */
 function settingsOf({ receiver }: Pick<Row, 'receiver'>): Settings {
-  const lines = pods.map(({ namespace, hostDevice }, i) =>
+  const lines = node.pods.map(({ namespace, hostDevice }, i) =>
     receiver.attach === 'host' ? podLine(`pod-${i}`, { device: hostDevice }) : podIn(`pod-${i}`, namespace),
   )
   return { inventory: inventoryOf(...lines), receiver }
 }
 
-async function assertCounts(packets: number): Promise<void> {
-  const [a, b] = pods.map(({ namespace }) => namespace)
-  const before = (await folder.status()).ledger.packets.flow
-  await a!.traffic('udp-send', '--to', b!.addresses.v4, '--port', 9, '--count', packets)
-  // Sent by one pod and received by the other.
-  await until('counted', async () => (await folder.status()).ledger.packets.flow - before >= 2 * packets)
-}
-
 describe('privileges', function () {
   this.timeout(90_000)
 
-  before(async function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
-    namespaces = new Namespaces()
-    pods = await namespaces.createPods(2)
+  withAgentOnPods(made => {
+    node = made
   })
-  beforeEach(() => {
-    folder = new AgentFolder()
-  })
-  afterEach(() => folder?.remove())
-  after(() => namespaces?.remove())
 
   it('are those of docs/privileges.md, row by row', () => {
     const page = readFileSync(new URL('../../docs/privileges.md', import.meta.url), 'utf8')
@@ -131,10 +113,10 @@ describe('privileges', function () {
   })
 
   it('are let go of by every thread of an agent that has them all', async () => {
-    const agent = await folder.started(settingsOf(ROWS[0]!))
+    const agent = await node.folder.started(settingsOf(ROWS[0]!))
     assertThreads(agent.pid, STANDARD, ['sys_admin'])
     // After it has read the inventory again, in a process of its own, and made more threads.
-    folder.write('inventory.yaml', `${settingsOf(ROWS[0]!).inventory}# changed\n`)
+    node.folder.write('inventory.yaml', `${settingsOf(ROWS[0]!).inventory}# changed\n`)
     await agent.logged(/^inventory .*: read again$/)
     assertThreads(agent.pid, STANDARD, ['sys_admin'])
   })
@@ -143,17 +125,17 @@ describe('privileges', function () {
     const all = [...row.process, ...row.entering]
 
     it(`${row.mode}: ${all.join(', ')} are enough`, async () => {
-      const agent = await folder.started(settingsOf(row), withOnly(...all))
+      const agent = await node.folder.started(settingsOf(row), withOnly(...all))
       assertThreads(agent.pid, row.process, row.entering, all)
       assert.deepEqual(agent.messages(/missing/), [])
-      assert.equal((await folder.status()).interfaces.filter(({ state }) => state === 'attached').length, 2)
-      await assertCounts(20)
+      assert.equal((await node.folder.status()).interfaces.filter(({ state }) => state === 'attached').length, 2)
+      await node.assertCounts(20)
       assert.equal((await agent.end('SIGTERM')).code, 0)
     })
 
     for (const less of all)
       it(`${row.mode}: the agent names ${less} when it is missing`, async () => {
-        const agent = folder.start(settingsOf(row), withOnly(...all.filter(name => name !== less)))
+        const agent = node.folder.start(settingsOf(row), withOnly(...all.filter(name => name !== less)))
         const told = RegExp(`missing:? [A-Z_, ]*CAP_${less.toUpperCase()}\\b`)
         let said = ''
         agent.ended.then(({ stderr }) => {

@@ -3,11 +3,10 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, before, beforeEach, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import type { StatusRecord } from '../../lib/signals/flow-record.ts'
 import { existingLinks, heldBy } from '../support/bpf-objects.ts'
-import { hasBpfFileSystem, PinnedAgents } from '../support/pinned-agents.ts'
-import { skip } from '../support/skip.ts'
+import { type PinnedAgents, withPinnedAgents } from '../support/pinned-agents.ts'
 import { ownFilters } from '../support/traffic-control.ts'
 
 /** Enough to see each way of going on; by hand `KILLS=100`. */
@@ -27,14 +26,9 @@ function assertBalanced({ skbs, packets, delivery }: StatusRecord['ledger']): vo
 describe('an agent whose maps are pinned', function () {
   this.timeout(Math.max(60_000, KILLS * 12_000))
 
-  before(function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
-    if (!hasBpfFileSystem()) skip(this, 'there is no BPF file system at /sys/fs/bpf')
+  withPinnedAgents(made => {
+    node = made
   })
-  beforeEach(async () => {
-    node = await PinnedAgents.create()
-  })
-  afterEach(() => node.remove())
 
   for (const hook of ['tcx', 'clsact'] as const)
     it(`goes on by ${hook} where killed ones were, pods and ledger exactly, edges but for what is told as restart`, async () => {

@@ -3,14 +3,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, before, beforeEach, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import type { InterfaceRecord } from '../../lib/signals/flow-record.ts'
 import { attributedFlows } from '../support/attributed.ts'
-import { hasCgroups } from '../support/cgroup-process.ts'
-import { ShortLivedPod } from '../support/short-lived-pod.ts'
-import { skip } from '../support/skip.ts'
+import { type PassingPods, withPassingPods } from '../support/passing-pods.ts'
+import type { ShortLivedPod } from '../support/short-lived-pod.ts'
 import { until } from '../support/until.ts'
-import { AgentFolder } from './agent-folder.ts'
 
 const LANE = 241
 const DROPPED = '-sys_admin,-sys_ptrace'
@@ -20,31 +18,20 @@ const PACKETS = 30
 
 describe('the agent without CAP_SYS_ADMIN and CAP_SYS_PTRACE', function () {
   this.timeout(60_000)
-  let folder: AgentFolder
-  let pods: ShortLivedPod[]
+  let node: PassingPods
 
-  before(function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to make network namespaces')
-    if (!hasCgroups) skip(this, 'needs cgroup v2')
-  })
-  beforeEach(() => {
-    folder = new AgentFolder()
-    pods = []
-  })
-  afterEach(async () => {
-    await Promise.all(pods.map(pod => pod.remove()))
-    await folder.remove()
+  withPassingPods(made => {
+    node = made
   })
 
   const listing = (name: string, pod: { address: string; uid: string }) =>
     `pods: [{ namespace: test, name: ${name}, uid: ${pod.uid}, addresses: [${pod.address}] }]\n`
 
   const start = (inventory: string) =>
-    folder.started({ inventory, receiver: { discovery: 'auto', hook: 'tcx' } }, THROUGH)
+    node.folder.started({ inventory, receiver: { discovery: 'auto', hook: 'tcx' } }, THROUGH)
 
   async function running(more: Parameters<typeof ShortLivedPod.create>[1] = {}): Promise<ShortLivedPod> {
-    const pod = await ShortLivedPod.create({ lane: LANE }, more)
-    pods.push(pod)
+    const pod = await node.create({ lane: LANE }, more)
     await pod.begin()
     return pod
   }
@@ -52,7 +39,7 @@ describe('the agent without CAP_SYS_ADMIN and CAP_SYS_PTRACE', function () {
   async function settles(pod: ShortLivedPod, name: string): Promise<InterfaceRecord> {
     let its: InterfaceRecord | undefined
     const is = async () => {
-      const { interfaces } = await folder.status()
+      const { interfaces } = await node.folder.status()
       its = interfaces.find(({ device }) => device === pod.hostDevice)
       return its?.state === 'attached' && its.pod === name
     }
@@ -66,7 +53,7 @@ describe('the agent without CAP_SYS_ADMIN and CAP_SYS_PTRACE', function () {
     assert.equal((await settles(pod, 'test/web')).place, 'host')
     await pod.send(PORT, PACKETS)
     await agent.end('SIGTERM')
-    const flows = attributedFlows(join(folder.path, 'metrics.jsonl')).filter(
+    const flows = attributedFlows(join(node.folder.path, 'metrics.jsonl')).filter(
       ({ port, packets }) => port === PORT && packets > 0,
     )
     assert.deepEqual(flows, [{ sender: 'web', port: PORT, packets: PACKETS }])
@@ -79,7 +66,7 @@ describe('the agent without CAP_SYS_ADMIN and CAP_SYS_PTRACE', function () {
     await first.end()
     const second = await running({ before: first.removal })
     await settles(second, 'unknown')
-    writeFileSync(folder.inventoryFile, listing('new', { address: second.address, uid: randomUUID() }))
+    writeFileSync(node.folder.inventoryFile, listing('new', { address: second.address, uid: randomUUID() }))
     await settles(second, 'test/new')
   })
 })

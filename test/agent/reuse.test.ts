@@ -3,14 +3,13 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, before, beforeEach, describe, it } from 'mocha'
+import { describe, it } from 'mocha'
 import { ipBatch } from '../../lib/demo/iproute.ts'
 import { attributedFlows, attributedInterfaces } from '../support/attributed.ts'
-import { hasCgroups } from '../support/cgroup-process.ts'
-import { ShortLivedPod } from '../support/short-lived-pod.ts'
+import { type PassingPods, withPassingPods } from '../support/passing-pods.ts'
+import type { ShortLivedPod } from '../support/short-lived-pod.ts'
 import { skip } from '../support/skip.ts'
 import { until } from '../support/until.ts'
-import { AgentFolder } from './agent-folder.ts'
 
 const LANE = 240
 const OLD_PORT = 31_000
@@ -19,32 +18,16 @@ const PACKETS = 40
 
 describe('what a later pod uses again', function () {
   this.timeout(60_000)
-  let folder: AgentFolder
-  let pods: ShortLivedPod[]
+  let node: PassingPods
 
-  before(function () {
-    if (process.getuid?.() !== 0) skip(this, 'needs root to make network namespaces')
-    if (!hasCgroups) skip(this, 'needs cgroup v2')
+  withPassingPods(made => {
+    node = made
   })
-  beforeEach(() => {
-    folder = new AgentFolder()
-    pods = []
-  })
-  afterEach(async () => {
-    await Promise.all(pods.map(pod => pod.remove()))
-    await folder.remove()
-  })
-
-  async function created(...args: Parameters<typeof ShortLivedPod.create>): Promise<ShortLivedPod> {
-    const pod = await ShortLivedPod.create(...args)
-    pods.push(pod)
-    return pod
-  }
 
   async function attachedAs(name: string): Promise<void> {
     let now: string[] = []
     const is = async () => {
-      const { interfaces } = await folder.status()
+      const { interfaces } = await node.folder.status()
       now = interfaces.filter(({ state }) => state === 'attached').map(({ pod }) => pod)
       return now.includes(name)
     }
@@ -54,7 +37,7 @@ describe('what a later pod uses again', function () {
   /** Stops the agent; packets by who sent them and the port that the test's pod used. */
   async function told(agent: { end(signal: NodeJS.Signals): Promise<unknown> }) {
     await agent.end('SIGTERM')
-    const file = join(folder.path, 'metrics.jsonl')
+    const file = join(node.folder.path, 'metrics.jsonl')
     const flows = attributedFlows(file).filter(
       ({ port, packets }) => [OLD_PORT, NEW_PORT].includes(port) && packets > 0,
     )
@@ -65,7 +48,7 @@ describe('what a later pod uses again', function () {
   async function replace(first: ShortLivedPod, next: { uid?: string; netns?: string }): Promise<ShortLivedPod> {
     await first.send(OLD_PORT, PACKETS)
     await first.end()
-    const second = await created({ lane: LANE, ...next }, { before: first.removal })
+    const second = await node.create({ lane: LANE, ...next }, { before: first.removal })
     await second.send(NEW_PORT, PACKETS)
     await second.begin()
     return second
@@ -87,8 +70,8 @@ describe('what a later pod uses again', function () {
     { what: 'address, MAC, index and the name of the namespace', next: { netns: `cni-${randomUUID()}` } },
   ])
     it(`carries no name: ${what}`, async () => {
-      const agent = await folder.started({ receiver: { inventory: undefined } })
-      const first = await created({ lane: LANE, ...next })
+      const agent = await node.folder.started({ receiver: { inventory: undefined } })
+      const first = await node.create({ lane: LANE, ...next })
       await first.begin()
       await attachedAs(first.uid)
       const second = await replace(first, next)
@@ -102,13 +85,13 @@ describe('what a later pod uses again', function () {
   it('carries no UID when it is the pod’s name', async () => {
     const uids = [randomUUID(), randomUUID()] as const
     const inventory = (uid: string) => `pods: [{ namespace: test, name: web-0, uid: ${uid} }]\n`
-    const agent = await folder.started({ inventory: inventory(uids[0]), receiver: { discovery: 'auto' } })
-    const first = await created({ lane: LANE, uid: uids[0] })
+    const agent = await node.folder.started({ inventory: inventory(uids[0]), receiver: { discovery: 'auto' } })
+    const first = await node.create({ lane: LANE, uid: uids[0] })
     await first.begin()
     await attachedAs('test/web-0')
     const second = await replace(first, { uid: uids[1] })
     await attachedAs(second.uid)
-    writeFileSync(folder.inventoryFile, inventory(uids[1]))
+    writeFileSync(node.folder.inventoryFile, inventory(uids[1]))
     await attachedAs('test/web-0')
     const { interfaces } = await told(agent)
     assert.equal(interfaces[first.uid], PACKETS)
@@ -116,14 +99,14 @@ describe('what a later pod uses again', function () {
   })
 
   it('carries no name when it is the number of a process', async () => {
-    const agent = await folder.started({ receiver: { inventory: undefined } })
-    const first = await created({ lane: LANE })
+    const agent = await node.folder.started({ receiver: { inventory: undefined } })
+    const first = await node.create({ lane: LANE })
     await first.begin()
     await attachedAs(first.uid)
     const number = first.process!
     await first.send(OLD_PORT, PACKETS)
     await first.end()
-    const second = await created({ lane: LANE }, { before: first.removal })
+    const second = await node.create({ lane: LANE }, { before: first.removal })
     let same = false
     for (let i = 0; i < 50 && !same; i++) {
       writeFileSync('/proc/sys/kernel/ns_last_pid', String(number - 1))
@@ -138,9 +121,9 @@ describe('what a later pod uses again', function () {
   })
 
   it('is the agent’s own knowledge alone: a pod that was there before has its name at once', async () => {
-    const pod = await created({ lane: LANE })
+    const pod = await node.create({ lane: LANE })
     await pod.begin()
-    const agent = await folder.started({ receiver: { inventory: undefined } })
+    const agent = await node.folder.started({ receiver: { inventory: undefined } })
     await attachedAs(pod.uid)
     await pod.send(NEW_PORT, PACKETS)
     await ipBatch(pod.removal)

@@ -1,15 +1,10 @@
 // The agent's own export crosses two interfaces that it observes: as the other end, and in its own pod.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
+import { after, before, describe, it } from 'mocha'
 import type { StatusRecord } from '../../lib/signals/flow-record.ts'
-import { Agent } from '../support/agent.ts'
-import { type Collector, prepareCollector, startCollector } from '../support/collector.ts'
+import { type CollectedAgent, withCollectedAgent } from '../support/collected-agent.ts'
 import { Namespaces, type WireHop } from '../support/namespaces.ts'
-import { skip } from '../support/skip.ts'
 
 /** Nobody sends anything for longer than it takes to look. */
 const EXPORT_INTERVAL_MS = 3_000
@@ -20,51 +15,39 @@ describe('the agent’s own export', function () {
   this.timeout(60_000)
   const namespaces = new Namespaces()
   let hop: WireHop
-  let folder: string
-  let collector: Collector
-  let agent: Agent | undefined
+  let node: CollectedAgent
 
-  before('build the Collector, once', async function () {
-    this.timeout('15m')
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load eBPF and to make network namespaces')
+  withCollectedAgent(
+    made => {
+      node = made
+    },
+    () => ({ netns: hop.b.path, address: hop.b.addresses.v4 }),
+  )
+  before(async () => {
     hop = await namespaces.wireHop()
-    const building = mkdtempSync(join(tmpdir(), 'podweir-own-'))
-    await prepareCollector({ folder: building })
-    rmSync(building, { recursive: true })
-  })
-  beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'podweir-own-'))
-    collector = await startCollector({ folder, at: { netns: hop.b.path, address: hop.b.addresses.v4 } })
-  })
-  afterEach(async () => {
-    await agent?.stop()
-    agent = undefined
-    await collector?.stop()
-    if (folder) rmSync(folder, { recursive: true, force: true })
   })
   after(() => namespaces.remove())
 
   /** In the namespace of a; the Collector is in that of b. */
-  async function start(ownTraffic: 'exclude' | 'include'): Promise<void> {
-    agent = await Agent.start({
-      folder,
+  function start(ownTraffic: 'exclude' | 'include'): Promise<void> {
+    return node.start({
       pods: [
         { name: 'agent', namespace: hop.a },
         { name: 'collector', namespace: hop.b },
       ],
-      otlp: collector.endpoint,
       receiver: { own_traffic: ownTraffic, collection_interval: `${EXPORT_INTERVAL_MS}ms` },
       through: ['nsenter', `--net=${hop.a.path}`],
     })
   }
 
-  const edges = () => collector.sums('podweir.network.flow.packets', { 'server.port': String(collector.grpcPort) })
+  const edges = () =>
+    node.collector.sums('podweir.network.flow.packets', { 'server.port': String(node.collector.grpcPort) })
 
   /** The status when what has been drained is twice what was on the wire since `before`, after some exports. */
   async function statusAtRest(before: number): Promise<{ status: StatusRecord; onWire: number }> {
     for (let waitedMs = 0; waitedMs < LIMIT_MS; waitedMs += LOOK_MS) {
       const onWire = (await wirePackets()) - before
-      const status = await agent!.status()
+      const status = await node.agent.status()
       const { drained } = status.ledger.delivery.packets
       if (
         status.exporters[0]!.acknowledgedAt !== undefined &&
@@ -74,7 +57,7 @@ describe('the agent’s own export', function () {
         return { status, onWire }
       await sleep(LOOK_MS)
     }
-    throw new Error(`not at rest within ${LIMIT_MS} ms: ${JSON.stringify(await agent!.status())}`)
+    throw new Error(`not at rest within ${LIMIT_MS} ms: ${JSON.stringify(await node.agent.status())}`)
   }
 
   async function wirePackets(): Promise<number> {
@@ -92,9 +75,9 @@ describe('the agent’s own export', function () {
     assert.deepEqual([packets.exported, packets.otherEnd, packets.queued, packets.lost], [0, 0, 0, 0])
     assert.equal(bytes.drained, bytes.excluded)
     assert.equal(status.ledger.packets.seen, status.ledger.packets.flow)
-    await agent!.stop()
+    await node.agent.stop()
     assert.equal(edges(), 0n)
-    assert.ok(collector.sums('podweir.ledger.packets', { 'podweir.ledger.stage': 'excluded' }) > 0n)
+    assert.ok(node.collector.sums('podweir.ledger.packets', { 'podweir.ledger.stage': 'excluded' }) > 0n)
   })
 
   it('is an edge like any other when it is included', async () => {
@@ -105,7 +88,7 @@ describe('the agent’s own export', function () {
     assert.ok(onWire > 10, `${onWire} packets on the wire`)
     assert.equal(packets.excluded, 0)
     assert.equal(packets.exported + packets.otherEnd + packets.queued, 2 * onWire)
-    await agent!.stop()
+    await node.agent.stop()
     assert.ok(edges() > 0n)
   })
 })

@@ -143,8 +143,26 @@ describe('retransmitted packets', function () {
   })
 })
 
-/** Two CPUs that handle a sender's packets in the same nanoseconds: docs/tcp.md. */
-const MISSED_BY_TWO_CPUS = 100
+/**
+ * Two CPUs that handle a sender's packets in the same nanoseconds can misplace a whole burst, rarely: most runs are exact,
+ * and the worst eight that were measured missed 9 % together (docs/tcp.md). Where late packets are taken for sent again,
+ * eight are off by 44 % to 149 %.
+ */
+const RUNS = 8
+const LARGEST_MEDIAN = 0.01
+const LARGEST_OF_ALL = 0.25
+
+interface Retransmitted {
+  readonly kernel: number
+  readonly podweir: number
+}
+
+const deviationOf = ({ kernel, podweir }: Retransmitted) => Math.abs(podweir - kernel) / kernel
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other)
+  return (sorted[(values.length - 1) >> 1]! + sorted[values.length >> 1]!) / 2
+}
 
 describe('retransmitted packets at the host’s end', function () {
   this.timeout(60_000)
@@ -167,7 +185,7 @@ describe('retransmitted packets at the host’s end', function () {
     await namespaces.remove()
   })
 
-  it('are those that the pod’s kernel says to 1 %, although its CPUs overtake each other', async function () {
+  it('are in most runs those that the pod’s kernel says to 1 %, although its CPUs overtake each other', async function () {
     const [pod, peer] = (await namespaces.createPods(2)).map(made => made)
     await pod!.namespace.offload('eth0', 'off')
     const slot = await watch.attach(undefined, { device: pod!.hostDevice, place: 'host' })
@@ -178,19 +196,21 @@ describe('retransmitted packets at the host’s end', function () {
     await peer!.namespace.serve('tcp-serve', '--port', SINK, '--sink')
     const send = () =>
       pod!.namespace.traffic('tcp-bulk', '--to', peer!.namespace.addresses.v4, '--port', SINK, '--bytes', 20_000_000)
-    const told: string[] = []
-    for (let run = 0; run < 8; run++) {
+    const runs: Retransmitted[] = []
+    let all: Retransmitted = { kernel: 0, podweir: 0 }
+    for (let run = 0; run < RUNS; run++) {
       await Promise.all([send(), send()])
       await comeToRest([pod!.namespace.name, peer!.namespace.name])
       await watch.drain()
       const { TcpRetransSegs: kernel } = await pod!.namespace.protocols()
-      const [podweir, overtaken] = [
-        sumOf(watch.of(slot), 'fromPod', 'retransmits'),
-        sumOf(watch.of(slot), 'fromPod', 'outOfOrder'),
-      ]
-      told.push(`${podweir} of ${kernel} (${overtaken} overtaken)`)
-      assert.ok(Math.abs(podweir - kernel!) <= Math.ceil(kernel! / MISSED_BY_TWO_CPUS), told.join('; '))
+      const now = { kernel: kernel!, podweir: sumOf(watch.of(slot), 'fromPod', 'retransmits') }
+      runs.push({ kernel: now.kernel - all.kernel, podweir: now.podweir - all.podweir })
+      all = now
     }
-    show(this, told.join('; '))
+    const overtaken = sumOf(watch.of(slot), 'fromPod', 'outOfOrder')
+    const told = `${runs.map(({ kernel, podweir }) => `${podweir} of ${kernel}`).join(', ')} (${overtaken} overtaken)`
+    assert.ok(median(runs.map(deviationOf)) <= LARGEST_MEDIAN, told)
+    assert.ok(deviationOf(all) <= LARGEST_OF_ALL, told)
+    show(this, told)
   })
 })

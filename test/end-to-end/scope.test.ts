@@ -1,17 +1,14 @@
 // A scope as a user sets it, on real devices: what was sent decides what must be filtered, to the packet.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
+import { after, before, describe, it } from 'mocha'
 import type { ScopeRules } from '../../lib/config/scope.ts'
 import type { StatusRecord } from '../../lib/signals/flow-record.ts'
 import { inventoryOf } from '../agent/agent-folder.ts'
-import { Agent } from '../support/agent.ts'
-import { type Collector, prepareCollector, startCollector } from '../support/collector.ts'
+import { type CollectedAgent, withCollectedAgent } from '../support/collected-agent.ts'
 import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
 import { comeToRest } from '../support/rest.ts'
-import { skip } from '../support/skip.ts'
 
 interface Rules {
   readonly include?: Partial<ScopeRules>
@@ -23,43 +20,24 @@ describe('a scope on real devices', function () {
   const namespaces = new Namespaces()
   let a: TestNamespace
   let b: TestNamespace
-  let folder: string
-  let collector: Collector
-  let agent: Agent | undefined
+  let node: CollectedAgent
 
-  before('build the Collector, once', async function () {
-    this.timeout('15m')
-    if (process.getuid?.() !== 0) skip(this, 'needs root to load eBPF and to make network namespaces')
+  withCollectedAgent(made => {
+    node = made
+  })
+  before(async () => {
     ;({ a, b } = await namespaces.createPair())
-    const building = mkdtempSync(join(tmpdir(), 'podweir-scope-'))
-    await prepareCollector({ folder: building })
-    rmSync(building, { recursive: true })
     await b.serve('udp-serve', '--port', 9000, '--ports', 60)
-  })
-  beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'podweir-scope-'))
-    collector = await startCollector({ folder })
-  })
-  afterEach(async () => {
-    await agent?.stop()
-    agent = undefined
-    await collector?.stop()
-    if (folder) rmSync(folder, { recursive: true, force: true })
   })
   after(() => namespaces.remove())
 
   /** Both pods are of namespace `test`; their workloads are `Deployment/a` and `Deployment/b`. */
-  async function start(scope: Rules): Promise<void> {
+  function start(scope: Rules): Promise<void> {
     const pods = [
       { name: 'a', namespace: a },
       { name: 'b', namespace: b },
     ]
-    agent = await Agent.start({
-      folder,
-      pods,
-      otlp: collector.endpoint,
-      receiver: { scope, retire: { datagram: '1m' } },
-    })
+    return node.start({ pods, receiver: { scope, retire: { datagram: '1m' } } })
   }
 
   const send = (port: number, count: number, tuples = 8) =>
@@ -68,7 +46,10 @@ describe('a scope on real devices', function () {
   /** When each of the packets sent has been seen at both ends and has its place. */
   async function settled(sent: number): Promise<StatusRecord['ledger']> {
     await comeToRest([a.name, b.name])
-    const { ledger } = await agent!.until('everything is seen', ({ ledger: { packets } }) => packets.seen === 2 * sent)
+    const { ledger } = await node.agent.until(
+      'everything is seen',
+      ({ ledger: { packets } }) => packets.seen === 2 * sent,
+    )
     for (const { seen, flow, collapsed, other, overflow, filtered } of [ledger.packets, ledger.bytes])
       assert.equal(seen, flow + collapsed + other + overflow + filtered)
     const { drained, exported, otherEnd, excluded, queued, lost } = ledger.delivery.packets
@@ -82,10 +63,10 @@ describe('a scope on real devices', function () {
     await send(9001, 500)
     const { packets } = await settled(800)
     assert.deepEqual([packets.filtered, packets.flow], [1_000, 600])
-    await agent!.stop()
-    assert.equal(collector.sums('podweir.network.flow.packets', { 'server.port': '9000' }), 300n)
-    assert.equal(collector.sums('podweir.network.flow.packets', { 'server.port': '9001' }), 0n)
-    assert.equal(collector.sums('podweir.ledger.packets', { 'podweir.ledger.stage': 'filtered' }), 1_000n)
+    await node.agent.stop()
+    assert.equal(node.collector.sums('podweir.network.flow.packets', { 'server.port': '9000' }), 300n)
+    assert.equal(node.collector.sums('podweir.network.flow.packets', { 'server.port': '9001' }), 0n)
+    assert.equal(node.collector.sums('podweir.ledger.packets', { 'podweir.ledger.stage': 'filtered' }), 1_000n)
   })
 
   it('filters everything but the included block, which one end alone is in', async () => {
@@ -101,12 +82,12 @@ describe('a scope on real devices', function () {
     const { packets, delivery } = await settled(400)
     assert.deepEqual([packets.filtered, packets.flow], [400, 400])
     assert.equal(delivery.packets.otherEnd, 0)
-    await agent!.stop()
+    await node.agent.stop()
     const where = { 'server.port': '9000', 'source.k8s.owner.name': 'a', 'podweir.observer': 'server' }
-    assert.equal(collector.sums('podweir.network.flow.packets', where), 400n)
-    assert.equal(collector.points('podweir.pod.network.packets', { 'k8s.pod.name': 'a' }).length, 0)
+    assert.equal(node.collector.sums('podweir.network.flow.packets', where), 400n)
+    assert.equal(node.collector.points('podweir.pod.network.packets', { 'k8s.pod.name': 'a' }).length, 0)
     assert.equal(
-      collector.sums('podweir.pod.network.packets', { 'k8s.pod.name': 'b', 'network.io.direction': 'receive' }),
+      node.collector.sums('podweir.pod.network.packets', { 'k8s.pod.name': 'b', 'network.io.direction': 'receive' }),
       400n,
     )
   })
@@ -144,7 +125,10 @@ describe('a scope on real devices', function () {
   async function label(labels: string): Promise<void> {
     const line = (name: string, { path, addresses }: TestNamespace, more: string) =>
       `  - { namespace: test, name: ${name}, interfaces: [{ netns: ${path}, device: eth0 }], addresses: [${addresses.v4}], workload: { kind: Deployment, name: ${name} }${more} }`
-    writeFileSync(join(folder, 'inventory.yaml'), inventoryOf(line('a', a, ''), line('b', b, `, labels: ${labels}`)))
+    writeFileSync(
+      join(node.folder, 'inventory.yaml'),
+      inventoryOf(line('a', a, ''), line('b', b, `, labels: ${labels}`)),
+    )
   }
 
   async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -2,13 +2,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterEach, before, beforeEach } from 'mocha'
 import type { TrafficProgram } from '../../lib/demo/traffic-program.ts'
 import { Agent, type AgentPod } from './agent.ts'
 import { quiesce } from './counters.ts'
 import { ExportedSums } from './exported-sums.ts'
 import { Namespaces, type TestNamespace } from './namespaces.ts'
+import { skip } from './skip.ts'
 
-export const hasBpfFileSystem = () => existsSync('/sys/fs/bpf/maps.debug')
+const hasBpfFileSystem = () => existsSync('/sys/fs/bpf/maps.debug')
 
 const PACE = { drain_interval: '100ms', collection_interval: '300ms', retire: { datagram: '1s' } }
 
@@ -77,4 +79,18 @@ export class PinnedAgents {
     await this.namespaces.remove()
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** The set-up of a suite: `use` gets what the next test runs with, which is gone when that test is. */
+export function withPinnedAgents(use: (made: PinnedAgents) => void): void {
+  let made: PinnedAgents
+  before(function () {
+    if (process.getuid?.() !== 0) skip(this, 'needs root to load kernel programs')
+    if (!hasBpfFileSystem()) skip(this, 'there is no BPF file system at /sys/fs/bpf')
+  })
+  beforeEach(async () => {
+    made = await PinnedAgents.create()
+    use(made)
+  })
+  afterEach(() => made.remove())
 }
