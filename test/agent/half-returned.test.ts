@@ -14,6 +14,8 @@ const JOURNAL = { retired: 32, intent: 96, ofAll: 112, ofInterface: 176 }
 const RECORD = { retired: 448 }
 const ZEROING = 1
 const RETURNING = 2
+/** SLOT_RETIRING of ebpf/flow.h. */
+const RETIRING = 0x80
 
 let node: PinnedAgents
 
@@ -126,6 +128,15 @@ describe('an agent that was killed while it gave back a slot', function () {
     details.write()
     value.bytes.fill(0)
     value.write()
+    await assertAllThere()
+  })
+
+  it('had only marked it: its one row says that it began and that it ended', async () => {
+    const { value } = await takenSlot()
+    for (const half of [0, 1])
+      value.view.setUint8(half * SLOT.half + SLOT.state, value.view.getUint8(half * SLOT.half + SLOT.state) | RETIRING)
+    value.write()
+    lost = 0
     await assertAllThere()
   })
 })
