@@ -175,7 +175,9 @@ void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending
       // Classes first: no class then has more than what was seen.
       class_totals classes = probe_.Classes(slot);
       interface_totals totals = probe_.Totals(slot);
-      if (!ended && netlink && !Probe::Rests(interface, totals)) {
+      if (!ended && netlink) {
+        // Its row would be the one before.
+        if (Probe::Rests(interface, totals)) continue;
         probe_.ReadDevice(interface, *netlink);
         probe_.CheckHooks(interface, totals);
         Probe::CheckBypass(interface, reader_.acknowledged_unseen(slot));

@@ -150,16 +150,17 @@ export class FlowTable {
     }
   }
 
-  /** Each with its own row right away: a slot may be used by several flows between two drains. */
+  /** Each with its own rows right away: a slot may be used by several flows between two drains. */
   #countStarted(started: StartedColumns, flows: FlowColumns): void {
     for (let i = 0; i < started.length; i++) {
       const slot = started.slot[i]!
       if (slot >= this.#slots.length) continue
       this.#start(started, i, slot)
-      const row = this.#pendingRows.take(flows, slot, started.generation[i]!)
+      const next = () => this.#pendingRows.take(flows, slot, started.generation[i]!)
+      let row = next()
       if (row === -1) continue
       this.#connections.begin(slot)
-      this.#count(flows, row, slot)
+      for (; row !== -1; row = next()) this.#count(flows, row, slot)
     }
   }
 

@@ -22,7 +22,7 @@ export class DirectionAccount {
   #collapsed = { packets: 0, bytes: 0 }
   otherEndPackets = 0
   otherEndBytes = 0
-  kind: CounterKind = 'unknown'
+  #kind: CounterKind = 'unknown'
   #packets = { seen: 0, other: 0, overflow: 0, filtered: 0 }
   #bytes = { seen: 0, other: 0, overflow: 0, filtered: 0 }
   #classPackets = new Float64Array(PACKET_CLASSES)
@@ -31,11 +31,23 @@ export class DirectionAccount {
   #unobservedHigh = 0
   /** What the device had counted when we attached: a term of the equation, and nothing that we missed. */
   #countedBefore: number | undefined
+  /** Until something changes: most interfaces rest at any time. */
+  #figures: DirectionFigures | undefined
 
   drained(isCollapsed: boolean, packets: number, bytes: number): void {
+    this.#figures = undefined
     const sum = isCollapsed ? this.#collapsed : this.#flow
     sum.packets += packets
     sum.bytes += bytes
+  }
+
+  get kind(): CounterKind {
+    return this.#kind
+  }
+
+  set kind(kind: CounterKind) {
+    this.#kind = kind
+    this.#figures = undefined
   }
 
   /** Goes on where an earlier agent left it. */
@@ -51,6 +63,7 @@ export class DirectionAccount {
 
   /** Without the device nothing new can be compared with it: equation (a) stays at the last snapshot that had it. */
   update(columns: DirectionColumns, i: number, devicePresent: boolean): void {
+    this.#figures = undefined
     this.#packets.seen = columns.seenPackets[i]!
     this.#packets.other = columns.otherPackets[i]!
     this.#packets.overflow = columns.overflowPackets[i]!
@@ -98,6 +111,11 @@ export class DirectionAccount {
   }
 
   figures(): DirectionFigures {
+    this.#figures ??= this.#readFigures()
+    return this.#figures
+  }
+
+  #readFigures(): DirectionFigures {
     return {
       skbs: this.deviceFigures(),
       packets: wireFigures(this.#packets, this.#flow.packets, this.#collapsed.packets),

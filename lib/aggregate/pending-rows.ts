@@ -17,17 +17,20 @@ export class PendingRows {
     this.#first.set(slot, row)
   }
 
-  /** Its row, which is then no longer pending; -1 when there is none. */
+  /** Its oldest row, which is then no longer pending; -1 when there is none. It has two when it leaves as it starts. */
   take(flows: FlowColumns, slot: number, generation: number): number {
+    let found = -1
+    let beforeFound = -1
     let previous = -1
     for (let row = this.#first.get(slot) ?? -1; row !== -1; row = this.#next[row]!) {
       if (flows.generation[row] === generation) {
-        this.#unlink(slot, previous, this.#next[row]!)
-        return row
+        found = row
+        beforeFound = previous
       }
       previous = row
     }
-    return -1
+    if (found !== -1) this.#unlink(slot, beforeFound, this.#next[found]!)
+    return found
   }
 
   *rows(): Generator<number> {

@@ -88,13 +88,13 @@ export interface StartedColumns {
   readonly startMs: Float64Array
 }
 
-/** One row per attached interface: cumulative since attaching, all from one snapshot. */
+/** A row per attached interface, but of one at rest in each fifth batch alone: cumulative since attaching, all from one snapshot. */
 export interface InterfaceColumns {
   readonly length: number
   readonly interfaceSlot: Uint16Array
   /** 1 when the interface was detached: this is its last row, and the slot may be given to another. */
   readonly ended: Uint8Array
-  /** 1 when the device is there: its counters were read now, or up to four drains ago where nothing moves; 0 when they are the last reading of a device that is gone. */
+  /** 1 when the device is there, and its counters were read now; 0 when they are the last reading of a device that is gone. */
   readonly devicePresent: Uint8Array
   /** Bits of `InterfaceCondition`, 0: all is well. */
   readonly condition: Uint8Array

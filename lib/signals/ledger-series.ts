@@ -1,7 +1,7 @@
 // The series of `podweir.ledger.*` for one receiver: the terms of the three equations (docs/ledger.md).
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
-import { otherClasses } from '../aggregate/figures.ts'
+import { type DirectionFigures, otherClasses } from '../aggregate/figures.ts'
 import { directions } from '../aggregate/interface-account.ts'
 import type { CounterKind } from '../capture/flow-source.ts'
 import { attribute } from './attribute-names.ts'
@@ -25,10 +25,11 @@ export class LedgerSeries {
   }
 
   collect(moment: Moment): MetricData[] {
-    const totals = nodeTotals(this.#books)
+    const figures = directions.map(direction => this.#books.ledger.figures(direction))
+    const totals = nodeTotals(this.#books, figures)
     return [
       this.#skbs(moment),
-      this.#unexplained(moment),
+      this.#unexplained(figures, moment),
       this.#stages(ledgerMetric.packets, 'packets', totals, moment),
       this.#stages(ledgerMetric.bytes, 'bytes', totals, moment),
     ]
@@ -46,12 +47,12 @@ export class LedgerSeries {
   }
 
   /** Signed, so it has no zero point to rise from and is sent each time. */
-  #unexplained(moment: Moment): MetricData {
-    const points: Points = directions.map(direction => ({
+  #unexplained(figures: readonly DirectionFigures[], moment: Moment): MetricData {
+    const points: Points = directions.map((direction, i) => ({
       startTime: moment.start,
       endTime: moment.now,
       attributes: { [attribute.ioDirection]: direction, ...moment.everyPoint },
-      value: this.#books.ledger.figures(direction).skbs.unexplained,
+      value: figures[i]!.skbs.unexplained,
     }))
     return metricData(ledgerMetric.unexplained, points)
   }

@@ -16,8 +16,12 @@ export interface NodeTotals extends DirectionFigures {
   readonly delivery: { readonly packets: DeliveryFigures; readonly bytes: DeliveryFigures }
 }
 
-export function nodeTotals({ edges, ledger, delivery }: Books): NodeTotals {
+/** `figures`: the ledger's by direction, where somebody has them already. */
+export function nodeTotals(
+  { edges, ledger, delivery }: Books,
+  figures = directions.map(direction => ledger.figures(direction)),
+): NodeTotals {
   const sum = zeroFigures()
-  for (const direction of directions) addFigures(sum, ledger.figures(direction))
+  for (const each of figures) addFigures(sum, each)
   return { ...sum, delivery: deliveryFigures(ledger.totals, edges.totals(), delivery) }
 }

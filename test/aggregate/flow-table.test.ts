@@ -159,6 +159,16 @@ describe('flow table', () => {
     assert.equal(table.unattributedRows, 0)
   })
 
+  it('counts both rows of a flow that leaves in the batch in which it starts', () => {
+    const { table, edges, ledger } = smallCluster()
+    const first = { fromPodPackets: 2, fromPodBytes: 140, opened: 1 }
+    table.apply(
+      flowBatch({ started: [{}], flows: [first, { fromPodPackets: 1, fromPodBytes: 70, closed: 1, ended: true }] }),
+    )
+    assert.deepEqual(edgesOf(edges), { 'web>api:8080/tcp client': [210, 3, 0, 0, 1] })
+    assert.deepEqual([ledger.totals.unattributedPackets, table.liveFlows], [0, 0])
+  })
+
   it('counts rows of a flow that never started as drained and lost', () => {
     const { table, ledger, edges } = smallCluster()
     const flows = [
