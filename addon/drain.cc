@@ -181,6 +181,8 @@ void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending
         probe_.ReadDevice(interface, *netlink);
         probe_.CheckHooks(interface, totals);
         Probe::CheckBypass(interface, reader_.acknowledged_unseen(slot));
+        // Once more, since reading a device may wait for RTNL: what it counted meanwhile we did not miss.
+        totals = probe_.Totals(slot);
       }
       AddInterface(interface, totals, classes, result.interfaces);
       // Of a device that is gone the last reading goes with the totals of its time.

@@ -102,7 +102,6 @@ export class Attachments {
   async lost(interfaceSlot: number): Promise<void> {
     const tracked = this.#bySlot(interfaceSlot)
     if (!tracked) return
-    if (tracked.made) tracked.wanted.known?.delete(tracked.made.index)
     await this.#drop(tracked)
     await this.reconcile(this.#wanted).catch(error => this.#parts.log.error((error as Error).message))
   }
