@@ -34,6 +34,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
                         InstanceMethod<&ProbeBinding::Commit>("commit"),
                         InstanceMethod<&ProbeBinding::SaveLedger>("saveLedger"),
                         InstanceMethod<&ProbeBinding::Links>("links"),
+                        InstanceMethod<&ProbeBinding::LinksOf>("linksOf"),
                         InstanceMethod<&ProbeBinding::Namespaces>("namespaces"),
                         InstanceMethod<&ProbeBinding::Survey>("survey"),
                         InstanceMethod<&ProbeBinding::Addresses>("addresses"),
@@ -145,6 +146,22 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     return RunFor<std::vector<Link>>(
         control_, [netns](Probe& probe) { return probe.Links(netns); },
         [](Napi::Env env, std::vector<Link>& links) -> Napi::Value { return ToArray(env, links); });
+  }
+
+  // An array of links for each namespace, or the Error that it can't be looked into with.
+  Napi::Value LinksOf(const Napi::CallbackInfo& info) {
+    using Dumps = std::vector<Result<std::vector<Link>>>;
+    auto from = info[0].As<Napi::Array>();
+    std::vector<std::string> netns;
+    for (uint32_t i = 0; i < from.Length(); i++) netns.push_back(from.Get(i).ToString().Utf8Value());
+    return RunFor<Dumps>(
+        control_, [netns = std::move(netns)](Probe& probe) -> Result<Dumps> { return probe.LinksOf(netns); },
+        [](Napi::Env env, Dumps& dumps) -> Napi::Value {
+          Napi::Array to = Napi::Array::New(env, dumps.size());
+          for (uint32_t i = 0; i < dumps.size(); i++)
+            to.Set(i, dumps[i].ok() ? ToArray(env, *dumps[i]) : RejectionOf(env, dumps[i].status));
+          return to;
+        });
   }
 
   Napi::Value Namespaces(const Napi::CallbackInfo&) {

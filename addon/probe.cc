@@ -51,6 +51,19 @@ Status LoadFailure(int error) {
   return Failed("load", "flow.bpf.o", error, said);
 }
 
+// On the thread that may enter it.
+Result<std::vector<Link>> LinksInside(const std::string& netns) {
+  Result<std::vector<Link>> links = std::vector<Link>{};
+  Status status = InNamespace(netns, 0, [&] {
+    Result<Netlink> netlink = Netlink::Open();
+    if (!netlink.ok()) return netlink.status;
+    links = ListLinks(*netlink);
+    return links.status;
+  });
+  if (!status.ok()) return status;
+  return links;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Probe>> Probe::Load(const ProbeOptions& options) {
@@ -156,18 +169,15 @@ Status Probe::WaitForPrograms() const {
   return Status{};
 }
 
-Result<std::vector<Link>> Probe::Links(const std::string& netns) {
-  std::vector<Link> links;
-  Status status = namespaces_.In(netns, [&] {
-    Result<Netlink> netlink = Netlink::Open();
-    if (!netlink.ok()) return netlink.status;
-    Result<std::vector<Link>> listed = ListLinks(*netlink);
-    if (!listed.ok()) return listed.status;
-    links = std::move(*listed);
+Result<std::vector<Link>> Probe::Links(const std::string& netns) { return std::move(LinksOf({netns}).front()); }
+
+std::vector<Result<std::vector<Link>>> Probe::LinksOf(const std::vector<std::string>& netns) {
+  std::vector<Result<std::vector<Link>>> all;
+  namespaces_.In("", [&] {
+    for (const std::string& path : netns) all.push_back(LinksInside(path));
     return Status{};
   });
-  if (!status.ok()) return status;
-  return links;
+  return all;
 }
 
 }  // namespace podweir

@@ -149,6 +149,8 @@ class Probe {
   // Out of scope: none of its flows that start from now on is in the table, and their packets are `filtered`.
   Status SetOutOfScope(uint32_t interface_slot, bool out);
   Result<std::vector<Link>> Links(const std::string& netns);
+  // The same of many, in one go.
+  std::vector<Result<std::vector<Link>>> LinksOf(const std::vector<std::string>& netns);
   Result<Survey> TakeSurvey() { return podweir::TakeSurvey(namespaces_); }
   Inspection Inspect();
   // Kernel run-time statistics for all programs of this machine, on as long as the probe holds them.

@@ -1,4 +1,5 @@
 // What the rest of the program needs of a capture: attach to interfaces, drain what was counted.
+import type { Failure } from '../host/failure.ts'
 import type { Continuity } from './continuity.ts'
 import type { FlowBatch } from './flow-batch.ts'
 
@@ -140,6 +141,8 @@ export interface FlowSource {
   /** `mark`: a name, 1 to 2^32 - 1, for what has been drained with this batch (Continuity.commit). */
   drain(mark?: number): Promise<FlowBatch>
   links(netns?: string): Promise<Link[]>
+  /** The same of many namespaces in one go, '' being the agent's own; a Failure where one can't be looked into. */
+  linksOf(netns: readonly string[]): Promise<(Link[] | Failure)[]>
   namespaces(): Promise<Namespace[]>
   survey(): Promise<Survey>
   /** Of the devices of the namespace that the agent's own numbers `namespaceId`. */

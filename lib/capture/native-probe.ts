@@ -16,7 +16,7 @@ import type {
 } from './flow-source.ts'
 import type { NativeDoctor } from './native-doctor.ts'
 import type { NativeDrops } from './native-drops.ts'
-import { failureOf, remedyFor, told } from './native-failure.ts'
+import { failureOf, type NativeError, remedyFor, told } from './native-failure.ts'
 import type { PacketScope } from './packet-scope.ts'
 
 /** When a flow leaves the table, ms. */
@@ -93,6 +93,7 @@ interface NativeProbe {
   saveLedger(sequence: number, memo: string): Promise<void>
   detachUnclaimed(): Promise<void>
   links(netns?: string): Promise<Link[]>
+  linksOf(netns: readonly string[]): Promise<(Link[] | NativeError)[]>
   namespaces(): Promise<Namespace[]>
   survey(): Promise<Survey>
   addresses(namespaceId: number): Promise<DeviceAddress[]>
@@ -191,6 +192,11 @@ export class NativeProbeSource implements FlowSource {
 
   links(netns?: string): Promise<Link[]> {
     return told(this.#probe.links(netns))
+  }
+
+  async linksOf(netns: readonly string[]): Promise<(Link[] | Failure)[]> {
+    const dumps = await told(this.#probe.linksOf(netns))
+    return dumps.map(dump => (Array.isArray(dump) ? dump : failureOf(dump, remedyFor)))
   }
 
   namespaces(): Promise<Namespace[]> {

@@ -13,7 +13,7 @@ import { Attacher } from './attacher.ts'
 import { BACK_OFF, BackOff, type BackOffTimes } from './back-off.ts'
 import { absentKey, deviceKey, namespaceKey } from './interface-key.ts'
 import { type FoundDevice, matchDevices, type WantedInterface } from './interface-plan.ts'
-import { linksIn } from './links-in.ts'
+import { linksIn, linksInAll } from './links-in.ts'
 import { NameWait } from './name-wait.ts'
 import { TrackedInterface } from './tracked-interface.ts'
 import { UnattachedWatch } from './unattached-watch.ts'
@@ -43,6 +43,8 @@ export class Attachments {
   readonly #nameless: NameWait
   readonly #tracked = new Map<string, TrackedInterface>()
   readonly #owners = new Map<number, InterfaceOwner>()
+  /** Devices that the inventory lists: one that was away for a moment is not a new one. */
+  readonly #begun = new Set<string>()
   #wanted: readonly WantedInterface[] = []
   #matching: Promise<void> = Promise.resolve()
   #hasMatched = false
@@ -137,9 +139,7 @@ export class Attachments {
   async #match(wanted: readonly WantedInterface[]): Promise<void> {
     const present = new Set<string>()
     const claimed = new Set<string>()
-    for (const each of this.#newFirst(wanted)) {
-      if (this.#stopped) return
-      const links = await linksIn(this.#parts.source, each.netns)
+    const look = (each: WantedInterface, links: Link[] | Failure) => {
       const found = links instanceof Failure ? [] : matchDevices(each, links)
       if (found.length === 0) present.add(this.#noteAbsent(each, links))
       for (const device of found) {
@@ -151,26 +151,31 @@ export class Attachments {
         this.#queueUp(this.#known(key, each, device) ?? this.#begin(key, each, device))
       }
     }
+    const { source } = this.#parts
+    const known = new Set([...this.#tracked.values()].map(each => namespaceKey(each.wanted)))
+    const isNew = (each: WantedInterface) => !known.has(namespaceKey(each))
+    // A pod that begins does not wait until all others have been looked at. Entries of one namespace keep their order.
+    for (const each of wanted.filter(isNew)) {
+      if (this.#stopped) return
+      look(each, await linksIn(source, each.netns))
+    }
+    const others = wanted.filter(each => !isNew(each))
+    const dumps = await linksInAll(source, others)
+    if (this.#stopped) return
+    for (const each of others) look(each, dumps.get(each.netns)!)
     this.#hasMatched = true
     for (const tracked of [...this.#tracked.values()]) if (!present.has(tracked.key)) await this.#drop(tracked)
-  }
-
-  /** A pod that begins does not wait until all others have been looked at. Entries of one namespace keep their order. */
-  #newFirst(wanted: readonly WantedInterface[]): readonly WantedInterface[] {
-    const known = new Set([...this.#tracked.values()].map(({ wanted }) => namespaceKey(wanted)))
-    const isNew = (each: WantedInterface) => !known.has(namespaceKey(each))
-    return [...wanted.filter(isNew), ...wanted.filter(each => !isNew(each))]
   }
 
   #begin(key: string, wanted: WantedInterface, found: FoundDevice): TrackedInterface {
     const tracked = this.#track(key, { wanted, found })
     const absent = this.#tracked.get(absentKey(wanted))
     tracked.isAwaited = absent !== undefined
-    const { index, kind } = found.link
-    const isNew = absent?.reason === 'absent' || wanted.known?.has(index) === false
+    const { known: begun = this.#begun } = wanted
+    const isFirst = !begun.has(key) && (begun !== this.#begun || absent?.reason === 'absent')
     // Hardware that was moved here has counted elsewhere.
-    tracked.isNew = isNew && kind !== ''
-    wanted.known?.add(index)
+    tracked.isNew = isFirst && found.link.kind !== ''
+    begun.add(key)
     this.#tracked.set(key, tracked)
     return tracked
   }
@@ -272,9 +277,7 @@ export class Attachments {
   }
 
   #bySlot(interfaceSlot: number): TrackedInterface | undefined {
-    for (const tracked of this.#tracked.values())
-      if (tracked.attachment?.interfaceSlot === interfaceSlot) return tracked
-    return undefined
+    return [...this.#tracked.values()].find(({ attachment }) => attachment?.interfaceSlot === interfaceSlot)
   }
 
   async #drop(tracked: TrackedInterface): Promise<void> {
@@ -285,10 +288,10 @@ export class Attachments {
     if (tracked.attachment) await this.#detach(tracked.attachment)
   }
 
-  async #detach(attachment: Attachment): Promise<void> {
-    this.#nameless.forget(attachment.interfaceSlot)
+  async #detach({ interfaceSlot }: Attachment): Promise<void> {
+    this.#nameless.forget(interfaceSlot)
     try {
-      await this.#parts.source.detach(attachment.interfaceSlot)
+      await this.#parts.source.detach(interfaceSlot)
     } catch (error) {
       this.#parts.log.warn((error as Error).message)
     }

@@ -21,10 +21,10 @@ export interface WantedInterface {
   /** Whether a device of that name is in scope; absent: all are. */
   readonly isInScope?: (device: string) => boolean
   /**
-   * Of a namespace that came while the agent watched: indexes of its devices that were tracked once. What any other one
+   * Of a namespace that came while the agent watched: keys of its devices that were tracked once. What any other one
    * has counted, it has counted since.
    */
-  readonly known?: Set<number>
+  readonly known?: Set<string>
   /** Who asks for it, for messages: `shop/web (inventory.yaml:4:9)`. */
   readonly subject: string
 }

@@ -1,4 +1,4 @@
-// The devices of a namespace that may be gone, or closed to us.
+// The devices of namespaces that may be gone, or closed to us.
 import type { FlowSource, Link } from '../capture/flow-source.ts'
 import { Failure } from '../host/failure.ts'
 
@@ -10,4 +10,15 @@ export async function linksIn(source: Pick<FlowSource, 'links'>, netns?: string)
     if (error instanceof Failure) return error
     throw error
   }
+}
+
+/** By path of the namespace. */
+export async function linksInAll(
+  source: Pick<FlowSource, 'linksOf'>,
+  wanted: readonly { readonly netns?: string }[],
+): Promise<Map<string | undefined, Link[] | Failure>> {
+  const paths = [...new Set(wanted.map(({ netns }) => netns))]
+  if (paths.length === 0) return new Map()
+  const dumps = await source.linksOf(paths.map(path => path ?? ''))
+  return new Map(paths.map((path, i) => [path, dumps[i]!]))
 }

@@ -8,8 +8,8 @@ export interface NamespaceBinding {
   readonly key: string
   /** Wall clock, ms since 1970, of the first look that showed it; absent: it was there before the agent. */
   readonly appearedMs?: number
-  /** Indexes of its devices that were tracked once; absent: it was there before the agent. */
-  readonly known?: Set<number>
+  /** Keys of its devices that were tracked once; absent: it was there before the agent. */
+  readonly known?: Set<string>
   readonly owner?: NamespaceOwner
   /** Processes of several pods are, or were, at home in it: it is nobody's. */
   readonly isShared: boolean
@@ -50,7 +50,7 @@ export class NamespaceBindings {
 
   #begin(namespace: SurveyedNamespace, here: readonly NamespaceOwner[], nowMs: number | undefined): NamespaceBinding {
     const key = `${namespace.inode}.${++this.#made}`
-    const appeared = nowMs !== undefined && { appearedMs: nowMs, known: new Set<number>() }
+    const appeared = nowMs !== undefined && { appearedMs: nowMs, known: new Set<string>() }
     return { namespace, key, ...appeared, ...ownership(here) }
   }
 }

@@ -56,6 +56,10 @@ class ToldSource implements FlowSource {
     return [{ index: 2, name: 'eth0', ethernet: true, loopback: false, up: true, ...nothing }]
   }
 
+  linksOf(netns: readonly string[]): Promise<Link[][]> {
+    return Promise.all(netns.map(() => this.links()))
+  }
+
   async reattach(): Promise<boolean> {
     return false
   }

@@ -68,6 +68,10 @@ export class PretendAttaching implements FlowSource {
     return this.linksIn.get(netns) ?? []
   }
 
+  linksOf(netns: readonly string[]): Promise<Link[][]> {
+    return Promise.all(netns.map(path => this.links(path)))
+  }
+
   async survey() {
     return { namespaces: [], links: [], mayEnter: true, namesPending: false }
   }

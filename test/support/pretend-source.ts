@@ -35,6 +35,10 @@ export class PretendSource implements FlowSource {
     return [link]
   }
 
+  linksOf(netns: readonly string[]): Promise<Link[][]> {
+    return Promise.all(netns.map(() => this.links()))
+  }
+
   async namespaces(): Promise<Namespace[]> {
     return []
   }
