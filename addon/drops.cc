@@ -76,7 +76,7 @@ Status Drops::Unwatch(uint32_t watch) {
 Status Drops::ClaimFor(const AttachRequest& interface, Claims& claims) {
   uint32_t inode = InodeOf(interface.netns);
   Link link;
-  Status status = namespaces_.In(interface.netns, [&] {
+  Status status = namespaces_.In(interface.netns, interface.inode, [&] {
     Result<Netlink> netlink = Netlink::Open();
     if (!netlink.ok()) return netlink.status;
     Result<std::vector<Link>> links = ListLinks(*netlink);

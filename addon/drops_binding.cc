@@ -7,16 +7,12 @@
 #include <utility>
 
 #include "drops.h"
+#include "probe_objects.h"
 #include "promise.h"
 #include "worker.h"
 
 namespace podweir {
 namespace {
-
-std::string TextOf(const Napi::Object& object, const char* name) {
-  Napi::Value value = object.Get(name);
-  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
-}
 
 Napi::Value ToReading(Napi::Env env, DropReading& reading) {
   Napi::Array counts = Napi::Array::New(env, reading.counts.size());
@@ -60,10 +56,7 @@ class DropsBinding : public Napi::ObjectWrap<DropsBinding> {
   }
 
   Napi::Value Watch(const Napi::CallbackInfo& info) {
-    auto from = info[0].As<Napi::Object>();
-    AttachRequest interface {
-      TextOf(from, "netns"), TextOf(from, "device"), TextOf(from, "place") == "host" ? Place::kHost : Place::kPod
-    };
+    AttachRequest interface = ToAttachRequest(info[0].As<Napi::Object>());
     return Promise(Value(), worker_, [this, interface] {
       return SettleBy<uint32_t>(
           drops_ ? drops_->Watch(interface) : NotLoaded(),

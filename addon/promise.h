@@ -18,7 +18,7 @@ namespace podweir {
 // Runs on the event loop.
 using Settle = std::function<void(Napi::Env, Napi::Promise::Deferred&)>;
 
-// A rejection carries what lib/capture/native-probe.ts makes a Failure of.
+// A rejection carries what lib/capture/native-failure.ts makes a Failure of.
 inline Napi::Value RejectionOf(Napi::Env env, const Status& status) {
   Napi::Error error = Napi::Error::New(env, status.step + " " + status.subject + ": " + strerror(status.error));
   error.Set("step", status.step);

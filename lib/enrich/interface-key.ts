@@ -12,7 +12,8 @@ export function deviceKey(wanted: WantedInterface, { index, address }: Link): st
   return `${namespaceKey(wanted)} ${index} ${address}`
 }
 
-/** Of a device that is not there yet. */
+/** Of a device that is not there yet. A namespace that has a name may not be there either. */
 export function absentKey(wanted: WantedInterface): string {
-  return `absent ${namespaceKey(wanted)} ${wanted.device ?? ''}`
+  const { netns = '', device = '' } = wanted
+  return `absent ${netns.startsWith('/proc/') ? namespaceKey(wanted) : netns} ${device}`
 }

@@ -93,8 +93,10 @@ describe('what a new pod sends', function () {
 
   it('is counted as unobserved as long as there is a device that can’t be attached to, up to a last reading that never came', async () => {
     const agent = await folder.started({ receiver: { inventory: undefined, attach: 'pod', hook: 'clsact' } })
+    agent.signal('SIGSTOP')
     pod = await ShortLivedPod.create({ lane: LANE })
     await tc(pod.netns, 'qdisc', 'add', 'dev', 'eth0', 'ingress')
+    agent.signal('SIGCONT')
     await pod.begin()
     await until('it is refused', async () => (await its())?.state === 'failed')
     assert.equal(await pod.send(PORT, MISSED), MISSED)
