@@ -31,14 +31,14 @@ export function hasQemu(): boolean {
   return spawnSync(QEMU, ['--version']).status === 0
 }
 
-/** A boot now and then ends early and without a word: then once more. One that hangs has failed. */
+/** A boot now and then ends early, or hangs without a first word: then once more. One that hangs later has failed. */
 export async function boot(kernel: Kernel, corpus: Uint8Array): Promise<Said> {
   const folder = mkdtempSync(join(tmpdir(), 'podweir-kernel-'))
   try {
     const initramfs = join(folder, 'initramfs')
     writeFileSync(initramfs, fileSystem(kernel, corpus))
     const first = await run(kernel.image, initramfs)
-    const hung = first.seconds * 1000 >= LONGEST_MS
+    const hung = first.seconds * 1000 >= LONGEST_MS && first.console.trim() !== ''
     return first.complete || hung ? first : await run(kernel.image, initramfs)
   } finally {
     rmSync(folder, { recursive: true })

@@ -42,7 +42,7 @@ function bootAll(): string | Map<string, Promise<Booted>> {
 }
 
 describe('the kernel matrix', function () {
-  this.timeout(400_000)
+  this.timeout(600_000)
   let guests: ReturnType<typeof bootAll>
   before(function () {
     guests = bootAll()
