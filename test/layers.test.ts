@@ -101,7 +101,7 @@ describe('the rules', () => {
     ['reads the time', 'lib/host/clock.ts', 'const now = Date.now()'],
     ['reads the time', 'lib/host/clock.ts', 'performance.now()'],
     ['reads the time', 'lib/host/clock.ts', 'new Date()'],
-    ['calls the Kubernetes API server', 'lib/enrich/kubernetes-watch.ts', `import k from '@kubernetes/client-node'`],
+    ['calls the Kubernetes API server', 'lib/kubernetes/cluster-access.ts', `import k from '@kubernetes/client-node'`],
     ['imports exporters', 'lib/export/otlp.ts', `import e from '@opentelemetry/exporter-metrics-otlp-grpc'`],
   ]
   for (const [what, allowed, text] of only) {

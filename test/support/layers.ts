@@ -6,6 +6,7 @@ export const layers = [
   'host',
   'config',
   'capture',
+  'kubernetes',
   'aggregate',
   'enrich',
   'signals',
@@ -54,7 +55,7 @@ const onlyRules: readonly OnlyRule[] = [
   {
     what: 'calls the Kubernetes API server',
     pattern: /'@kubernetes\/client-node/,
-    allowed: ['lib/enrich/kubernetes-watch.ts'],
+    allowed: ['lib/kubernetes/cluster-access.ts'],
   },
   { what: 'imports exporters', pattern: /'@opentelemetry\/exporter-/, allowed: ['lib/export/otlp.ts'] },
 ]
