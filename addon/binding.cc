@@ -114,7 +114,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     uint32_t mark = info[0].ToNumber().Uint32Value();
     return RunFor<DrainResult>(
         draining_, [this, mark](Probe&) -> Result<DrainResult> { return drain_->Run(mark); },
-        [](Napi::Env env, DrainResult& result) -> Napi::Value { return ToBatch(env, result); });
+        [this](Napi::Env env, DrainResult& result) -> Napi::Value { return ToBatch(env, result, empty_); });
   }
 
   Napi::Value DetachUnclaimed(const Napi::CallbackInfo&) {
@@ -238,6 +238,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   ProbeOptions options_;
   DrainOptions drain_options_;
   std::unique_ptr<Probe> probe_;
+  EmptyTables empty_;
   std::unique_ptr<Drain> drain_;
   // Last, so that they are joined before anything they use goes.
   Worker control_{"podweir-control"};

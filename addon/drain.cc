@@ -32,6 +32,11 @@ double WallMinusMonoMs() {
   return static_cast<double>(difference) / kNsPerMs;
 }
 
+// There is something that the interface's rows before did not say.
+bool HasNews(const Interface& interface) {
+  return !interface.present || !interface.hooked[FROM_POD] || !interface.hooked[TO_POD] || !HasRested(interface);
+}
+
 }  // namespace
 
 Drain::Drain(Probe& probe, const DrainOptions& options)
@@ -40,6 +45,8 @@ Drain::Drain(Probe& probe, const DrainOptions& options)
       reader_(probe, options.retire),
       audit_(probe, options.audit_every),
       retirement_(probe, reader_, audit_),
+      occupied_(probe),
+      rest_(probe),
       silent_(INTERFACE_SLOTS) {
   if (probe.adoption().adopted) Adopt();
 }
@@ -89,10 +96,13 @@ DrainResult Drain::Run(uint32_t mark) {
 void Drain::Scan(const std::vector<uint32_t>& ending, DrainResult& result) {
   const flow_slot* slots = probe_.slots();
   const WaitLimits limits = LimitsAt(times_, probe_.SlotsInUse(), probe_.flow_limit());
-  for (uint32_t slot = 0; slot < probe_.slot_count(); slot++) {
-    reader_.Expect(std::min(slot + kSlotsAhead, probe_.slot_count() - 1));
+  const std::vector<uint32_t> candidates = occupied_.Candidates(!ending.empty());
+  for (size_t i = 0; i < candidates.size(); i++) {
+    const uint32_t slot = candidates[i];
+    reader_.Expect(candidates[std::min(i + kSlotsAhead, candidates.size() - 1)]);
     uint8_t state = ReadOnce(First(slots[slot]).state);
     if (state == SLOT_FREE || reader_.is_leaving(slot)) continue;
+    occupied_.Add(slot);
     if (silent_[InterfaceOf(First(slots[slot]))]) {
       result.live_flows++;
       continue;
@@ -168,23 +178,24 @@ void Drain::ReadInterfaces(Netlink* netlink, const std::vector<uint32_t>& ending
   std::vector<uint32_t> over;
   {
     std::lock_guard lock(probe_.mutex());
+    if (netlink) rest_.Begin(*netlink);
     for (auto& [slot, interface] : probe_.interfaces()) {
       bool ended = interface.state == InterfaceState::kEnding;
       if (interface.state == InterfaceState::kOver) continue;
       if (!interface.attachment || (ended && !std::count(ending.begin(), ending.end(), slot))) continue;
+      // Its row would be the one before.
+      if (!ended && netlink && rest_.Has(interface, *netlink)) continue;
       // Classes first: no class then has more than what was seen.
       class_totals classes = probe_.Classes(slot);
       interface_totals totals = probe_.Totals(slot);
       if (!ended && netlink) {
-        // Its row would be the one before.
-        if (Probe::Rests(interface, totals)) continue;
         probe_.ReadDevice(interface, *netlink);
         probe_.CheckHooks(interface, totals);
         Probe::CheckBypass(interface, reader_.acknowledged_unseen(slot));
         // Once more, since reading a device may wait for RTNL: what it counted meanwhile we did not miss.
         totals = probe_.Totals(slot);
       }
-      AddInterface(interface, totals, classes, result.interfaces);
+      if (ended || !netlink || HasNews(interface)) AddInterface(interface, totals, classes, result.interfaces);
       // Of a device that is gone the last reading goes with the totals of its time.
       if (interface.present) probe_.Record(interface, totals);
     }

@@ -7,7 +7,9 @@
 
 #include "drain_rows.h"
 #include "flow_reader.h"
+#include "occupied_slots.h"
 #include "probe.h"
+#include "rest.h"
 #include "retire.h"
 #include "self_audit.h"
 
@@ -39,6 +41,8 @@ class Drain {
   FlowReader reader_;
   SelfAudit audit_;
   Retirement retirement_;
+  OccupiedSlots occupied_;
+  Rest rest_;
   std::vector<bool> silent_;  // by interface slot: not claimed yet, or held
   uint32_t sequence_ = 0;
   size_t last_rows_ = 0;  // of flows: the next drain has about as many

@@ -124,16 +124,23 @@ Napi::Object ToObject(Napi::Env env, const AuditResult& audit) {
   return to;
 }
 
+template <typename Rows>
+Napi::Object TableOf(Napi::Env env, Rows& rows, size_t length, Napi::ObjectReference& empty) {
+  if (length) return ToObject(env, rows);
+  if (empty.IsEmpty()) empty = Napi::Persistent(ToObject(env, rows));
+  return empty.Value();
+}
+
 }  // namespace
 
-Napi::Object ToBatch(Napi::Env env, DrainResult& result) {
+Napi::Object ToBatch(Napi::Env env, DrainResult& result, EmptyTables& empty) {
   Napi::Object batch = Napi::Object::New(env);
   batch.Set("sequence", result.sequence);
   batch.Set("readAtMs", result.read_at_ms);
-  batch.Set("flows", ToObject(env, result.flows));
-  batch.Set("rtt", ToObject(env, result.rtt));
-  batch.Set("started", ToObject(env, result.started));
-  batch.Set("interfaces", ToObject(env, result.interfaces));
+  batch.Set("flows", TableOf(env, result.flows, result.flows.size(), empty.flows));
+  batch.Set("rtt", TableOf(env, result.rtt, result.rtt.row.size(), empty.rtt));
+  batch.Set("started", TableOf(env, result.started, result.started.slot.size(), empty.started));
+  batch.Set("interfaces", TableOf(env, result.interfaces, result.interfaces.interface_slot.size(), empty.interfaces));
   batch.Set("liveFlows", result.live_flows);
   batch.Set("collapsedFlows", result.collapsed_flows);
   batch.Set("faults", ToObject(env, result.faults));

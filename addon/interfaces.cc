@@ -106,6 +106,21 @@ Result<LinkReading> ReadLink(Netlink& netlink, int namespace_id, int index) {
   return LinkReading{links.front(), links.front().counters};
 }
 
+Result<std::unordered_map<int, DeviceCounters>> ListCounters(Netlink& netlink) {
+  if_stats_msg wanted{};
+  wanted.filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
+  Request request(RTM_GETSTATS, NLM_F_DUMP, wanted);
+  std::unordered_map<int, DeviceCounters> counters;
+  int error = netlink.Send(request, [&](const nlmsghdr* answer) {
+    if (answer->nlmsg_type != RTM_NEWSTATS) return;
+    auto stats = Attributes(answer, sizeof(if_stats_msg)).Get<rtnl_link_stats64>(IFLA_STATS_LINK_64, {});
+    counters[static_cast<int>(HeaderOf<if_stats_msg>(answer).ifindex)] = {stats.tx_packets, stats.rx_packets,
+                                                                          stats.tx_dropped, 0};
+  });
+  if (error) return Failed("list counters", "RTM_GETSTATS", error);
+  return counters;
+}
+
 uint64_t QdiscDrops(Netlink& netlink, int index) {
   uint64_t drops = 0;
   VisitQdisc(netlink, index, TC_H_ROOT, [&](const Attributes& qdisc) {

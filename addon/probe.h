@@ -2,10 +2,12 @@
 #ifndef PODWEIR_PROBE_H
 #define PODWEIR_PROBE_H
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +71,8 @@ struct Interface {
   int64_t looked_at_ms = 0;
   uint32_t still_readings = 0;  // in which neither its device nor we counted anything
   uint32_t rested_drains = 0;
+  int other_end = -1;  // of the pair, index in our own namespace; 0: it is not there, -1: not looked for yet
+  std::optional<DeviceCounters> other_end_counted;  // by the drain before
   bool present = true;
 };
 
@@ -102,6 +106,9 @@ struct Adoption {
   std::string delivery, ledger;
   std::vector<Continued> interfaces;
 };
+
+// By interface slot and direction.
+using Skbs = std::vector<std::array<uint64_t, DIRECTIONS>>;
 
 struct ProgramInfo {
   std::string name, tag;
@@ -169,8 +176,12 @@ class Probe {
   // By interface slot, 0: of all.
   slot_use* use() const { return static_cast<slot_use*>(use_.get()); }
   uint32_t SlotsInUse() const;
+  // Differs whenever a flow has started since.
+  uint64_t FlowsStarted() const;
   const flow_bpf* skeleton() const { return skeleton_; }
   interface_totals Totals(uint32_t interface_slot) const;
+  // The same for all interfaces, of skbs alone.
+  Skbs CountedSkbs() const;
   class_totals Classes(uint32_t interface_slot) const;
   cpu_scratch Faults() const;
   // Returns when every program that runs now has ended.
@@ -180,10 +191,10 @@ class Probe {
   std::mutex& mutex() { return mutex_; }
   std::map<uint32_t, Interface>& interfaces() { return interfaces_; }
   void ReadDevice(Interface& interface, Netlink& netlink);
-  // Where nothing has moved for several readings the device is read in each fifth drain, until we see a packet again.
-  static bool Rests(Interface& interface, const interface_totals& totals);
   // Behind ReadDevice: are our programs where we hooked them? `totals` were read before the device.
   void CheckHooks(Interface& interface, const interface_totals& totals);
+  // Our programs are where we hooked them, as far as a look costs next to nothing: at a filter it does not.
+  static bool IsHooked(Interface& interface);
   // Where no counter shows that packets reach the pod past the host's end, its connections do.
   static void CheckBypass(Interface& interface, bool acknowledged_unseen);
   std::vector<uint32_t> AttachedSlots();

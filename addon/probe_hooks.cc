@@ -10,8 +10,6 @@ namespace {
 
 constexpr int64_t kLookEveryMs = 30'000;
 constexpr uint32_t kUnseenDrains = 2;
-constexpr uint32_t kStillReadings = 3;
-constexpr uint32_t kRestDrains = 5;
 
 bool AnyMissing(const Attachment::Places& hooked) { return !hooked[FROM_POD] || !hooked[TO_POD]; }
 
@@ -22,17 +20,13 @@ bool Probe::LostDevice(Interface& interface) {
   Attachment& attachment = *interface.attachment;
   // During an attach there is nothing yet that could be gone.
   if (attachment.hook() != Hook::kTcx || AnyMissing(interface.hooked)) return false;
-  interface.hooked = attachment.InPlace();
-  return AnyMissing(interface.hooked) && !attachment.HasDevice();
+  return !IsHooked(interface) && !attachment.HasDevice();
 }
 
-bool Probe::Rests(Interface& interface, const interface_totals& totals) {
-  bool seen = false;
-  for (flow_direction direction : {FROM_POD, TO_POD})
-    seen |= totals.direction[direction].skbs != interface.looked_at_skbs[direction];
-  bool rests = !seen && interface.still_readings >= kStillReadings && interface.rested_drains + 1 < kRestDrains;
-  interface.rested_drains = rests ? interface.rested_drains + 1 : 0;
-  return rests;
+bool Probe::IsHooked(Interface& interface) {
+  Attachment& attachment = *interface.attachment;
+  if (attachment.hook() == Hook::kTcx && !AnyMissing(interface.hooked)) interface.hooked = attachment.InPlace();
+  return !AnyMissing(interface.hooked);
 }
 
 void Probe::CheckHooks(Interface& interface, const interface_totals& totals) {

@@ -1,6 +1,6 @@
 // What attaching costs: how long it takes, how long others wait for RTNL meanwhile, how soon a new pod is attached, and
 // what an agent with as many interfaces takes while nothing happens.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,7 +11,7 @@ import { ipBatch } from '../lib/demo/iproute.ts'
 import { Attachments } from '../lib/enrich/attachments.ts'
 import type { WantedInterface } from '../lib/enrich/interface-plan.ts'
 import { systemClock } from '../lib/host/clock.ts'
-import { PodweirProcess } from '../test/support/podweir-process.ts'
+import { asStarted, PodweirProcess } from '../test/support/podweir-process.ts'
 import { benchOptions, type Limit, publish, type Result, resultOf } from './report.ts'
 import { quantile, RtnlLatency } from './rtnl-latency.ts'
 
@@ -23,8 +23,6 @@ const IDLE_MS = options.quick ? 5_000 : 30_000
 const SETTLE_MS = options.quick ? 1_000 : 5_000
 const REST_MS = 3_000
 const PACE_MS = 100
-/** USER_HZ, which is 100 on every architecture that we build for. */
-const TICKS_PER_SECOND = 100
 
 const podName = (i: number) => `${PREFIX}-${i}`
 
@@ -78,10 +76,11 @@ async function newPodMs(attachments: Attachments, count: number): Promise<number
   return tookMs
 }
 
-/** Seconds of CPU time. */
+/** Seconds of CPU time of all its threads, as the scheduler measured it: ticks see too little of what runs so briefly. */
 function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  const nanoseconds = (thread: string) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => sum + nanoseconds(thread), 0) / 1e9
 }
 
 /** Share of a core, in %. */
@@ -95,7 +94,7 @@ async function idlePercent(count: number): Promise<number> {
   const receiver = { inventory, attach_pace: 'off' }
   const extensions = { api: { endpoint: `unix://${join(folder, 'agent.sock')}` } }
   writeFileSync(settings, stringify({ receivers: { podweir: receiver }, exporters: { file }, extensions }))
-  const agent = new PodweirProcess(['agent', '--config', settings])
+  const agent = new PodweirProcess(['agent', '--config', settings], { through: asStarted() })
   try {
     await agent.logged(/^exporting /, 60_000)
     await sleep(SETTLE_MS)

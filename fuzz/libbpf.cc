@@ -160,6 +160,11 @@ int bpf_map_lookup_elem(int fd, const void* key, void* value) {
   return Answer(map->native->CopyOut(key, value));
 }
 
+// As Linux before 5.13 answers for an array of each CPU.
+int bpf_map_lookup_batch(int, void*, void*, void*, void*, __u32*, const bpf_map_batch_opts*) {
+  return Answer(-EOPNOTSUPP);
+}
+
 int bpf_map_update_elem(int fd, const void* key, const void* value, __u64 flags) {
   podweir::EnterHelper();
   bpf_map* map = podweir::MapOf(fd);

@@ -88,7 +88,7 @@ export interface StartedColumns {
   readonly startMs: Float64Array
 }
 
-/** A row per attached interface, but of one at rest in each fifth batch alone: cumulative since attaching, all from one snapshot. */
+/** A row per attached interface but those at rest, of which all was told before: cumulative since attaching, all from one snapshot. */
 export interface InterfaceColumns {
   readonly length: number
   readonly interfaceSlot: Uint16Array

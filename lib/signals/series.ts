@@ -6,6 +6,28 @@ import { toHrTime, toMs } from './metric-data.ts'
 /** What acknowledged values of a series add to: the ledger's stage `exported`. */
 export type Delivers = 'packets' | 'bytes' | undefined
 
+/** Knows its series: looking it up in a weak map was most of a quiet agent's work, and of its garbage collection's. */
+class SentPoint<Value> implements DataPoint<Value> {
+  readonly startTime: HrTime
+  readonly endTime: HrTime
+  readonly attributes: Attributes
+  readonly value: Value
+  readonly #series: SentSeries<Value>
+
+  constructor(series: SentSeries<Value>, endTime: HrTime, value: Value) {
+    this.startTime = series.start
+    this.endTime = endTime
+    this.attributes = series.attributes
+    this.value = value
+    this.#series = series
+  }
+
+  /** undefined: the point is not one of ours. */
+  static seriesOf(point: DataPoint<unknown> | SentPoint<unknown>): SentSeries<unknown> | undefined {
+    return #series in point ? point.#series : undefined
+  }
+}
+
 /** One series of one receiver. */
 export abstract class SentSeries<Value> {
   readonly attributes: Attributes
@@ -22,7 +44,7 @@ export abstract class SentSeries<Value> {
     this.attributes = attributes
     this.startMs = startMs
     this.start = toHrTime(startMs)
-    this.zero = zero === undefined ? undefined : { startTime: this.start, endTime: this.start, attributes, value: zero }
+    this.zero = zero === undefined ? undefined : new SentPoint(this, this.start, zero)
   }
 
   /** `mark`: of the value that there is now. */
@@ -110,7 +132,6 @@ export class SeriesWriter {
   readonly #resendUnchangedMs: number
   readonly #everyPoint: Attributes
   readonly #sinceMs: number
-  readonly #seriesOf = new WeakMap<DataPoint<unknown>, SentSeries<unknown>>()
 
   /**
    * `everyPoint`: attributes that each point of each series carries. `sinceMs`: what started before was begun by an agent
@@ -147,10 +168,10 @@ export class SeriesWriter {
   }
 
   push<Value>(points: DataPoint<Value>[], series: SentSeries<Value>, value: Value, { nowMs, now }: At): void {
-    if (series.zero && !series.zeroAcknowledged) this.#push(points, series, series.zero)
+    if (series.zero && !series.zeroAcknowledged) points.push(series.zero)
     // A clock that was set back, or a series younger than its resolution: a point must not end before it starts.
     const endTime = nowMs > series.startMs ? now : toHrTime(series.startMs + 1)
-    this.#push(points, series, { startTime: series.start, endTime, attributes: series.attributes, value })
+    points.push(new SentPoint(series, endTime, value))
   }
 
   /** Only the points in it count: a request may be a part of what was collected. */
@@ -158,14 +179,9 @@ export class SeriesWriter {
     for (const scope of metrics.scopeMetrics)
       for (const metric of scope.metrics)
         for (const point of metric.dataPoints as DataPoint<unknown>[]) {
-          const series = this.#seriesOf.get(point)
+          const series = SentPoint.seriesOf(point)
           const more = series?.acknowledge(point)
           if (more && series instanceof Series && series.delivers) this.delivered[series.delivers] += more
         }
-  }
-
-  #push<Value>(points: DataPoint<Value>[], series: SentSeries<Value>, point: DataPoint<Value>): void {
-    points.push(point)
-    this.#seriesOf.set(point, series as SentSeries<unknown>)
   }
 }
