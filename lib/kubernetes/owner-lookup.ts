@@ -196,12 +196,13 @@ export class OwnerLookup {
 
   async #inTurn<T>(request: () => Promise<T>): Promise<T> {
     if (this.#requesting >= REQUEST_LIMIT) await new Promise<void>(turn => this.#turns.push(turn))
-    this.#requesting++
+    else this.#requesting++
     try {
       return await request()
     } finally {
-      this.#requesting--
-      this.#turns.shift()?.()
+      const next = this.#turns.shift()
+      if (next) next()
+      else this.#requesting--
     }
   }
 }
