@@ -197,10 +197,10 @@ export class KubernetesWatch {
   }
 
   #beginning(dog: Watchdog): NodeJS.Timeout | undefined {
-    const { stalledMs, livedMs } = this.#times
+    const { stalledMs, worksMs } = this.#times
     this.#initial = this.#version === undefined ? new Set() : undefined
     if (this.#initial) return dog.within(stalledMs, `a watch stalled for ${stalledMs / 1000} s at its beginning`)
-    dog.after(livedMs, () => this.#watchingSinceMs !== undefined && this.#health.works())
+    dog.after(worksMs, () => this.#watchingSinceMs !== undefined && this.#health.works())
     return undefined
   }
 

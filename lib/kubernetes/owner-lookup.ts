@@ -26,7 +26,8 @@ export interface OwnerLookupTimes {
 }
 
 const TIMES: OwnerLookupTimes = { backOff: BACK_OFF, refusedMs: 600_000, answerMs: 30_000 }
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1'
+/** The second is for errors, which the server has in no other form: without it 404 becomes 406. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1,application/json'
 /** At the same time. */
 const REQUEST_LIMIT = 4
 /** Owners that wait for their turn; who comes later has no answer. */
@@ -37,7 +38,8 @@ const RESOURCES_LIMIT = 2_000
 const REFUSED_LIMIT = 1_000
 const KINDS_LIMIT = 200
 const NOT_FOUND = 404
-const FORBIDDEN = 403
+/** Of the client's errors those that may pass: not known to the server, too slow, too many. */
+const PASSING = new Set([401, 408, 429])
 
 /** What nearly all clusters ask for; everything else is found by discovery. */
 const wellKnown: Readonly<Record<string, string>> = {
@@ -112,7 +114,8 @@ export class OwnerLookup {
           return await this.#inTurn(() => this.#ask(namespace, owner))
         } catch (error) {
           const failure = asFailure(error)
-          if (failure.status === FORBIDDEN || failure.status === NOT_FOUND) return this.#refuse(owner, failure)
+          const { status } = failure
+          if (status >= 400 && status < 500 && !PASSING.has(status)) return this.#refuse(owner, failure)
           const pauseMs = Math.max(failure.retryAfterMs ?? 0, backOff.next())
           await sleep(pauseMs, undefined, { signal }).catch(() => {})
         }

@@ -7,6 +7,8 @@ export interface WatchTimes {
   readonly forbiddenMs: number
   /** A watch that lived that long begins the back-off anew. */
   readonly livedMs: number
+  /** A watch without an event that lived that long works. */
+  readonly worksMs: number
   /** Without a byte while a list is being sent, also that at the beginning of a watch. */
   readonly stalledMs: number
   /** What the server is asked for: it ends a watch between the two. */
@@ -23,6 +25,7 @@ export const WATCH_TIMES: WatchTimes = {
   backOff: BACK_OFF,
   forbiddenMs: 60_000,
   livedMs: 20_000,
+  worksMs: 3_000,
   stalledMs: 30_000,
   watchMs: [240_000, 480_000],
   watchWithoutPingsMs: [35_000, 45_000],

@@ -253,7 +253,6 @@ for (const isStreaming of [true, false])
     describe('without one right', () => {
       afterEach(() => plane.grant())
 
-      const verb = isStreaming ? 'watch' : 'list'
       const watchedResources: readonly (readonly [apiGroup: string, resource: Resource])[] = [
         ['', 'pods'],
         ['', 'services'],
@@ -269,12 +268,11 @@ for (const isStreaming of [true, false])
             const rule = `apiGroups: ["${apiGroup}"], resources: ["${resource}"], verbs: ["${missing}"]`
             assert.ok(
               watched.messages[0]!.includes(`${resource}: forbidden: the ClusterRole lacks ${rule}`),
-              watched.messages[0],
+              watched.messages.join(),
             )
             await watched.synced({ but: [resource] })
             assert.deepEqual(watched.state(resource).degraded!.missingRule, { apiGroup, resource, verb: missing })
             assert.equal(watched.messages.length, 1)
-            assert.ok(missing === verb || watched.kept.syncs[resource] === 1)
             await plane.grant()
             await watched.synced()
             await until('it works', () => watched.state(resource).degraded === undefined, { limitMs: 40_000 })

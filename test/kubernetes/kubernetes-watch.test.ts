@@ -15,7 +15,7 @@ import { until } from '../support/until.ts'
 
 const TIMES: WatchTimes = {
   ...WATCH_TIMES,
-  ...{ backOff: { firstMs: 10, mostMs: 100 }, forbiddenMs: 300, livedMs: 100, stalledMs: 300 },
+  ...{ backOff: { firstMs: 10, mostMs: 100 }, forbiddenMs: 300, livedMs: 100, worksMs: 50, stalledMs: 300 },
   ...{ watchWithoutPingsMs: [30_000, 30_000], overdueMs: 300 },
 }
 

@@ -60,7 +60,7 @@ describe('looking owners up', () => {
     const found = await Promise.all([1, 2, 3].map(() => lookup.ownerOf('shop', replicaSet)))
     assert.deepEqual(found, [deployment, deployment, deployment])
     assert.equal(server.requests.length, 1)
-    assert.match(server.requests[0]!.headers.accept!, /as=PartialObjectMetadata/)
+    assert.match(server.requests[0]!.headers.accept!, /as=PartialObjectMetadata.*,application\/json$/)
   })
 
   it('finds where a custom kind lives by discovery, once', async () => {
