@@ -10,22 +10,28 @@ export class KeptObjects implements ClusterListener, Kept {
   readonly nodes = new Map<string, ClusterObjects['nodes']>()
   /** `+name`, `-uid`, `=number of what there is`, of pods. */
   readonly heard: string[] = []
+  readonly #writesDown: boolean
   readonly syncs: Record<Resource, number> = { pods: 0, services: 0, endpointslices: 0, nodes: 0 }
+
+  /** false: `heard` stays empty. */
+  constructor(writesDown = true) {
+    this.#writesDown = writesDown
+  }
 
   changed<R extends Resource>(resource: R, object: ClusterObjects[R]): void {
     ;(this[resource] as Map<string, ClusterObjects[R]>).set(object.uid, object)
-    if (resource === 'pods') this.heard.push(`+${object.name}`)
+    if (resource === 'pods' && this.#writesDown) this.heard.push(`+${object.name}`)
   }
 
   deleted(resource: Resource, uid: string): void {
     this[resource].delete(uid)
-    if (resource === 'pods') this.heard.push(`-${uid}`)
+    if (resource === 'pods' && this.#writesDown) this.heard.push(`-${uid}`)
   }
 
   synced(resource: Resource, uids: ReadonlySet<string>): void {
     for (const uid of this[resource].keys()) if (!uids.has(uid)) this[resource].delete(uid)
     this.syncs[resource]++
-    if (resource === 'pods') this.heard.push(`=${uids.size}`)
+    if (resource === 'pods' && this.#writesDown) this.heard.push(`=${uids.size}`)
   }
 
   /** Names of pods, in order. */

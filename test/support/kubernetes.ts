@@ -27,6 +27,8 @@ export interface ControlPlaneOptions {
   readonly folder: string
   /** Absent: `WatchList=true`. */
   readonly features?: string
+  /** Absent: all of them. */
+  readonly controllers?: readonly string[]
 }
 
 /** Builds it where it was never built: five to ten minutes. Skips the suite, in words, where it can't be built. */
@@ -44,7 +46,7 @@ export class ControlPlane {
   readonly folder: string
   readonly #environment: NodeJS.ProcessEnv
 
-  private constructor(port: number, { folder, features }: ControlPlaneOptions) {
+  private constructor(port: number, { folder, features, controllers }: ControlPlaneOptions) {
     this.port = port
     this.folder = join(folder, 'kubernetes')
     this.#environment = {
@@ -52,6 +54,7 @@ export class ControlPlane {
       PODWEIR_KUBE_DIR: this.folder,
       PODWEIR_KUBE_PORT: String(port),
       ...(features !== undefined && { PODWEIR_KUBE_FEATURES: features }),
+      ...(controllers && { PODWEIR_KCM_ARGS: `--controllers=${controllers.join()}` }),
     }
   }
 

@@ -20,7 +20,7 @@ export interface WatchedClusterOptions extends Partial<KubernetesConfig> {
 }
 
 export class WatchedCluster {
-  readonly kept = new KeptObjects()
+  readonly kept = new KeptObjects(false)
   readonly messages: string[]
   readonly watch: ClusterWatch
   readonly owners: OwnerLookup
