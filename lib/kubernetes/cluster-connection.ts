@@ -51,7 +51,7 @@ export class ClusterConnection {
   readonly #times: ConnectionTimes
   readonly #userAgent: string
   #transport: Promise<Transport> | undefined
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(access: ClusterAccess, userAgent: string, times: ConnectionTimes = CONNECTION_TIMES) {
     this.#access = access
@@ -80,7 +80,7 @@ export class ClusterConnection {
   }
 
   close(): void {
-    this.#isClosed = true
+    this.#closing.abort()
     this.#drop()
   }
 
@@ -100,7 +100,7 @@ export class ClusterConnection {
   }
 
   #open(): Promise<Transport> {
-    if (this.#isClosed) throw new ApiFailure(0, 'the connection is closed')
+    if (this.#closing.signal.aborted) throw new ApiFailure(0, 'the connection is closed')
     this.#transport ??= this.#connect().catch(error => {
       this.#transport = undefined
       throw error
@@ -127,7 +127,7 @@ export class ClusterConnection {
     const { server } = this.#access
     if (server.protocol === 'http:') return plain(new PlainAgent({ keepAlive: true }))
     const tls = await this.#access.tls()
-    const socket = await secured(server, tls, this.#times.connectLimitMs)
+    const socket = await secured(server, tls, this.#times.connectLimitMs, this.#closing.signal)
     if (socket.alpnProtocol === 'h2') return this.#session(server, socket)
     socket.destroy()
     return plain(new TlsAgent({ ...tls, keepAlive: true }))
@@ -179,7 +179,7 @@ function headersOf(accept: string, userAgent: string, authorization: string | un
   return { accept, 'user-agent': userAgent, ...(authorization !== undefined && { authorization }) }
 }
 
-function secured(server: URL, tls: ConnectionOptions, limitMs: number): Promise<TLSSocket> {
+function secured(server: URL, tls: ConnectionOptions, limitMs: number, closing: AbortSignal): Promise<TLSSocket> {
   const host = server.hostname.replace(/^\[|\]$/g, '')
   const servername = tls.servername ?? (isIP(host) ? undefined : host)
   return new Promise((resolve, reject) => {
@@ -188,17 +188,21 @@ function secured(server: URL, tls: ConnectionOptions, limitMs: number): Promise<
       ...{ host, port: Number(server.port) || 443, ALPNProtocols: ['h2', 'http/1.1'] },
       ...(servername !== undefined && { servername }),
     })
-    const limit = setTimeout(
-      () => socket.destroy(new ApiFailure(0, `no TLS connection within ${limitMs / 1000} s`)),
-      limitMs,
-    )
-    socket.once('secureConnect', () => {
+    const giveUp = (why: string) => socket.destroy(new ApiFailure(0, why))
+    const limit = setTimeout(() => giveUp(`no TLS connection within ${limitMs / 1000} s`), limitMs)
+    const onClosing = () => giveUp('the connection is closed')
+    closing.addEventListener('abort', onClosing)
+    const settled = () => {
       clearTimeout(limit)
+      closing.removeEventListener('abort', onClosing)
+    }
+    socket.once('secureConnect', () => {
+      settled()
       socket.off('error', reject)
       resolve(socket)
     })
     socket.once('error', reject)
-    socket.once('close', () => clearTimeout(limit))
+    socket.once('close', settled)
   })
 }
 
