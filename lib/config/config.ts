@@ -4,6 +4,7 @@ import type { LogLevel } from '../host/log.ts'
 import { formatDuration } from './duration.ts'
 import { defaultExporter, durationBetween, type ExporterConfig, readExporters } from './exporters.ts'
 import { type HealthCheckConfig, healthCheckConfig } from './health-check.ts'
+import { type KubernetesConfig, kubernetesConfig } from './kubernetes.ts'
 import { warnOfOtlpVariables } from './otlp-variables.ts'
 import { usedExporters } from './pipelines.ts'
 import { type ReceiverSettings, type RetireConfig, retireConfig } from './receiver.ts'
@@ -39,6 +40,7 @@ export interface Config {
   readonly inventoryFile?: string
   /** `auto`: pods are found by their processes, beside what an inventory lists. Absent: `auto` without an inventory. */
   readonly discovery?: 'auto' | 'inventory'
+  readonly kubernetes: KubernetesConfig
   /** What is observed and what is left out. */
   readonly scope: ScopeConfig
   /** Whether flows of our own exporters are exported. */
@@ -83,6 +85,8 @@ export function parseConfig(text: string, file: string, environment: Environment
   const receiver = receivers!.podweir
   if (receiver.discovery === 'inventory' && receiver.inventory === undefined)
     warnings.push('discovery: inventory, but no inventory is set: nothing will be observed')
+  const exportIntervalMs = exportIntervalOf(receiver, environment, warnings)
+  const resourceAttributes = { ...environmentResource(environment, warnings), ...service!.telemetry.resource }
   return {
     attach: receiver.attach,
     hook: receiver.hook,
@@ -93,12 +97,13 @@ export function parseConfig(text: string, file: string, environment: Environment
     detail: receiver.detail,
     seriesLimit: receiver.series_limit,
     drainIntervalMs: receiver.drain_interval,
-    exportIntervalMs: exportIntervalOf(receiver, environment, warnings),
+    exportIntervalMs,
     retire: retireConfig(receiver),
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
     ...(receiver.discovery !== undefined && { discovery: receiver.discovery }),
+    kubernetes: kubernetesConfig(receiver.kubernetes, environment, resourceAttributes['k8s.node.name'], warnings),
     scope: receiver.scope,
     ownTraffic: receiver.own_traffic,
     modules: { drops: receiver.modules.drops === 'on' },
@@ -106,7 +111,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),
     ...(service!.extensions.includes('health_check') && { healthCheck: healthCheckConfig(extensions!.health_check) }),
     logLevel: service!.telemetry.logs.level,
-    resourceAttributes: { ...environmentResource(environment, warnings), ...service!.telemetry.resource },
+    resourceAttributes,
     warnings,
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 import type { ExporterConfig, OtlpGrpcExporterConfig } from './exporters.ts'
 import { describeHealthCheck } from './health-check.ts'
+import { describeKubernetes } from './kubernetes.ts'
 import { describeRetire } from './receiver.ts'
 import { defaultApiEndpoint } from './schema.ts'
 import { describeScope } from './scope.ts'
@@ -51,6 +52,7 @@ function describeReceiver(config: Config) {
     cpu_budget: formatShare(config.cpuBudget),
     ...(config.inventoryFile !== undefined && { inventory: config.inventoryFile }),
     ...(config.discovery !== undefined && { discovery: config.discovery }),
+    kubernetes: describeKubernetes(config.kubernetes),
     scope: describeScope(config.scope),
     own_traffic: config.ownTraffic,
     modules: { drops: config.modules.drops ? 'on' : 'off' },

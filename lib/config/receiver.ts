@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { formatDuration } from './duration.ts'
 import { durationBetween } from './exporters.ts'
+import { kubernetesSchema } from './kubernetes.ts'
 import { scopeSchema } from './scope.ts'
 import { shareBetween } from './share.ts'
 import { choice, parsed, section, text, wholeNumber } from './validation.ts'
@@ -55,6 +56,7 @@ export const receiverSchema = section({
   ),
   inventory: text('the path of a file').optional(),
   discovery: choice('auto', 'inventory').optional(),
+  kubernetes: kubernetesSchema,
   scope: scopeSchema,
   own_traffic: choice('exclude', 'include').default('exclude'),
   modules: section({ drops: choice('on', 'off').default('off') }),

