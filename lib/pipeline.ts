@@ -16,7 +16,7 @@ import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
 import { deviceFollower } from './enrich/follow-devices.ts'
 import { InterfaceScope } from './enrich/interface-scope.ts'
 import { InterfaceWatch } from './enrich/interface-watch.ts'
-import type { InventoryNames } from './enrich/inventory-names.ts'
+import type { PodNames } from './enrich/pod-names.ts'
 import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
@@ -40,7 +40,7 @@ export interface PipelineParts {
   /** Absent: flows of our own are exported like any other. */
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
-  readonly names: InventoryNames
+  readonly names: PodNames
   readonly own: OwnProcess
   readonly version: string
   readonly log: Log

@@ -5,6 +5,7 @@ import { grown } from './histograms.ts'
 import type { Identity } from './identity.ts'
 import { type Observer, PairTable } from './pair-table.ts'
 import { SeriesBudget } from './series-budget.ts'
+import { ZoneTable } from './zone-table.ts'
 
 export interface Edge {
   readonly client: EdgeEnd
@@ -50,6 +51,8 @@ export class EdgeTable {
   readonly edges: Edge[] = []
   readonly pairs: PairTable
   readonly detail: Detail
+  /** Absent: what goes from zone to zone is not counted. */
+  readonly zones: ZoneTable | undefined
   /** In the order in which they happened. One for each 9 PB of an edge. */
   readonly restarts: Restart[] = []
 
@@ -62,10 +65,11 @@ export class EdgeTable {
   #sinceMs = 0
 
   /** `seriesLimit` counts series as a backend does; those of the overflow come on top of it. */
-  constructor(seriesLimit = 10_000, detail: Detail = 'basic') {
+  constructor(seriesLimit = 10_000, detail: Detail = 'basic', zones: 'on' | 'off' = 'off') {
     this.detail = detail
     this.#budget = new SeriesBudget(seriesLimit)
     this.pairs = new PairTable(this.#budget, detail)
+    this.zones = zones === 'on' ? new ZoneTable(this.#budget) : undefined
   }
 
   /** From now on counts that begin, begin at this time. */

@@ -4,12 +4,13 @@ import type { Identity } from '../aggregate/identity.ts'
 import type { Link, Survey } from '../capture/flow-source.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { isPair, matchDevices, type WantedInterface } from './interface-plan.ts'
-import { type InventoryNames, podKey } from './inventory-names.ts'
+import { podKey } from './inventory-names.ts'
 import type { NamespaceBinding } from './namespace-bindings.ts'
+import type { PodNames } from './pod-names.ts'
 
 export interface DiscoveredParts {
   readonly survey: Survey
-  readonly names: InventoryNames
+  readonly names: PodNames
   readonly inventory: Inventory | undefined
   /** What the inventory lists for this node: it has its interfaces, whoever is found there. */
   readonly listed: readonly WantedInterface[]

@@ -9,14 +9,15 @@ import type { OwnProcess } from '../host/own-process.ts'
 import { AddressBinding, type AddressedNamespace } from './address-binding.ts'
 import { DiscoveredPlan } from './discovered-plan.ts'
 import { listedInterfaces, matchDevices, type WantedInterface } from './interface-plan.ts'
-import { type InventoryNames, podKey } from './inventory-names.ts'
+import { podKey } from './inventory-names.ts'
 import { linksIn } from './links-in.ts'
 import { type NamespaceBinding, NamespaceBindings } from './namespace-bindings.ts'
 import { namespaceOwners } from './namespace-owners.ts'
+import type { PodNames } from './pod-names.ts'
 
 export interface DiscoveryParts {
   readonly source: Pick<FlowSource, 'survey' | 'links' | 'addresses'>
-  readonly names: InventoryNames
+  readonly names: PodNames
   /** `auto`: by processes, beside what an inventory lists. `inventory`: that alone. */
   readonly mode: 'auto' | 'inventory'
   readonly nodeName: string | undefined

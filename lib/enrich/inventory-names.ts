@@ -1,14 +1,15 @@
 // Names from an inventory: who a pod is, and who has an address.
-import type { Identity, Names, Workload } from '../aggregate/identity.ts'
+import type { Identity, Workload } from '../aggregate/identity.ts'
 import { formatAddress, parseAddress } from '../capture/address.ts'
 import type { Inventory, InventoryPod, InventoryService, InventoryWorkload } from '../config/inventory.ts'
 import { AddressBlocks } from './address-blocks.ts'
+import type { OwnPod, PodNames } from './pod-names.ts'
 import type { PodScope, ScopedPod } from './pod-scope.ts'
 
 const noPorts: ReadonlySet<string> = new Set()
 
 /** An end that an inventory says the same about before and after is the same object, so that its edges go on. */
-export class InventoryNames implements Names {
+export class InventoryNames implements PodNames {
   readonly #scope: PodScope | undefined
   #version = 0
   #nodeAddresses: readonly string[]
@@ -59,7 +60,17 @@ export class InventoryNames implements Names {
 
   /** An inventory file has no history: `atMs` makes no difference. */
   remote(address: string, _atMs: number): Identity {
-    return this.#owners.get(address) ?? this.#blocks.identify(parseAddress(address))
+    return this.owner(address) ?? this.block(address)
+  }
+
+  /** The pod, Service or node that has it. */
+  owner(address: string): Identity | undefined {
+    return this.#owners.get(address)
+  }
+
+  /** Whose address it is when nobody has it. */
+  block(address: string): Identity {
+    return this.#blocks.identify(parseAddress(address))
   }
 
   /** `namespace/name` of a pod in the inventory, or a network namespace's name where there is none. */
@@ -85,6 +96,10 @@ export class InventoryNames implements Names {
   /** Whose interface it is that nobody is known to own yet. */
   get unknown(): Identity {
     return this.#blocks.identify(undefined)
+  }
+
+  ownPods(): readonly OwnPod[] {
+    return []
   }
 
   #addPod(pod: InventoryPod, identity: Identity): void {
@@ -145,6 +160,7 @@ function keyOf({ ports, ...rest }: Identity): string {
     rest.service,
     rest.name,
     rest.outOfScope,
+    rest.foundBy,
     [...ports].sort(),
   ])
 }

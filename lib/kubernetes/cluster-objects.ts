@@ -32,6 +32,8 @@ export interface ClusterPod extends ClusterObject {
   readonly owner?: Owner
   /** Label `pod-template-hash` or `rollouts-pod-template-hash`: with it a ReplicaSet's name says whose it is. */
   readonly templateHash?: string
+  /** Which of the two labels that was; absent: `Deployment`. */
+  readonly templateOf?: 'Deployment' | 'Rollout'
   /** Ports of its containers, as `tcp/8080`. */
   readonly ports: readonly string[]
   /** Only those that were asked for. */

@@ -1,10 +1,11 @@
 // The metrics of edges and pairs: names, units, attributes, and from which detail on they are sent.
-import { attribute, endAttributes } from './attribute-names.ts'
+import { attribute, endAttributes, placeAttributes } from './attribute-names.ts'
 import type { Metric } from './metric-names.ts'
 
+const bothEnds = [...Object.values(endAttributes('source')), ...Object.values(endAttributes('destination'))]
+
 const edgeAttributes = [
-  ...Object.values(endAttributes('source')),
-  ...Object.values(endAttributes('destination')),
+  ...bothEnds,
   attribute.serverPort,
   attribute.transport,
   attribute.networkType,
@@ -87,6 +88,18 @@ export const edgeMetric = {
     description: 'Connections and requests that go on.',
     attributes: edgeAttributes,
     detail: 'full',
+  },
+  interZone: {
+    name: 'podweir.network.inter_zone.bytes',
+    instrument: 'counter',
+    unit: 'By',
+    description: 'Bytes on the wire from one zone to another.',
+    attributes: [
+      ...bothEnds,
+      ...Object.values(placeAttributes('source')),
+      ...Object.values(placeAttributes('destination')),
+      attribute.overflow,
+    ],
   },
 } as const satisfies Record<string, Metric>
 

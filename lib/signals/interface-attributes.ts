@@ -2,7 +2,7 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { Identity, InterfaceOwner } from '../aggregate/identity.ts'
 import type { Attachment } from '../capture/flow-source.ts'
-import { attribute, ownerAttribute } from './attribute-names.ts'
+import { annotationAttribute, attribute, labelAttribute, ownerAttribute } from './attribute-names.ts'
 import { toHrTime } from './metric-data.ts'
 import type { Moment } from './series.ts'
 
@@ -52,5 +52,11 @@ function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
     [attribute.podName]: pod.name,
     ...(pod.uid !== undefined && { [attribute.podUid]: pod.uid }),
     ...(kind !== 'Pod' && { [ownerAttribute(kind)]: name }),
+    ...withKeys(pod.labels, labelAttribute),
+    ...withKeys(pod.annotations, annotationAttribute),
   }
+}
+
+function withKeys(texts: Readonly<Record<string, string>> | undefined, attributeOf: (key: string) => string) {
+  return Object.fromEntries(Object.entries(texts ?? {}).map(([key, text]) => [attributeOf(key), text]))
 }

@@ -1,0 +1,81 @@
+// What is kept of one pod of the cluster, and how much of it is told.
+import type { Identity, Place, Pod, Workload } from '../aggregate/identity.ts'
+import type { AddressHolder } from './address-history.ts'
+
+/** Ports on which a Service's pods listen. */
+export interface ServedPorts {
+  readonly ports: readonly string[]
+}
+
+const NONE: readonly never[] = []
+const noPorts: ReadonlySet<string> = new Set()
+
+export class PodRecord implements AddressHolder {
+  readonly uid: string
+  /** Absent: it is mentioned by others alone. */
+  identity: Identity | undefined
+  isReady = false
+  /** Those that it claims. */
+  addresses: readonly string[] = NONE
+  containerPorts: ReadonlySet<string> = noPorts
+  servedBy: readonly ServedPorts[] = NONE
+  /** For rules of a scope; absent where there are none. */
+  labels: Readonly<Record<string, string>> | undefined
+  createdMs = 0
+  /** When we heard that it is deleted. */
+  goneAtMs: number | undefined
+
+  constructor(uid: string) {
+    this.uid = uid
+  }
+}
+
+export interface PodIdentityParts {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly workload: Workload
+  readonly place: Place | undefined
+  readonly ports: ReadonlySet<string>
+  readonly isOutOfScope: boolean
+  readonly labels: Readonly<Record<string, string>> | undefined
+  readonly annotations: Readonly<Record<string, string>> | undefined
+}
+
+export function podIdentity(parts: PodIdentityParts): Identity {
+  const { namespace, name, uid, workload, place, ports } = parts
+  const plain: Pod =
+    place?.node === undefined
+      ? { namespace, name, uid, workload }
+      : { namespace, name, uid, node: place.node, workload }
+  const { labels, annotations } = parts
+  const pod =
+    labels || annotations ? { ...plain, ...(labels && { labels }), ...(annotations && { annotations }) } : plain
+  const identity: Identity = place
+    ? { class: 'pod', workload, pod, ports, place }
+    : { class: 'pod', workload, pod, ports }
+  return parts.isOutOfScope ? { ...identity, outOfScope: true } : identity
+}
+
+/** `workload`, `ports` and `place` are one object each for what says the same. */
+export function saysTheSame(a: Identity, b: Identity): boolean {
+  return (
+    a.workload === b.workload &&
+    a.ports === b.ports &&
+    a.place === b.place &&
+    a.outOfScope === b.outOfScope &&
+    a.pod?.name === b.pod?.name &&
+    a.pod?.namespace === b.pod?.namespace &&
+    sameTexts(a.pod?.labels, b.pod?.labels) &&
+    sameTexts(a.pod?.annotations, b.pod?.annotations)
+  )
+}
+
+type Texts = Readonly<Record<string, string>> | undefined
+
+function sameTexts(a: Texts, b: Texts): boolean {
+  if (a === b) return true
+  if (!a || !b) return false
+  const keys = Object.keys(a)
+  return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
+}
