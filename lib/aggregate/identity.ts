@@ -1,4 +1,5 @@
 // Who is at the two ends of a flow. Names come from elsewhere; this is what they must say.
+import type { AddressKey } from '../capture/address.ts'
 import type { AttributionResult } from './attribution.ts'
 
 /** What an address belongs to, as it appears on our interface (docs/counted-once.md). */
@@ -52,6 +53,8 @@ export interface Identity {
 
 /** What a flow shows of its remote end beside the address. */
 export interface RemotePoint {
+  /** The address again: a text that is new is found in a map at many times the cost. */
+  readonly key: AddressKey
   /** IPPROTO_*. */
   readonly protocol: number
   /** 0 where the protocol has none, or it was left out. */

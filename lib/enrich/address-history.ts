@@ -1,11 +1,15 @@
 // Who had an address at a time. Addresses are given again at once; flows are named by the time at which they started.
 
+import type { AddressKey } from '../capture/address.ts'
+
 /** A pod that is gone keeps its addresses for so long, unless another pod has them: flows are told after they end. */
 const KEPT_MS = 300_000
 /** Between an object's creation by the API server's clock and the flows of ours, where nobody else claims the address. */
 const CLOCKS_APART_MS = 5_000
 /** Pods with one address: of more the earliest of those that are over are forgotten first. */
 const MOST_CLAIMS = 16
+/** No flow is older. */
+const LONG_AGO_MS = -(2 ** 30)
 
 export interface AddressHolder {
   /** A pod that is on its way out is not. */
@@ -14,7 +18,7 @@ export interface AddressHolder {
 
 interface Claim<Holder> {
   readonly holder: Holder
-  /** The holder's creation: before it, it had no address. */
+  /** The holder's creation: before it, it had no address. This and the others are relative to `#epochMs`. */
   readonly fromMs: number
   /** When we heard that the holder has the address, our clock: it got it before. */
   readonly seenMs: number
@@ -26,16 +30,18 @@ interface Claim<Holder> {
 type Claims<Holder> = Claim<Holder> | Claim<Holder>[]
 
 interface Ended<Holder> {
-  readonly address: string
+  readonly address: AddressKey
   readonly claim: Claim<Holder>
 }
 
 export class AddressHistory<Holder extends AddressHolder> {
-  readonly #claims = new Map<string, Claims<Holder>>()
+  readonly #claims = new Map<AddressKey, Claims<Holder>>()
   /** In the order in which they ended. */
   #ended: Ended<Holder>[] = []
   /** The API server's clock is ahead of ours by at least this: objects were seen before they were created. */
   #aheadMs = 0
+  /** Near the others, so that each of them takes no more room than a small number does. */
+  #epochMs = 0
 
   /** Addresses that are, or were, somebody's. */
   get size(): number {
@@ -43,29 +49,31 @@ export class AddressHistory<Holder extends AddressHolder> {
   }
 
   /** `createdMs`: by the API server's clock; `atMs`: when we heard that the holder has the address, by ours. */
-  claim(address: string, holder: Holder, createdMs: number, atMs: number): void {
+  claim(address: AddressKey, holder: Holder, createdMs: number, atMs: number): void {
     this.#aheadMs = Math.max(this.#aheadMs, createdMs - atMs)
-    const fromMs = Math.min(createdMs - this.#aheadMs, atMs)
-    const claim: Claim<Holder> = { holder, fromMs, seenMs: atMs, endedMs: undefined }
+    this.#epochMs ||= Math.round(atMs)
+    const seenMs = Math.round(atMs - this.#epochMs)
+    const fromMs = Math.max(Math.round(Math.min(createdMs - this.#aheadMs, atMs) - this.#epochMs), LONG_AGO_MS)
+    const claim: Claim<Holder> = { holder, fromMs, seenMs, endedMs: undefined }
     const before = this.#claims.get(address)
     this.#claims.set(address, before ? inOrder([...roomIn(listOf(before)), claim]) : claim)
   }
 
   /** Somebody else claims the address too, or did a short time ago. */
-  isShared(address: string): boolean {
+  isShared(address: AddressKey): boolean {
     return Array.isArray(this.#claims.get(address))
   }
 
-  release(address: string, holder: Holder, atMs: number): void {
+  release(address: AddressKey, holder: Holder, atMs: number): void {
     const open = listOf(this.#claims.get(address)).find(each => each.holder === holder && each.endedMs === undefined)
     if (!open) return
-    open.endedMs = atMs
+    open.endedMs = Math.round(atMs - this.#epochMs)
     this.#ended.push({ address, claim: open })
   }
 
   /** Drops what ended long ago. */
   forget(nowMs: number): void {
-    const kept = this.#ended.findIndex(({ claim }) => nowMs - claim.endedMs! <= KEPT_MS)
+    const kept = this.#ended.findIndex(({ claim }) => nowMs - this.#epochMs - claim.endedMs! <= KEPT_MS)
     const over = kept === -1 ? this.#ended : this.#ended.slice(0, kept)
     if (over.length === 0) return
     this.#ended = kept === -1 ? [] : this.#ended.slice(kept)
@@ -73,14 +81,15 @@ export class AddressHistory<Holder extends AddressHolder> {
   }
 
   /** Who had the address when a flow started at `atMs`. Several: it can't be told which of them. */
-  at(address: string, atMs: number): Holder | readonly Holder[] | undefined {
+  at(address: AddressKey, atMs: number): Holder | readonly Holder[] | undefined {
     const claims = this.#claims.get(address)
     if (claims === undefined) return undefined
-    if (Array.isArray(claims)) return among(claims, atMs)
-    return mayHave(claims, atMs) ? claims.holder : undefined
+    const sinceMs = atMs - this.#epochMs
+    if (Array.isArray(claims)) return among(claims, sinceMs)
+    return mayHave(claims, sinceMs) ? claims.holder : undefined
   }
 
-  #drop(address: string, claim: Claim<Holder>): void {
+  #drop(address: AddressKey, claim: Claim<Holder>): void {
     const left = listOf(this.#claims.get(address)).filter(each => each !== claim)
     if (left.length === 0) this.#claims.delete(address)
     else this.#claims.set(address, left.length === 1 ? left[0]! : left)

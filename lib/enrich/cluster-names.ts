@@ -1,5 +1,6 @@
 // Names from a cluster's objects, at the time at which a flow started. The order of the steps is docs/names.md.
 import type { Identity, RemotePoint } from '../aggregate/identity.ts'
+import { type AddressKey, parseAddressKey } from '../capture/address.ts'
 import type { Inventory } from '../config/inventory.ts'
 import type {
   ClusterEndpointSlice,
@@ -56,7 +57,7 @@ export class ClusterNames implements PodNames, ClusterListener {
   readonly #nodes: ClusterNodes
   readonly #pods: ClusterPods
   readonly #services: ClusterServices
-  readonly #rests = new Map<string, Rest>()
+  readonly #rests = new Map<AddressKey, Rest>()
   #version = 1
   #arePlacesOld = false
 
@@ -80,12 +81,14 @@ export class ClusterNames implements PodNames, ClusterListener {
 
   remote(address: string, atMs: number, point?: RemotePoint): Identity {
     this.#settle()
-    const pod = this.#pods.at(address, atMs)
+    const key = point?.key ?? parseAddressKey(address)
+    if (key === undefined) return this.unknown
+    const pod = this.#pods.at(key, atMs)
     if (pod) return pod
-    const service = this.#services.at(address, point)
-    if (service && !this.#nodes.at(address)) return service
-    const { identity, isPlain } = this.#restOf(address)
-    if (identity.class === 'node') return this.#services.atNode(address, point) ?? identity
+    const service = this.#services.at(key, point)
+    if (service && !this.#nodes.at(key)) return service
+    const { identity, isPlain } = this.#restOf(key, address)
+    if (identity.class === 'node') return this.#services.atNode(key, point) ?? identity
     if (!isPlain || !point) return identity
     return this.#parts.dnsName?.(address, atMs, point.interfaceSlot) ?? identity
   }
@@ -144,22 +147,19 @@ export class ClusterNames implements PodNames, ClusterListener {
     }
   }
 
-  #restOf(address: string): Rest {
-    const known = this.#rests.get(address)
+  #restOf(key: AddressKey, address: string): Rest {
+    const known = this.#rests.get(key)
     if (known) return known
     if (this.#rests.size >= MOST_RESTS) this.#rests.clear()
-    const rest = this.#findRest(address)
-    this.#rests.set(address, rest)
+    const rest = this.#findRest(key, address)
+    this.#rests.set(key, rest)
     return rest
   }
 
-  #findRest(address: string): Rest {
+  #findRest(key: AddressKey, address: string): Rest {
     const { inventory } = this.#parts
     const identity =
-      this.#nodes.at(address) ??
-      this.#services.endpointAt(address) ??
-      inventory.owner(address) ??
-      this.#nodes.inPodBlock(address)
+      this.#nodes.at(key) ?? this.#services.endpointAt(key) ?? inventory.owner(address) ?? this.#nodes.inPodBlock(key)
     return identity ? { identity, isPlain: false } : { identity: inventory.block(address), isPlain: true }
   }
 

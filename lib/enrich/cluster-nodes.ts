@@ -1,13 +1,13 @@
 // The nodes of a cluster: their addresses, where they are, and which of their blocks an address without a pod is from.
 import type { Identity, Place } from '../aggregate/identity.ts'
-import { type Cidr, parseAddress, parseCidr } from '../capture/address.ts'
+import { type AddressKey, type Cidr, keyBytes, parseAddressKey, parseCidr } from '../capture/address.ts'
 import type { ClusterNode } from '../kubernetes/cluster-objects.ts'
 
 const noPorts: ReadonlySet<string> = new Set()
 
 interface NodeRecord {
   readonly uid: string
-  readonly addresses: readonly string[]
+  readonly addresses: readonly AddressKey[]
   readonly cidrs: readonly Cidr[]
   readonly place: Place
   /** What comes from the node itself. */
@@ -27,9 +27,9 @@ export interface ClusterNodesParts {
 
 export class ClusterNodes {
   readonly #parts: ClusterNodesParts
-  readonly #gateways: ReadonlySet<string>
+  readonly #gateways: ReadonlySet<AddressKey>
   readonly #records = new Map<string, NodeRecord>()
-  readonly #byAddress = new Map<string, NodeRecord>()
+  readonly #byAddress = new Map<AddressKey, NodeRecord>()
   readonly #places = new Map<string, Place>()
   /** By family and prefix length, longest first; then by network. */
   #blocks: readonly (readonly [Pick<Cidr, 'prefixLength'> & { bytes: number }, ReadonlyMap<string, NodeRecord>])[] = []
@@ -37,7 +37,7 @@ export class ClusterNodes {
 
   constructor(parts: ClusterNodesParts) {
     this.#parts = parts
-    this.#gateways = new Set(parts.gateways)
+    this.#gateways = new Set(keysOf(parts.gateways))
   }
 
   /** Where pods of that node are: one object, until the node says something else. */
@@ -53,17 +53,18 @@ export class ClusterNodes {
   changed(node: ClusterNode): boolean {
     const before = this.#records.get(node.uid)
     const place = this.#place(node)
+    const addresses = keysOf(node.addresses)
     const isSame =
       before &&
       before.place === place &&
-      sameList(before.addresses, node.addresses) &&
+      sameList(before.addresses, addresses) &&
       sameList(before.cidrs.map(textOf), textsOf(node.podCidrs))
     if (isSame) return false
     if (before) this.#remove(before)
     const named = { name: 'node', ports: noPorts, place } as const
     const record: NodeRecord = {
       uid: node.uid,
-      addresses: node.addresses,
+      addresses,
       cidrs: cidrsOf(node.podCidrs),
       place,
       node: { class: 'node', ...named },
@@ -95,14 +96,14 @@ export class ClusterNodes {
   }
 
   /** The node that has the address. */
-  at(address: string): Identity | undefined {
+  at(address: AddressKey): Identity | undefined {
     return this.#byAddress.get(address)?.node
   }
 
   /** What is in the block of a node's pods, and no known pod's. */
-  inPodBlock(address: string): Identity | undefined {
-    const bytes = this.#blocksNow.length === 0 ? undefined : parseAddress(address)
-    if (!bytes) return undefined
+  inPodBlock(address: AddressKey): Identity | undefined {
+    if (this.#blocksNow.length === 0) return undefined
+    const bytes = keyBytes(address)
     for (const [{ prefixLength, bytes: length }, networks] of this.#blocksNow) {
       if (length !== bytes.length) continue
       const record = networks.get(networkKey(bytes, prefixLength))
@@ -115,7 +116,7 @@ export class ClusterNodes {
    * Where pods are known, what is no pod's is one of the node's bridges or tunnels. Where they are not, only the two
    * first addresses and those that routes name are taken for these: what is doubtful is exported.
    */
-  #inBlock(record: NodeRecord, bytes: Uint8Array, prefixLength: number, address: string): Identity {
+  #inBlock(record: NodeRecord, bytes: Uint8Array, prefixLength: number, address: AddressKey): Identity {
     if (this.#parts.knowsPods) return record.node
     const isNode = hostPart(bytes, prefixLength) <= 1 || this.#gateways.has(address)
     return isNode ? record.guessedNode : record.guessedPod
@@ -163,7 +164,11 @@ function textOf({ network, prefixLength }: Cidr): string {
   return `${network.join(' ')}/${prefixLength}`
 }
 
-function sameList(a: readonly string[], b: readonly string[]): boolean {
+function keysOf(addresses: readonly string[]): AddressKey[] {
+  return addresses.flatMap(address => parseAddressKey(address) ?? [])
+}
+
+function sameList<Value>(a: readonly Value[], b: readonly Value[]): boolean {
   return a.length === b.length && a.every((each, i) => each === b[i])
 }
 

@@ -1,12 +1,13 @@
 // The pods of a cluster: who each one is, and who had an address when.
 import type { Identity, Workload } from '../aggregate/identity.ts'
+import { type AddressKey, formatKey, parseAddressKey } from '../capture/address.ts'
 import type { ClusterPod } from '../kubernetes/cluster-objects.ts'
 import { AddressHistory } from './address-history.ts'
 import type { ClusterNodes } from './cluster-nodes.ts'
 import { Interned } from './interned.ts'
 import type { OwnerChains, Top } from './owner-chains.ts'
 import type { OwnPod } from './pod-names.ts'
-import { PodRecord, podIdentity, type ServedPorts, saysTheSame } from './pod-record.ts'
+import { oneOf, PodRecord, podIdentity, type ServedPorts, saysTheSame, severalOf } from './pod-record.ts'
 import type { PodScope } from './pod-scope.ts'
 import type { PortSets } from './port-sets.ts'
 
@@ -27,6 +28,11 @@ export interface ClusterPodsParts {
   readonly onOwnPod: () => void
 }
 
+interface OwnRecord {
+  readonly record: PodRecord
+  readonly createdMs: number
+}
+
 /** A pod that is gone is known for so long: its last flows are told after it, and its interface may be there still. */
 const KEPT_MS = 300_000
 /** The UID by which kubelet calls a static pod; the API server gives its mirror another. */
@@ -41,7 +47,7 @@ export class ClusterPods {
   readonly #history = new AddressHistory<PodRecord>()
   readonly #workloads = new Interned<Workload>()
   /** Pods of this node, by `namespace/name` and by the UIDs of static pods. */
-  readonly #own = new Map<string, PodRecord>()
+  readonly #own = new Map<string, OwnRecord>()
   readonly #static = new Map<string, PodRecord>()
   readonly #undecided = new WeakMap<Workload, Identity>()
   /** In the order in which they went. */
@@ -65,14 +71,13 @@ export class ClusterPods {
     this.#forget(atMs)
     const record = this.recordOf(pod.uid)
     record.goneAtMs = undefined
-    record.createdMs = pod.createdMs
     record.containerPorts = this.#parts.ports.of(pod.ports)
     record.labels = Object.keys(pod.labels).length > 0 ? pod.labels : undefined
     this.#identify(record, pod)
     this.#setReady(record, pod.isReady)
     // What is over has given its addresses back; those of a host-network pod are its node's.
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
-    this.#claim(record, owned, atMs)
+    this.#claim(record, keysOf(owned), pod.createdMs, atMs)
     if (this.#isOwn(record)) this.#index(record, pod)
   }
 
@@ -82,7 +87,7 @@ export class ClusterPods {
     if (!record?.identity || record.goneAtMs !== undefined) return
     record.goneAtMs = atMs
     this.#gone.push(record)
-    this.#claim(record, [], atMs)
+    this.#claim(record, [], 0, atMs)
   }
 
   /** Of pods that are there. */
@@ -91,7 +96,7 @@ export class ClusterPods {
   }
 
   /** Whose address it was; `undefined`: no pod's. Of several pods of one workload that may be it, the workload. */
-  at(address: string, atMs: number): Identity | undefined {
+  at(address: AddressKey, atMs: number): Identity | undefined {
     const found = this.#history.at(address, atMs)
     return found instanceof PodRecord ? found.identity : found && this.#commonOf(found)
   }
@@ -102,15 +107,15 @@ export class ClusterPods {
 
   /** Of this node, by `namespace/name`. */
   own(key: string): Identity | undefined {
-    return this.#own.get(key)?.identity
+    return this.#own.get(key)?.record.identity
   }
 
   ownPods(): OwnPod[] {
     return [...this.#own.values()]
-      .filter(({ addresses }) => addresses.length > 0)
-      .map(({ identity, uid, addresses, createdMs }) => {
+      .filter(({ record }) => record.addresses !== undefined)
+      .map(({ record: { identity, uid, addresses }, createdMs }) => {
         const { namespace, name } = identity!.pod!
-        return { namespace, name, uid, addresses, createdMs }
+        return { namespace, name, uid, addresses: severalOf(addresses).map(formatKey), createdMs }
       })
   }
 
@@ -125,7 +130,7 @@ export class ClusterPods {
 
   /** What Services say of the ports of a pod. */
   setServedBy(record: PodRecord, servedBy: readonly ServedPorts[]): void {
-    record.servedBy = servedBy
+    record.servedBy = oneOf(servedBy)
     if (record.identity) this.#become(record, { ...partsOf(record.identity), ports: this.#portsOf(record) })
     else if (servedBy.length === 0) this.#records.delete(record.uid)
   }
@@ -172,17 +177,17 @@ export class ClusterPods {
     if (before?.workload !== identity.workload) this.#workloadsVersion++
     if (this.#isOwn(record)) onOwnPod()
     // A pod that has no address yet is nobody's remote end.
-    if (record.addresses.length > 0) onChange()
+    if (record.addresses !== undefined) onChange()
   }
 
-  #claim(record: PodRecord, addresses: readonly string[], atMs: number): void {
-    const before = record.addresses
+  #claim(record: PodRecord, addresses: readonly AddressKey[], createdMs: number, atMs: number): void {
+    const before = severalOf(record.addresses)
     const isSame = before.length === addresses.length && addresses.every(each => before.includes(each))
     if (isSame) return
     for (const address of before) if (!addresses.includes(address)) this.#history.release(address, record, atMs)
-    for (const address of new Set(addresses))
-      if (!before.includes(address)) this.#history.claim(address, record, record.createdMs, atMs)
-    record.addresses = addresses.length > 0 ? [...new Set(addresses)] : []
+    for (const address of addresses)
+      if (!before.includes(address)) this.#history.claim(address, record, createdMs, atMs)
+    record.addresses = oneOf(addresses)
     this.#parts.onChange()
   }
 
@@ -190,7 +195,7 @@ export class ClusterPods {
   #setReady(record: PodRecord, isReady: boolean): void {
     if (record.isReady === isReady) return
     record.isReady = isReady
-    if (record.addresses.some(address => this.#history.isShared(address))) this.#parts.onChange()
+    if (severalOf(record.addresses).some(each => this.#history.isShared(each))) this.#parts.onChange()
   }
 
   #commonOf(records: readonly PodRecord[]): Identity {
@@ -206,8 +211,8 @@ export class ClusterPods {
   }
 
   #portsOf({ containerPorts, servedBy }: PodRecord): ReadonlySet<string> {
-    if (servedBy.length === 0) return containerPorts
-    return this.#parts.ports.of([...containerPorts, ...servedBy.flatMap(({ ports }) => ports)])
+    if (servedBy === undefined) return containerPorts
+    return this.#parts.ports.of([...containerPorts, ...severalOf(servedBy).flatMap(({ ports }) => ports)])
   }
 
   #workloadOf(namespace: string, { kind, name }: Top): Workload {
@@ -219,8 +224,8 @@ export class ClusterPods {
     return identity !== undefined && (nodeName === undefined || identity.place?.node === nodeName)
   }
 
-  #index(record: PodRecord, { namespace, name, owner, annotations }: ClusterPod): void {
-    this.#own.set(`${namespace}/${name}`, record)
+  #index(record: PodRecord, { namespace, name, owner, annotations, createdMs }: ClusterPod): void {
+    this.#own.set(`${namespace}/${name}`, { record, createdMs })
     const staticUid = owner?.kind === 'Node' ? annotations[STATIC_UID] : undefined
     if (staticUid !== undefined) this.#static.set(staticUid, record)
   }
@@ -238,9 +243,9 @@ export class ClusterPods {
   #drop(record: PodRecord): void {
     const { namespace, name } = record.identity!.pod!
     record.identity = undefined
-    if (record.servedBy.length === 0) this.#records.delete(record.uid)
+    if (record.servedBy === undefined) this.#records.delete(record.uid)
     const key = `${namespace}/${name}`
-    if (this.#own.get(key) === record) this.#own.delete(key)
+    if (this.#own.get(key)?.record === record) this.#own.delete(key)
     for (const [uid, each] of this.#static) if (each === record) this.#static.delete(uid)
   }
 
@@ -258,6 +263,11 @@ export class ClusterPods {
 function partsOf({ workload, pod, ports, place }: Identity) {
   const { namespace, name, uid, labels, annotations } = pod!
   return { namespace, name, uid: uid!, workload: workload!, place, ports, labels, annotations }
+}
+
+/** Each once; what is no address is nobody's. */
+function keysOf(addresses: readonly string[]): AddressKey[] {
+  return [...new Set(addresses)].flatMap(address => parseAddressKey(address) ?? [])
 }
 
 /** Those that are asked for, each cut where it would be a burden to a backend. */

@@ -1,9 +1,10 @@
 // The Services of a cluster: their addresses, node ports, and the workload behind each one.
 import type { Identity, RemotePoint, Workload } from '../aggregate/identity.ts'
 import { Protocol, transportOf } from '../aggregate/transport.ts'
+import { type AddressKey, parseAddressKey } from '../capture/address.ts'
 import type { ClusterEndpointSlice, ClusterService } from '../kubernetes/cluster-objects.ts'
 import type { ClusterPods } from './cluster-pods.ts'
-import type { PodRecord } from './pod-record.ts'
+import { type PodRecord, severalOf } from './pod-record.ts'
 import type { PortSets } from './port-sets.ts'
 import { Shared } from './shared.ts'
 
@@ -11,7 +12,7 @@ interface ServiceRecord {
   readonly uid: string
   readonly namespace: string
   readonly name: string
-  readonly addresses: readonly string[]
+  readonly addresses: readonly AddressKey[]
   readonly ports: ReadonlySet<string>
   /** As `pointKey`. */
   readonly nodePorts: readonly number[]
@@ -28,7 +29,7 @@ interface SliceRecord {
   readonly ready: readonly PodRecord[]
   readonly unready: readonly PodRecord[]
   /** Addresses of those that are no pods. */
-  readonly strangers: readonly string[]
+  readonly strangers: readonly AddressKey[]
   /** What dials one of them directly. */
   readonly stranger: Identity
 }
@@ -43,11 +44,11 @@ export class ClusterServices {
   readonly #portSets: PortSets
   readonly #records = new Map<string, ServiceRecord>()
   readonly #byName = new Map<string, ServiceRecord>()
-  readonly #byAddress = new Shared<string, ServiceRecord>()
+  readonly #byAddress = new Shared<AddressKey, ServiceRecord>()
   readonly #byNodePort = new Shared<number, ServiceRecord>()
   readonly #slices = new Map<string, SliceRecord>()
   readonly #slicesOf = new Shared<string, SliceRecord>()
-  readonly #strangers = new Shared<string, SliceRecord>()
+  readonly #strangers = new Shared<AddressKey, SliceRecord>()
 
   constructor(pods: ClusterPods, portSets: PortSets) {
     this.#pods = pods
@@ -60,7 +61,7 @@ export class ClusterServices {
     const before = this.#records.get(uid)
     const record: ServiceRecord = {
       ...{ uid, namespace, name },
-      addresses: [...new Set(service.addresses)],
+      addresses: keysOf(service.addresses),
       ports: this.#portSets.of(service.ports.map(each => `${each.protocol}/${each.port}`)),
       nodePorts: service.ports
         .filter(each => each.nodePort > 0)
@@ -97,7 +98,7 @@ export class ClusterServices {
       ...{ uid, ports, service: `${namespace}/${slice.service}` },
       ready: this.#podsOf(slice, true),
       unready: this.#podsOf(slice, false),
-      strangers: [...new Set(endpoints.filter(each => each.podUid === undefined).flatMap(each => each.addresses))],
+      strangers: keysOf(endpoints.filter(each => each.podUid === undefined).flatMap(each => each.addresses)),
       stranger: {
         class: 'external',
         service: { namespace, name: slice.service },
@@ -118,13 +119,13 @@ export class ClusterServices {
   }
 
   /** Whose cluster, external or load balancer address it is. Of several that share it, the one with the port. */
-  at(address: string, point: RemotePoint | undefined): Identity | undefined {
+  at(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
     const record = this.#byAddress.only(address, each => servesAt(each, point))
     return record === 'several' ? UNDECIDED : record && this.#identityOf(record)
   }
 
   /** The same for an address that is a node's too: what does not fit the Service's ports is the node's. */
-  atNode(address: string, point: RemotePoint | undefined): Identity | undefined {
+  atNode(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
     if (!point) return undefined
     const record = this.#byAddress.some(address, each => servesAt(each, point))
     if (record) return record === 'several' ? UNDECIDED : this.#identityOf(record)
@@ -133,7 +134,7 @@ export class ClusterServices {
   }
 
   /** A Service's endpoint that is no pod, dialled directly; undefined also where several Services have it. */
-  endpointAt(address: string): Identity | undefined {
+  endpointAt(address: AddressKey): Identity | undefined {
     const slices = this.#strangers.all(address)
     return slices.every(({ service }) => service === slices[0]!.service) ? slices[0]?.stranger : undefined
   }
@@ -189,7 +190,7 @@ export class ClusterServices {
   #tellPods(before: SliceRecord | undefined, record: SliceRecord | undefined): void {
     const now = new Set(record ? [...record.ready, ...record.unready] : [])
     for (const pod of new Set([...(before ? [...before.ready, ...before.unready] : []), ...now])) {
-      const others = pod.servedBy.filter(each => each !== before)
+      const others = severalOf(pod.servedBy).filter(each => each !== before)
       this.#pods.setServedBy(pod, record && now.has(pod) ? [...others, record] : others)
     }
   }
@@ -204,6 +205,11 @@ export class ClusterServices {
     for (const address of record.addresses) this.#byAddress.remove(address, record)
     for (const key of record.nodePorts) this.#byNodePort.remove(key, record)
   }
+}
+
+/** Each once; what is no address is nobody's. */
+function keysOf(addresses: readonly string[]): AddressKey[] {
+  return [...new Set(addresses)].flatMap(address => parseAddressKey(address) ?? [])
 }
 
 function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {

@@ -1,5 +1,6 @@
 // What is kept of one pod of the cluster, and how much of it is told.
 import type { Identity, Place, Pod, Workload } from '../aggregate/identity.ts'
+import type { AddressKey } from '../capture/address.ts'
 import type { AddressHolder } from './address-history.ts'
 
 /** Ports on which a Service's pods listen. */
@@ -7,7 +8,6 @@ export interface ServedPorts {
   readonly ports: readonly string[]
 }
 
-const NONE: readonly never[] = []
 const noPorts: ReadonlySet<string> = new Set()
 
 export class PodRecord implements AddressHolder {
@@ -15,19 +15,31 @@ export class PodRecord implements AddressHolder {
   /** Absent: it is mentioned by others alone. */
   identity: Identity | undefined
   isReady = false
-  /** Those that it claims. */
-  addresses: readonly string[] = NONE
+  /** Those that it claims; of what may be several and mostly is one, that one. */
+  addresses: AddressKey | readonly AddressKey[] | undefined
   containerPorts: ReadonlySet<string> = noPorts
-  servedBy: readonly ServedPorts[] = NONE
+  servedBy: ServedPorts | readonly ServedPorts[] | undefined
   /** For rules of a scope; absent where there are none. */
   labels: Readonly<Record<string, string>> | undefined
-  createdMs = 0
   /** When we heard that it is deleted. */
   goneAtMs: number | undefined
 
   constructor(uid: string) {
     this.uid = uid
   }
+}
+
+export function severalOf<Value>(found: Value | readonly Value[] | undefined): readonly Value[] {
+  if (found === undefined) return []
+  return isList(found) ? found : [found]
+}
+
+export function oneOf<Value>(list: readonly Value[]): Value | readonly Value[] | undefined {
+  return list.length > 1 ? list : list[0]
+}
+
+function isList<Value>(found: Value | readonly Value[]): found is readonly Value[] {
+  return Array.isArray(found)
 }
 
 export interface PodIdentityParts {

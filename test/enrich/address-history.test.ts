@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'mocha'
 import { AddressHistory } from '../../lib/enrich/address-history.ts'
 
-const ADDRESS = '10.0.0.1'
+const ADDRESS = 0x0a000001
 const MINUTES_MS = 60_000
 
 describe('address history', () => {
@@ -23,7 +23,7 @@ describe('address history', () => {
   it('gives the address to a pod from its creation on, before we heard of it', () => {
     history.claim(ADDRESS, pod('a'), 100_000, 102_000)
     assert.deepEqual([50_000, 100_000, 101_000, 500_000].map(whoAt), ['nobody', 'a', 'a', 'a'])
-    assert.equal(history.at('10.0.0.2', 101_000), undefined)
+    assert.equal(history.at(0x0a000002, 101_000), undefined)
   })
 
   it('keeps the address of a pod that is gone for 5 minutes', () => {
@@ -83,7 +83,7 @@ describe('address history', () => {
   })
 
   it('learns by how much the API server’s clock is ahead of ours', () => {
-    history.claim('10.0.0.9', pod('other'), 130_000, 100_000)
+    history.claim(0x0a000009, pod('other'), 130_000, 100_000)
     const a = pod('a')
     history.claim(ADDRESS, a, 140_000, 115_000)
     history.claim(ADDRESS, pod('b'), 231_000, 205_000)

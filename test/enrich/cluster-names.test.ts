@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'mocha'
 import type { Identity } from '../../lib/aggregate/identity.ts'
+import { parseAddressKey } from '../../lib/capture/address.ts'
 import type { ClusterNames } from '../../lib/enrich/cluster-names.ts'
 import {
   clusterNode,
@@ -16,8 +17,8 @@ import { namesOf, pods, tellAll } from './two-nodes.ts'
 
 const NOW_MS = HEARD_MS + 1000
 
-function tcp(port: number) {
-  return { protocol: 6, port, interfaceSlot: 1 }
+function tcp(port: number, address: string) {
+  return { key: parseAddressKey(address)!, protocol: 6, port, interfaceSlot: 1 }
 }
 
 /** `pod Deployment/api`, `service api-svc Deployment/api`, `external partner`. */
@@ -35,7 +36,7 @@ describe('ClusterNames', () => {
     tellAll(names)
   })
 
-  const at = (address: string, port = 443, atMs = NOW_MS) => said(names.remote(address, atMs, tcp(port)))
+  const at = (address: string, port = 443, atMs = NOW_MS) => said(names.remote(address, atMs, tcp(port, address)))
 
   for (const [what, address, expected, port] of [
     ['a pod', '10.1.0.12', 'pod Deployment/api'],
@@ -127,9 +128,9 @@ describe('ClusterNames', () => {
     const late = namesOf()
     late.changed('services', clusterService({ name: 'api-svc', addresses: ['10.96.0.1'] }), HEARD_MS)
     late.changed('endpointslices', clusterSlice({ service: 'api-svc', pods: ['api-1'] }), HEARD_MS)
-    assert.equal(said(late.remote('10.96.0.1', NOW_MS, tcp(80))), 'service api-svc')
+    assert.equal(said(late.remote('10.96.0.1', NOW_MS, tcp(80, '10.96.0.1'))), 'service api-svc')
     late.changed('pods', pods.api, NOW_MS)
-    assert.equal(said(late.remote('10.96.0.1', NOW_MS, tcp(80))), 'service api-svc Deployment/api')
+    assert.equal(said(late.remote('10.96.0.1', NOW_MS, tcp(80, '10.96.0.1'))), 'service api-svc Deployment/api')
   })
 
   it('takes ports of containers and of EndpointSlices for served, whichever is known first', () => {
@@ -172,10 +173,10 @@ describe('ClusterNames', () => {
       },
     })
     tellAll(learnt)
-    assert.equal(learnt.remote('203.0.113.9', NOW_MS, tcp(443)), stripe)
+    assert.equal(learnt.remote('203.0.113.9', NOW_MS, tcp(443, '203.0.113.9')), stripe)
     assert.deepEqual(asked, [['203.0.113.9', NOW_MS, 1]])
     for (const address of ['10.1.0.12', '10.96.0.1', '192.168.1.2', '10.2.0.200'])
-      learnt.remote(address, NOW_MS, tcp(443))
+      learnt.remote(address, NOW_MS, tcp(443, address))
     assert.equal(asked.length, 1)
   })
 
@@ -293,7 +294,7 @@ describe('ClusterNames that knows the pods of its node alone', () => {
     ['the world for the world', '198.51.100.8', 'external external', undefined],
   ] as const)
     it(`takes ${what}`, () => {
-      const identity = names.remote(address, NOW_MS, tcp(443))
+      const identity = names.remote(address, NOW_MS, tcp(443, address))
       assert.deepEqual([said(identity), identity.foundBy], [expected, foundBy])
     })
 })
