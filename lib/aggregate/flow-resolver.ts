@@ -1,5 +1,5 @@
 // Gives a flow its two ends, its client and its edge; asked when a flow starts and when names change.
-import { addressKey, formatAddress } from '../capture/address.ts'
+import { addressKey } from '../capture/address.ts'
 import { Confidence, Opener, type StartedColumns } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES, compareAddresses } from './address-order.ts'
 import { attributionOf, attributionResults } from './attribution.ts'
@@ -56,12 +56,9 @@ export class FlowResolver {
   /** Fills the columns that depend on names, if an end is another than before. `decided`: who is the client is known. */
   resolve(slots: FlowSlots, slot: number, interfaceSlot: number, decided?: DecidedClient): void {
     const local = this.#localEnd(interfaceSlot)
-    const offset = slot * ADDRESS_BYTES
-    const family = slots.family[slot]!
-    const address = formatAddress(slots.remoteAddress, offset, family)
-    const key = addressKey(slots.remoteAddress, offset, family)
+    const address = addressKey(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
     const startMs = slots.startMs[slot]!
-    const point = { key, protocol: slots.protocol[slot]!, port: slots.remotePort[slot]!, interfaceSlot }
+    const point = { protocol: slots.protocol[slot]!, port: slots.remotePort[slot]!, interfaceSlot }
     const dialled = this.#parts.names.remote(address, startMs, point)
     if (slots.local.find(slot) === local && slots.remote.find(slot) === dialled) {
       slots.foundBy[slot] = this.#foundBy(dialled)

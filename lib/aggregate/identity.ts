@@ -53,8 +53,6 @@ export interface Identity {
 
 /** What a flow shows of its remote end beside the address. */
 export interface RemotePoint {
-  /** The address again: a text that is new is found in a map at many times the cost. */
-  readonly key: AddressKey
   /** IPPROTO_*. */
   readonly protocol: number
   /** 0 where the protocol has none, or it was left out. */
@@ -76,7 +74,7 @@ export interface Names {
    * dialled there, which may be a Service on a node's port; absent: as somebody who dials from there. Never throws; an
    * address that nobody has is `external` or `unknown`.
    */
-  remote(address: string, atMs: number, point?: RemotePoint): Identity
+  remote(address: AddressKey, atMs: number, point?: RemotePoint): Identity
   /** Raised by 1 whenever an answer may differ from the one before. */
   readonly version: number
 }

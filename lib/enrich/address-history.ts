@@ -12,17 +12,19 @@ const MOST_CLAIMS = 16
 const LONG_AGO_MS = -(2 ** 30)
 
 export interface AddressHolder {
-  /** A pod that is on its way out is not. */
   readonly isReady: boolean
 }
 
+/** Times are relative to `#epochMs`. */
 interface Claim<Holder> {
   readonly holder: Holder
-  /** The holder's creation: before it, it had no address. This and the others are relative to `#epochMs`. */
+  /** The holder's creation: before it, it had no address. */
   readonly fromMs: number
-  /** When we heard that the holder has the address, our clock: it got it before. */
+  /** When we heard that the holder has the address: it got it before. */
   readonly seenMs: number
-  /** When we heard that it has it no more, our clock: it lost it before. */
+  /** When we heard that the holder is to go: until then the address was nobody else's. */
+  leavingMs: number | undefined
+  /** When we heard that it has the address no more: it lost it before. */
   endedMs: number | undefined
 }
 
@@ -32,6 +34,13 @@ type Claims<Holder> = Claim<Holder> | Claim<Holder>[]
 interface Ended<Holder> {
   readonly address: AddressKey
   readonly claim: Claim<Holder>
+}
+
+/** It was a pod's, and which pod's can't be told. */
+export interface Doubt<Holder> {
+  readonly candidates: readonly Holder[]
+  /** One of these it was. false: or one that we have not heard of yet. */
+  readonly areAll: boolean
 }
 
 export class AddressHistory<Holder extends AddressHolder> {
@@ -51,10 +60,10 @@ export class AddressHistory<Holder extends AddressHolder> {
   /** `createdMs`: by the API server's clock; `atMs`: when we heard that the holder has the address, by ours. */
   claim(address: AddressKey, holder: Holder, createdMs: number, atMs: number): void {
     this.#aheadMs = Math.max(this.#aheadMs, createdMs - atMs)
-    this.#epochMs ||= Math.round(atMs)
+    if (this.#claims.size === 0) this.#epochMs = Math.round(atMs)
     const seenMs = Math.round(atMs - this.#epochMs)
     const fromMs = Math.max(Math.round(Math.min(createdMs - this.#aheadMs, atMs) - this.#epochMs), LONG_AGO_MS)
-    const claim: Claim<Holder> = { holder, fromMs, seenMs, endedMs: undefined }
+    const claim: Claim<Holder> = { holder, fromMs, seenMs, leavingMs: undefined, endedMs: undefined }
     const before = this.#claims.get(address)
     this.#claims.set(address, before ? inOrder([...roomIn(listOf(before)), claim]) : claim)
   }
@@ -64,8 +73,14 @@ export class AddressHistory<Holder extends AddressHolder> {
     return Array.isArray(this.#claims.get(address))
   }
 
+  /** The holder is to go, and its address with it. */
+  leave(address: AddressKey, holder: Holder, atMs: number): void {
+    const open = this.#openClaim(address, holder)
+    if (open) open.leavingMs ??= Math.round(atMs - this.#epochMs)
+  }
+
   release(address: AddressKey, holder: Holder, atMs: number): void {
-    const open = listOf(this.#claims.get(address)).find(each => each.holder === holder && each.endedMs === undefined)
+    const open = this.#openClaim(address, holder)
     if (!open) return
     open.endedMs = Math.round(atMs - this.#epochMs)
     this.#ended.push({ address, claim: open })
@@ -80,13 +95,18 @@ export class AddressHistory<Holder extends AddressHolder> {
     for (const { address, claim } of over) this.#drop(address, claim)
   }
 
-  /** Who had the address when a flow started at `atMs`. Several: it can't be told which of them. */
-  at(address: AddressKey, atMs: number): Holder | readonly Holder[] | undefined {
+  /** Who had the address when a flow started at `atMs`; `undefined`: nobody that we know of. */
+  at(address: AddressKey, atMs: number): Holder | Doubt<Holder> | undefined {
     const claims = this.#claims.get(address)
     if (claims === undefined) return undefined
     const sinceMs = atMs - this.#epochMs
     if (Array.isArray(claims)) return among(claims, sinceMs)
-    return mayHave(claims, sinceMs) ? claims.holder : undefined
+    if (!mayHave(claims, sinceMs)) return undefined
+    return mayHaveLost(claims, sinceMs) ? successorUnknown(claims) : claims.holder
+  }
+
+  #openClaim(address: AddressKey, holder: Holder): Claim<Holder> | undefined {
+    return listOf(this.#claims.get(address)).find(each => each.holder === holder && each.endedMs === undefined)
   }
 
   #drop(address: AddressKey, claim: Claim<Holder>): void {
@@ -97,30 +117,53 @@ export class AddressHistory<Holder extends AddressHolder> {
 }
 
 /**
- * Who is over when the flow starts has it only if nobody else can. Of two that are not over the later one has it from
- * when we heard so: its node gave the address to it. Before that either may have it. A pod that goes on being ready with
- * an address that another one has too contradicts that: then nobody knows.
+ * Evidence, from the surest on: who was not to go yet when the flow started had the address, whoever came later; who was
+ * over by then had it not, if there is another. What lies between, from a pod's creation to when we heard of its address
+ * and from when it was to go to when we heard that it is over, is nobody's unless only one can have it.
  */
 function among<Holder extends AddressHolder>(
   claims: readonly Claim<Holder>[],
   atMs: number,
-): Holder | readonly Holder[] | undefined {
+): Holder | Doubt<Holder> | undefined {
   const possible = claims.filter(each => mayHave(each, atMs))
   const present = possible.filter(each => each.endedMs === undefined || each.endedMs > atMs)
-  if (present.length === 0) return possible.at(-1)?.holder
-  if (present.length === 1) return present[0]!.holder
-  // Beside another one the time of creation is taken as it stands: the margin is for those who are alone.
-  const candidates = present.filter(each => each.fromMs <= atMs)
-  const newest = candidates.at(-1)
-  if (!newest) return present[0]!.holder
-  const others = candidates.filter(each => each.holder !== newest.holder)
-  if (others.length === 0) return newest.holder
-  const isDoubtful = newest.seenMs > atMs || others.some(each => each.endedMs === undefined && each.holder.isReady)
-  return isDoubtful ? [...new Set(candidates.map(({ holder }) => holder))] : newest.holder
+  if (present.length === 0) return possible.length > 0 ? successorUnknown(possible.at(-1)!) : undefined
+  const held = present.filter(each => each.seenMs <= atMs && !mayHaveLost(each, atMs))
+  if (held.length > 1) return heardLast(held)
+  // Who went without a word before may have been gone for as long as words take.
+  const [holder] = held
+  const mayHaveIt = present.some(each => each !== holder && each.fromMs <= atMs && !mayHaveLost(each, atMs))
+  if (holder && (holder.leavingMs !== undefined || !mayHaveIt)) return holder.holder
+  // Beside others the time of creation is taken as it stands: the margin is for who is alone.
+  const candidates = present.length === 1 ? present : present.filter(each => each.fromMs <= atMs)
+  const [only] = candidates
+  if (!only) return undefined
+  if (candidates.length > 1) return { candidates: holdersOf(candidates), areAll: true }
+  return mayHaveLost(only, atMs) ? successorUnknown(only) : only.holder
+}
+
+/** Its node gave the address to the later one. That an earlier one goes on being ready with it contradicts that. */
+function heardLast<Holder extends AddressHolder>(held: readonly Claim<Holder>[]): Holder | Doubt<Holder> {
+  const last = held.at(-1)!.holder
+  const contradicts = held.some(each => each.holder !== last && each.endedMs === undefined && each.holder.isReady)
+  return contradicts ? { candidates: holdersOf(held), areAll: true } : last
+}
+
+function successorUnknown<Holder>(claim: Claim<Holder>): Doubt<Holder> {
+  return { candidates: [claim.holder], areAll: false }
+}
+
+function holdersOf<Holder>(claims: readonly Claim<Holder>[]): Holder[] {
+  return [...new Set(claims.map(({ holder }) => holder))]
 }
 
 function mayHave<Holder>({ fromMs, endedMs }: Claim<Holder>, atMs: number): boolean {
   return atMs >= fromMs - CLOCKS_APART_MS && (endedMs === undefined || atMs <= endedMs + KEPT_MS)
+}
+
+function mayHaveLost<Holder>({ leavingMs, endedMs }: Claim<Holder>, atMs: number): boolean {
+  const sinceMs = leavingMs ?? endedMs
+  return sinceMs !== undefined && atMs >= sinceMs
 }
 
 function inOrder<Holder>(claims: Claim<Holder>[]): Claim<Holder>[] {

@@ -1,6 +1,6 @@
 // Names from a cluster's objects, at the time at which a flow started. The order of the steps is docs/names.md.
 import type { Identity, RemotePoint } from '../aggregate/identity.ts'
-import { type AddressKey, parseAddressKey } from '../capture/address.ts'
+import type { AddressKey } from '../capture/address.ts'
 import type { Inventory } from '../config/inventory.ts'
 import type {
   ClusterEndpointSlice,
@@ -21,7 +21,7 @@ import type { PodScope } from './pod-scope.ts'
 import { PortSets } from './port-sets.ts'
 
 /** What the pod behind that interface called the address when it asked for it. */
-export type DnsLookup = (address: string, atMs: number, interfaceSlot: number) => Identity | undefined
+export type DnsLookup = (address: AddressKey, atMs: number, interfaceSlot: number) => Identity | undefined
 
 export interface ClusterNamesParts {
   /** Stands beside the cluster: its blocks apply, and its pods and Services where the API server knows none. */
@@ -79,16 +79,14 @@ export class ClusterNames implements PodNames, ClusterListener {
     return this.#version
   }
 
-  remote(address: string, atMs: number, point?: RemotePoint): Identity {
+  remote(address: AddressKey, atMs: number, point?: RemotePoint): Identity {
     this.#settle()
-    const key = point?.key ?? parseAddressKey(address)
-    if (key === undefined) return this.unknown
-    const pod = this.#pods.at(key, atMs)
+    const pod = this.#pods.at(address, atMs)
     if (pod) return pod
-    const service = this.#services.at(key, point)
-    if (service && !this.#nodes.at(key)) return service
-    const { identity, isPlain } = this.#restOf(key, address)
-    if (identity.class === 'node') return this.#services.atNode(key, point) ?? identity
+    const service = this.#services.at(address, point)
+    if (service && !this.#nodes.at(address)) return service
+    const { identity, isPlain } = this.#restOf(address)
+    if (identity.class === 'node') return this.#services.atNode(address, point) ?? identity
     if (!isPlain || !point) return identity
     return this.#parts.dnsName?.(address, atMs, point.interfaceSlot) ?? identity
   }
@@ -147,19 +145,22 @@ export class ClusterNames implements PodNames, ClusterListener {
     }
   }
 
-  #restOf(key: AddressKey, address: string): Rest {
-    const known = this.#rests.get(key)
+  #restOf(address: AddressKey): Rest {
+    const known = this.#rests.get(address)
     if (known) return known
     if (this.#rests.size >= MOST_RESTS) this.#rests.clear()
-    const rest = this.#findRest(key, address)
-    this.#rests.set(key, rest)
+    const rest = this.#findRest(address)
+    this.#rests.set(address, rest)
     return rest
   }
 
-  #findRest(key: AddressKey, address: string): Rest {
+  #findRest(address: AddressKey): Rest {
     const { inventory } = this.#parts
     const identity =
-      this.#nodes.at(key) ?? this.#services.endpointAt(key) ?? inventory.owner(address) ?? this.#nodes.inPodBlock(key)
+      this.#nodes.at(address) ??
+      this.#services.endpointAt(address) ??
+      inventory.owner(address) ??
+      this.#nodes.inPodBlock(address)
     return identity ? { identity, isPlain: false } : { identity: inventory.block(address), isPlain: true }
   }
 

@@ -2,7 +2,7 @@
 import type { Identity, Workload } from '../aggregate/identity.ts'
 import { type AddressKey, formatKey, parseAddressKey } from '../capture/address.ts'
 import type { ClusterPod } from '../kubernetes/cluster-objects.ts'
-import { AddressHistory } from './address-history.ts'
+import { AddressHistory, type Doubt } from './address-history.ts'
 import type { ClusterNodes } from './cluster-nodes.ts'
 import { Interned } from './interned.ts'
 import type { OwnerChains, Top } from './owner-chains.ts'
@@ -74,10 +74,10 @@ export class ClusterPods {
     record.containerPorts = this.#parts.ports.of(pod.ports)
     record.labels = Object.keys(pod.labels).length > 0 ? pod.labels : undefined
     this.#identify(record, pod)
-    this.#setReady(record, pod.isReady)
     // What is over has given its addresses back; those of a host-network pod are its node's.
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
     this.#claim(record, keysOf(owned), pod.createdMs, atMs)
+    this.#setState(record, pod, atMs)
     if (this.#isOwn(record)) this.#index(record, pod)
   }
 
@@ -95,10 +95,10 @@ export class ClusterPods {
     for (const record of this.#records.values()) if (record.identity && record.goneAtMs === undefined) yield record.uid
   }
 
-  /** Whose address it was; `undefined`: no pod's. Of several pods of one workload that may be it, the workload. */
+  /** Whose address it was; `undefined`: no pod's. Of several pods of one workload that it can be alone, the workload. */
   at(address: AddressKey, atMs: number): Identity | undefined {
     const found = this.#history.at(address, atMs)
-    return found instanceof PodRecord ? found.identity : found && this.#commonOf(found)
+    return found instanceof PodRecord ? found.identity : found && this.#doubtful(found)
   }
 
   byUid(uid: string): Identity | undefined {
@@ -191,21 +191,23 @@ export class ClusterPods {
     this.#parts.onChange()
   }
 
-  /** Of two pods with one address the one that goes on being ready contradicts the other. */
-  #setReady(record: PodRecord, isReady: boolean): void {
+  #setState(record: PodRecord, { isReady, isTerminating }: ClusterPod, atMs: number): void {
+    const addresses = severalOf(record.addresses)
+    if (isTerminating) for (const address of addresses) this.#history.leave(address, record, atMs)
     if (record.isReady === isReady) return
     record.isReady = isReady
-    if (severalOf(record.addresses).some(each => this.#history.isShared(each))) this.#parts.onChange()
+    // Of two pods with one address the one that goes on being ready contradicts the other.
+    if (addresses.some(each => this.#history.isShared(each))) this.#parts.onChange()
   }
 
-  #commonOf(records: readonly PodRecord[]): Identity {
-    const workload = records[0]?.identity?.workload
-    const isCommon = workload && records.every(({ identity }) => identity?.workload === workload)
-    const isOut = records.some(({ identity }) => identity?.outOfScope)
-    if (!isCommon || isOut) return UNDECIDED
+  #doubtful({ candidates, areAll }: Doubt<PodRecord>): Identity {
+    const workload = candidates[0]?.identity?.workload
+    const isCommon = workload && candidates.every(({ identity }) => identity?.workload === workload)
+    const isOut = candidates.some(({ identity }) => identity?.outOfScope)
+    if (!areAll || !isCommon || isOut) return UNDECIDED
     const known = this.#undecided.get(workload)
     if (known) return known
-    const identity: Identity = { class: 'pod', workload, ports: records[0]!.identity!.ports }
+    const identity: Identity = { class: 'pod', workload, ports: candidates[0]!.identity!.ports }
     this.#undecided.set(workload, identity)
     return identity
   }

@@ -1,6 +1,6 @@
 // Names from an inventory: who a pod is, and who has an address.
 import type { Identity, Workload } from '../aggregate/identity.ts'
-import { formatAddress, parseAddress } from '../capture/address.ts'
+import { type AddressKey, keyBytes, parseAddressKey } from '../capture/address.ts'
 import type { Inventory, InventoryPod, InventoryService, InventoryWorkload } from '../config/inventory.ts'
 import { AddressBlocks } from './address-blocks.ts'
 import type { OwnPod, PodNames } from './pod-names.ts'
@@ -14,7 +14,7 @@ export class InventoryNames implements PodNames {
   #version = 0
   #nodeAddresses: readonly string[]
   #ends = new Map<string, Identity>()
-  #owners = new Map<string, Identity>()
+  #owners = new Map<AddressKey, Identity>()
   #pods = new Map<string, Identity>()
   #podsByUid = new Map<string, Identity>()
   #blocks!: AddressBlocks
@@ -59,18 +59,18 @@ export class InventoryNames implements PodNames {
   }
 
   /** An inventory file has no history: `atMs` makes no difference. */
-  remote(address: string, _atMs: number): Identity {
+  remote(address: AddressKey, _atMs: number): Identity {
     return this.owner(address) ?? this.block(address)
   }
 
   /** The pod, Service or node that has it. */
-  owner(address: string): Identity | undefined {
+  owner(address: AddressKey): Identity | undefined {
     return this.#owners.get(address)
   }
 
   /** Whose address it is when nobody has it. */
-  block(address: string): Identity {
-    return this.#blocks.identify(parseAddress(address))
+  block(address: AddressKey): Identity {
+    return this.#blocks.identify(keyBytes(address))
   }
 
   /** `namespace/name` of a pod in the inventory, or a network namespace's name where there is none. */
@@ -109,8 +109,8 @@ export class InventoryNames implements PodNames {
   }
 
   #own(address: string, identity: Identity): void {
-    const bytes = parseAddress(address)
-    if (bytes) this.#owners.set(formatAddress(bytes, 0, bytes.length === 4 ? 4 : 6), identity)
+    const key = parseAddressKey(address)
+    if (key !== undefined) this.#owners.set(key, identity)
   }
 }
 

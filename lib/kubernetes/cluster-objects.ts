@@ -27,6 +27,8 @@ export interface ClusterPod extends ClusterObject {
   /** Neither succeeded nor failed: what is over owns no address any more. */
   readonly isRunning: boolean
   readonly isReady: boolean
+  /** `metadata.deletionTimestamp` is set: its address may soon be another's. */
+  readonly isTerminating?: boolean
   /** Wall clock, ms since 1970. */
   readonly createdMs: number
   readonly owner?: Owner

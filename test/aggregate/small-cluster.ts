@@ -5,6 +5,7 @@ import { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import type { Identity, InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
 import type { OwnTraffic } from '../../lib/aggregate/own-flows.ts'
+import { type AddressKey, formatKey } from '../../lib/capture/address.ts'
 import type { Attachment } from '../../lib/capture/flow-source.ts'
 
 export function podIdentity(namespace: string, name: string, workload: string, ports: string[] = []): Identity {
@@ -41,8 +42,8 @@ export class FixedNames implements Names {
     ['fd00::2', api],
   ])
 
-  remote(address: string): Identity {
-    return this.addresses.get(address) ?? external
+  remote(address: AddressKey): Identity {
+    return this.addresses.get(formatKey(address)) ?? external
   }
 }
 

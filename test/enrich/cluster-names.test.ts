@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'mocha'
 import type { Identity } from '../../lib/aggregate/identity.ts'
-import { parseAddressKey } from '../../lib/capture/address.ts'
+import { formatKey } from '../../lib/capture/address.ts'
 import type { ClusterNames } from '../../lib/enrich/cluster-names.ts'
+import { addressKeyOf as key } from '../support/address-key.ts'
 import {
   clusterNode,
   clusterPod,
@@ -17,8 +18,8 @@ import { namesOf, pods, tellAll } from './two-nodes.ts'
 
 const NOW_MS = HEARD_MS + 1000
 
-function tcp(port: number, address: string) {
-  return { key: parseAddressKey(address)!, protocol: 6, port, interfaceSlot: 1 }
+function tcp(port: number) {
+  return { protocol: 6, port, interfaceSlot: 1 }
 }
 
 /** `pod Deployment/api`, `service api-svc Deployment/api`, `external partner`. */
@@ -36,7 +37,7 @@ describe('ClusterNames', () => {
     tellAll(names)
   })
 
-  const at = (address: string, port = 443, atMs = NOW_MS) => said(names.remote(address, atMs, tcp(port, address)))
+  const at = (address: string, port = 443, atMs = NOW_MS) => said(names.remote(key(address), atMs, tcp(port)))
 
   for (const [what, address, expected, port] of [
     ['a pod', '10.1.0.12', 'pod Deployment/api'],
@@ -69,17 +70,19 @@ describe('ClusterNames', () => {
   it('tells where both ends are, by their nodes, also when those are known later', () => {
     const late = namesOf()
     late.changed('pods', pods.db, HEARD_MS)
-    const before = late.remote('10.2.0.13', NOW_MS)
+    const before = late.remote(key('10.2.0.13'), NOW_MS)
     assert.deepEqual(before.place, { node: 'n2' })
     const { version } = late
     late.changed('nodes', clusterNode({ name: 'n2', zone: 'b', region: 'r' }), NOW_MS)
-    assert.deepEqual(late.remote('10.2.0.13', NOW_MS).place, { node: 'n2', zone: 'b', region: 'r' })
+    assert.deepEqual(late.remote(key('10.2.0.13'), NOW_MS).place, { node: 'n2', zone: 'b', region: 'r' })
     assert.notEqual(late.version, version)
-    assert.equal(names.remote('192.168.1.2', NOW_MS).place?.zone, 'b')
+    assert.equal(names.remote(key('192.168.1.2'), NOW_MS).place?.zone, 'b')
   })
 
   it('keeps the object of an end of which nothing changes, and the version with it', () => {
-    const before = ['10.1.0.12', '10.96.0.1', '192.168.1.2', '198.51.100.8'].map(each => names.remote(each, NOW_MS))
+    const before = ['10.1.0.12', '10.96.0.1', '192.168.1.2', '198.51.100.8'].map(each =>
+      names.remote(key(each), NOW_MS),
+    )
     const { version } = names
     tellAll(names, NOW_MS)
     names.changed('pods', { ...pods.api, isReady: false, labels: { any: 'thing' } }, NOW_MS)
@@ -87,7 +90,7 @@ describe('ClusterNames', () => {
     assert.equal(names.version, version)
     assert.deepEqual(
       ['10.1.0.12', '10.96.0.1', '192.168.1.2', '198.51.100.8'].map(
-        each => names.remote(each, NOW_MS) === before.shift(),
+        each => names.remote(key(each), NOW_MS) === before.shift(),
       ),
       [true, true, true, true],
     )
@@ -128,20 +131,20 @@ describe('ClusterNames', () => {
     const late = namesOf()
     late.changed('services', clusterService({ name: 'api-svc', addresses: ['10.96.0.1'] }), HEARD_MS)
     late.changed('endpointslices', clusterSlice({ service: 'api-svc', pods: ['api-1'] }), HEARD_MS)
-    assert.equal(said(late.remote('10.96.0.1', NOW_MS, tcp(80, '10.96.0.1'))), 'service api-svc')
+    assert.equal(said(late.remote(key('10.96.0.1'), NOW_MS, tcp(80))), 'service api-svc')
     late.changed('pods', pods.api, NOW_MS)
-    assert.equal(said(late.remote('10.96.0.1', NOW_MS, tcp(80, '10.96.0.1'))), 'service api-svc Deployment/api')
+    assert.equal(said(late.remote(key('10.96.0.1'), NOW_MS, tcp(80))), 'service api-svc Deployment/api')
   })
 
   it('takes ports of containers and of EndpointSlices for served, whichever is known first', () => {
-    assert.deepEqual(names.remote('10.2.0.13', NOW_MS).ports, new Set(['tcp/50051', 'tcp/5432']))
+    assert.deepEqual(names.remote(key('10.2.0.13'), NOW_MS).ports, new Set(['tcp/50051', 'tcp/5432']))
     names.deleted('endpointslices', 'uid-slice-db-svc', NOW_MS)
-    assert.deepEqual(names.remote('10.2.0.13', NOW_MS).ports, new Set(['tcp/50051']))
-    assert.equal(names.remote('10.1.0.11', NOW_MS).ports.size, 0)
+    assert.deepEqual(names.remote(key('10.2.0.13'), NOW_MS).ports, new Set(['tcp/50051']))
+    assert.equal(names.remote(key('10.1.0.11'), NOW_MS).ports.size, 0)
   })
 
   it('takes a node for what it is when somebody dials from one of its node ports', () => {
-    assert.equal(said(names.remote('192.168.1.2', NOW_MS)), 'node node')
+    assert.equal(said(names.remote(key('192.168.1.2'), NOW_MS)), 'node node')
   })
 
   it('tells Services with one address apart by their ports, and knows neither where it can’t', () => {
@@ -167,16 +170,16 @@ describe('ClusterNames', () => {
     const asked: unknown[] = []
     const stripe: Identity = { class: 'external', name: 'api.stripe.com', foundBy: 'dns', ports: new Set() }
     const learnt = namesOf({
-      dnsName: (...question) => {
-        asked.push(question)
+      dnsName: (address, ...question) => {
+        asked.push([formatKey(address), ...question])
         return stripe
       },
     })
     tellAll(learnt)
-    assert.equal(learnt.remote('203.0.113.9', NOW_MS, tcp(443, '203.0.113.9')), stripe)
+    assert.equal(learnt.remote(key('203.0.113.9'), NOW_MS, tcp(443)), stripe)
     assert.deepEqual(asked, [['203.0.113.9', NOW_MS, 1]])
     for (const address of ['10.1.0.12', '10.96.0.1', '192.168.1.2', '10.2.0.200'])
-      learnt.remote(address, NOW_MS, tcp(443, address))
+      learnt.remote(key(address), NOW_MS, tcp(443))
     assert.equal(asked.length, 1)
   })
 
@@ -194,7 +197,7 @@ describe('ClusterNames', () => {
   })
 
   it('says the same of a pod by its UID as by its address, for 5 minutes after its end', () => {
-    assert.equal(names.pod(pods.api.uid), names.remote('10.1.0.12', NOW_MS))
+    assert.equal(names.pod(pods.api.uid), names.remote(key('10.1.0.12'), NOW_MS))
     names.deleted('pods', pods.api.uid, NOW_MS)
     assert.equal(names.pod(pods.api.uid).pod?.name, 'api-1')
     names.changed('pods', pods.web, NOW_MS + 301_000)
@@ -228,11 +231,11 @@ describe('ClusterNames', () => {
 `,
     )
     tellAll(both)
-    assert.equal(said(both.remote('10.1.0.11', NOW_MS)), 'pod Deployment/web')
+    assert.equal(said(both.remote(key('10.1.0.11'), NOW_MS)), 'pod Deployment/web')
     assert.equal(both.pod(pods.web.uid).workload?.name, 'web')
     assert.equal(both.local('shop/web-1').workload?.name, 'web')
-    assert.equal(said(both.remote('10.1.0.77', NOW_MS)), 'pod Pod/probe')
-    assert.equal(both.local('lab/probe'), both.remote('10.1.0.77', NOW_MS))
+    assert.equal(said(both.remote(key('10.1.0.77'), NOW_MS)), 'pod Pod/probe')
+    assert.equal(both.local('lab/probe'), both.remote(key('10.1.0.77'), NOW_MS))
   })
 
   it('has the labels and annotations that are exported, cut where they are long', () => {
@@ -262,7 +265,7 @@ describe('ClusterNames', () => {
   it('knows the workload, and no pod, where two of one workload may have the address', () => {
     const twin = clusterPod({ name: 'web-2', addresses: ['10.1.0.11'], createdMs: NOW_MS, ...ofDeployment('web') })
     names.changed('pods', twin, NOW_MS + 1000)
-    const identity = names.remote('10.1.0.11', NOW_MS + 2000)
+    const identity = names.remote(key('10.1.0.11'), NOW_MS + 2000)
     assert.equal(said(identity), 'pod Deployment/web')
     assert.equal(identity.pod, undefined)
     names.changed('pods', { ...twin, ...ofDeployment('other') }, NOW_MS + 1000)
@@ -294,7 +297,7 @@ describe('ClusterNames that knows the pods of its node alone', () => {
     ['the world for the world', '198.51.100.8', 'external external', undefined],
   ] as const)
     it(`takes ${what}`, () => {
-      const identity = names.remote(address, NOW_MS, tcp(443, address))
+      const identity = names.remote(key(address), NOW_MS, tcp(443))
       assert.deepEqual([said(identity), identity.foundBy], [expected, foundBy])
     })
 })

@@ -84,7 +84,7 @@ export function agent(names: ClusterNames, uids: readonly string[], zones: 'on' 
   }
   const edges = new EdgeTable(undefined, undefined, zones)
   const ledger = new InterfaceLedger(owner)
-  const table = new FlowTable({ flowLimit: 64, names, owner, edges, ledger, startedAtMs: HEARD_MS - 1000 })
+  const table = new FlowTable({ flowLimit: 256, names, owner, edges, ledger, startedAtMs: HEARD_MS - 1000 })
   for (const [i] of uids.entries()) ledger.attached(attachment(i + 1))
   let sequence = 0
   /** Flows that start, 100 bytes from the pod and 10 to it each; what the table says of its edges then. */
