@@ -1,4 +1,5 @@
 // One interval after the other: drain, count, name; export on its own clock. Read this first.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
@@ -260,6 +261,8 @@ export class Pipeline {
     try {
       const batch = await this.#parts.source.drain(mark)
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
+      const { wordsTakeMs } = this.#parts.names
+      if (wordsTakeMs > 0) await sleep(wordsTakeMs)
       this.table.apply(batch)
       this.health.update(batch)
       this.#follow(batch.interfaces)

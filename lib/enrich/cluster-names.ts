@@ -49,6 +49,8 @@ interface Rest {
   readonly isPlain: boolean
 }
 
+/** From a change of an object to our hearing of it, where all are well. */
+const WORDS_TAKE_MS = 100
 /** Answers for addresses outside of the cluster, which cost most to find. */
 const MOST_RESTS = 65_536
 
@@ -103,6 +105,10 @@ export class ClusterNames implements PodNames, ClusterListener {
 
   get unknown(): Identity {
     return this.#parts.inventory.unknown
+  }
+
+  get wordsTakeMs(): number {
+    return WORDS_TAKE_MS
   }
 
   ownPods(): readonly OwnPod[] {

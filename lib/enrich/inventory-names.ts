@@ -98,6 +98,10 @@ export class InventoryNames implements PodNames {
     return this.#blocks.identify(undefined)
   }
 
+  get wordsTakeMs(): number {
+    return 0
+  }
+
   ownPods(): readonly OwnPod[] {
     return []
   }

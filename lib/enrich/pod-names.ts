@@ -21,6 +21,8 @@ export interface PodNames extends Names {
   readonly unknown: Identity
   /** Pods of this node with a network of their own, beside those of an inventory. */
   ownPods(): readonly OwnPod[]
+  /** What is drained is named so much later: words of what happened before are on their way. */
+  readonly wordsTakeMs: number
   /** The inventory was read again. */
   replace(inventory: Inventory | undefined): void
 }

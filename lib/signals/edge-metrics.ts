@@ -4,6 +4,8 @@ import type { Metric } from './metric-names.ts'
 
 const bothEnds = [...Object.values(endAttributes('source')), ...Object.values(endAttributes('destination'))]
 
+const serviceKeys: readonly string[] = [endAttributes('source').service, endAttributes('destination').service]
+
 const edgeAttributes = [
   ...bothEnds,
   attribute.serverPort,
@@ -95,7 +97,8 @@ export const edgeMetric = {
     unit: 'By',
     description: 'Bytes on the wire from one zone to another.',
     attributes: [
-      ...bothEnds,
+      // What has a zone has a name of its own, and needs no Service's.
+      ...bothEnds.filter(key => !serviceKeys.includes(key)),
       ...Object.values(placeAttributes('source')),
       ...Object.values(placeAttributes('destination')),
       attribute.overflow,

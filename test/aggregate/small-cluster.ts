@@ -71,6 +71,7 @@ interface ClusterParts {
   readonly flowLimit?: number
   readonly detail?: Detail
   readonly ownTraffic?: OwnTraffic
+  readonly zones?: 'on' | 'off'
 }
 
 export function smallCluster(parts: ClusterParts = {}) {
@@ -80,7 +81,7 @@ export function smallCluster(parts: ClusterParts = {}) {
     [2, { identity: api, device: 'eth0' }],
   ])
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
-  const edges = new EdgeTable(parts.seriesLimit, parts.detail)
+  const edges = new EdgeTable(parts.seriesLimit, parts.detail, parts.zones)
   const ledger = new InterfaceLedger(owner)
   const { flowLimit = 64, ownTraffic } = parts
   const ours = ownTraffic && { ownTraffic }
