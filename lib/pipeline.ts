@@ -105,7 +105,7 @@ export class Pipeline {
     )
     const { attachments } = this
     this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, drops: this.#drops })
-    const edges = new EdgeTable(config.seriesLimit, config.detail)
+    const edges = new EdgeTable(config.seriesLimit, config.detail, config.zones)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
     this.table = new FlowTable({
