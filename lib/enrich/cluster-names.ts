@@ -76,6 +76,11 @@ export class ClusterNames implements PodNames, ClusterListener {
     this.#services = new ClusterServices(this.#pods, ports)
   }
 
+  /** How much is kept, for who wants to know what it costs. */
+  get kept(): ClusterPods['kept'] {
+    return this.#pods.kept
+  }
+
   get version(): number {
     this.#settle()
     return this.#version

@@ -63,8 +63,9 @@ export class ClusterPods {
     return this.#workloadsVersion
   }
 
-  get size(): number {
-    return this.#records.size
+  /** How much is kept of pods that are there, were a short time ago, or are mentioned. */
+  get kept(): { pods: number; addresses: number; workloads: number } {
+    return { pods: this.#records.size, addresses: this.#history.size, workloads: this.#workloads.size }
   }
 
   changed(pod: ClusterPod, atMs: number): void {
