@@ -12,6 +12,11 @@ export interface EdgeEnd {
   readonly key: string
 }
 
+/** The namespace of the end whose interface sees a flow. */
+export function observedNamespace(client: EdgeEnd, server: EdgeEnd, observer: 'client' | 'server'): string | undefined {
+  return observer === 'client' ? client.namespace : server.namespace
+}
+
 /** Ends of one side, one object per identity. A Service belongs to the server; a client has it only for want of anything else. */
 export class EdgeEnds {
   readonly #ofIdentity = new WeakMap<Identity, EdgeEnd>()

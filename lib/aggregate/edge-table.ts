@@ -1,6 +1,6 @@
 // Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them.
 import { beginsWithEdge, COUNTS_PER_EDGE, type Detail, EdgeCount, edgeSeries, overflowCounts } from './edge-counts.ts'
-import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, observedNamespace } from './edge-end.ts'
 import { grown } from './histograms.ts'
 import type { Identity } from './identity.ts'
 import { type Observer, PairTable } from './pair-table.ts'
@@ -89,7 +89,8 @@ export class EdgeTable {
     const key = `${this.#endIds.get(client.key)}|${this.#endIds.get(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const known = this.#index.get(key)
     if (known !== undefined) return known
-    if (!this.#budget.take(edgeSeries(transport, this.detail))) return this.#overflow()
+    const namespace = observedNamespace(client, server, observer)
+    if (!this.#budget.take(edgeSeries(transport, this.detail), namespace)) return this.#overflow()
     const newKey = `${this.#idOf(client.key)}|${this.#idOf(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const networkType = family === 6 ? 'ipv6' : 'ipv4'
     const pair = this.pairs.pairFor(question)

@@ -52,7 +52,7 @@ export class ZoneTable {
     const key = JSON.stringify([source.key, destination.key, from.zone, from.region, to.zone, to.region])
     const known = this.#index.get(key)
     if (known !== undefined) return known
-    if (!this.#budget.take(2)) return this.#overflow(sinceMs)
+    if (!this.#budget.take(2, source.namespace)) return this.#overflow(sinceMs)
     const index = this.#create({ source, destination, from, to, overflow: false }, sinceMs)
     this.#create({ source: destination, destination: source, from: to, to: from, overflow: false }, sinceMs)
     this.#index.set(key, index)
