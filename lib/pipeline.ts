@@ -166,6 +166,11 @@ export class Pipeline {
     this.#interfaces.replaceInventory(inventory)
   }
 
+  /** To be called when pods of this node are called otherwise than before. */
+  namesChanged(): void {
+    this.#interfaces.namesChanged()
+  }
+
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
   drain(mark?: number): Promise<FlowBatch | undefined> {
     this.#draining = this.#draining.then(() => this.#drain(mark))

@@ -38,6 +38,7 @@ export class EdgeEnds {
 /** True when a reader learns who it is: not only that it is somewhere outside, on a node or unknown. */
 export function isNamed(identity: Identity): boolean {
   if (identity.workload || identity.pod || identity.service) return true
+  if (identity.isProvisional) return false
   return identity.name !== undefined && !['external', 'node', 'unknown'].includes(identity.name)
 }
 

@@ -47,6 +47,8 @@ export interface Identity {
   /** Ports that this end is known to serve, as `tcp/8080`. */
   readonly ports: ReadonlySet<string>
   readonly place?: Place
+  /** `name` stands in for one that is to come: the UID of a pod of which the API server has not told us yet. */
+  readonly isProvisional?: true
   /** How this end was found, where its class alone does not say it. */
   readonly foundBy?: AttributionResult
 }

@@ -59,6 +59,8 @@ export class ClusterNames implements PodNames, ClusterListener {
   readonly #nodes: ClusterNodes
   readonly #pods: ClusterPods
   readonly #services: ClusterServices
+  /** By what the inventory makes of a UID that it does not know. */
+  readonly #provisional = new WeakMap<Identity, Identity>()
   readonly #rests = new Map<AddressKey, Rest>()
   #version = 1
   #arePlacesOld = false
@@ -100,7 +102,7 @@ export class ClusterNames implements PodNames, ClusterListener {
 
   pod(uid: string): Identity {
     this.#settle()
-    return this.#pods.byUid(uid) ?? this.#parts.inventory.pod(uid)
+    return this.#pods.byUid(uid) ?? this.#unheardOf(uid)
   }
 
   local(key: string): Identity {
@@ -141,6 +143,17 @@ export class ClusterNames implements PodNames, ClusterListener {
 
   synced(resource: Resource, uids: ReadonlySet<string>, atMs: number): void {
     for (const uid of [...this.#uidsOf(resource)]) if (!uids.has(uid)) this.deleted(resource, uid, atMs)
+  }
+
+  /** The API server will tell of it, unless an inventory does. */
+  #unheardOf(uid: string): Identity {
+    const listed = this.#parts.inventory.pod(uid)
+    if (listed.pod) return listed
+    const known = this.#provisional.get(listed)
+    if (known) return known
+    const identity: Identity = { ...listed, isProvisional: true }
+    this.#provisional.set(listed, identity)
+    return identity
   }
 
   #uidsOf(resource: Resource): Iterable<string> {

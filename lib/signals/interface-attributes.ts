@@ -35,14 +35,18 @@ export function waitsForName(
 
 /** false: nobody owns the interface, or nobody yet. */
 export function isNamed(owner: InterfaceOwner | undefined): boolean {
-  return owner !== undefined && (owner.identity.class !== 'unknown' || owner.identity.name !== 'unknown')
+  return owner !== undefined && !owner.identity.isProvisional && !isNobody(owner.identity)
+}
+
+function isNobody({ class: endClass, name }: Identity): boolean {
+  return endClass === 'unknown' && name === 'unknown'
 }
 
 /** `otherwise`: its name when it has none. */
 export function ownerAttributes(owner: InterfaceOwner | undefined, otherwise: string): Attributes {
   const identity = owner?.identity
   if (identity?.pod) return podAttributes(identity.pod)
-  return { [attribute.plainName]: (isNamed(owner) ? identity?.name : undefined) ?? otherwise }
+  return { [attribute.plainName]: (identity && !isNobody(identity) ? identity.name : undefined) ?? otherwise }
 }
 
 function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {

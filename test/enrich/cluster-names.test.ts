@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'mocha'
+import { isNamed } from '../../lib/aggregate/edge-end.ts'
 import type { Identity } from '../../lib/aggregate/identity.ts'
 import { formatKey } from '../../lib/capture/address.ts'
 import type { ClusterNames } from '../../lib/enrich/cluster-names.ts'
@@ -201,7 +202,17 @@ describe('ClusterNames', () => {
     names.deleted('pods', pods.api.uid, NOW_MS)
     assert.equal(names.pod(pods.api.uid).pod?.name, 'api-1')
     names.changed('pods', pods.web, NOW_MS + 301_000)
-    assert.deepEqual(names.pod(pods.api.uid), { class: 'pod', name: pods.api.uid, ports: new Set() })
+    const nobody = { class: 'pod', name: pods.api.uid, ports: new Set(), isProvisional: true }
+    assert.deepEqual(names.pod(pods.api.uid), nobody)
+  })
+
+  it('calls a pod by its UID until it has heard of it, which is no name', () => {
+    const early = namesOf()
+    const before = early.pod(pods.web.uid)
+    assert.equal(early.pod(pods.web.uid), before)
+    assert.deepEqual([before.name, isNamed(before)], [pods.web.uid, false])
+    early.changed('pods', pods.web, HEARD_MS)
+    assert.equal(isNamed(early.pod(pods.web.uid)), true)
   })
 
   it('owns no address for a pod that is over or uses its node’s network, and knows whose interface it is', () => {
