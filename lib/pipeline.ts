@@ -1,4 +1,5 @@
 // One interval after the other: drain, count, name; export on its own clock. Read this first.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
@@ -16,7 +17,7 @@ import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
 import { deviceFollower } from './enrich/follow-devices.ts'
 import { InterfaceScope } from './enrich/interface-scope.ts'
 import { InterfaceWatch } from './enrich/interface-watch.ts'
-import type { InventoryNames } from './enrich/inventory-names.ts'
+import type { PodNames } from './enrich/pod-names.ts'
 import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import { MetricReaders } from './export/metric-readers.ts'
@@ -40,7 +41,7 @@ export interface PipelineParts {
   /** Absent: flows of our own are exported like any other. */
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
-  readonly names: InventoryNames
+  readonly names: PodNames
   readonly own: OwnProcess
   readonly version: string
   readonly log: Log
@@ -104,7 +105,7 @@ export class Pipeline {
     )
     const { attachments } = this
     this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, drops: this.#drops })
-    const edges = new EdgeTable(config.seriesLimit, config.detail)
+    const edges = new EdgeTable(config.seriesLimit, config.detail, config.zones)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
     this.table = new FlowTable({
@@ -163,6 +164,11 @@ export class Pipeline {
   replaceInventory(inventory: Inventory): void {
     this.#parts.names.replace(inventory)
     this.#interfaces.replaceInventory(inventory)
+  }
+
+  /** To be called when pods of this node are called otherwise than before. */
+  namesChanged(): void {
+    this.#interfaces.namesChanged()
   }
 
   /** One after the other, whoever asks. undefined when the capture failed; the log says why. */
@@ -260,6 +266,8 @@ export class Pipeline {
     try {
       const batch = await this.#parts.source.drain(mark)
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
+      const { wordsTakeMs } = this.#parts.names
+      if (wordsTakeMs > 0) await sleep(wordsTakeMs)
       this.table.apply(batch)
       this.health.update(batch)
       this.#follow(batch.interfaces)

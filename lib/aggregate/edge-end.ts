@@ -12,6 +12,11 @@ export interface EdgeEnd {
   readonly key: string
 }
 
+/** The namespace of the end whose interface sees a flow. */
+export function observedNamespace(client: EdgeEnd, server: EdgeEnd, observer: 'client' | 'server'): string | undefined {
+  return observer === 'client' ? client.namespace : server.namespace
+}
+
 /** Ends of one side, one object per identity. A Service belongs to the server; a client has it only for want of anything else. */
 export class EdgeEnds {
   readonly #ofIdentity = new WeakMap<Identity, EdgeEnd>()
@@ -33,6 +38,7 @@ export class EdgeEnds {
 /** True when a reader learns who it is: not only that it is somewhere outside, on a node or unknown. */
 export function isNamed(identity: Identity): boolean {
   if (identity.workload || identity.pod || identity.service) return true
+  if (identity.isProvisional) return false
   return identity.name !== undefined && !['external', 'node', 'unknown'].includes(identity.name)
 }
 

@@ -1,10 +1,11 @@
 // Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them.
 import { beginsWithEdge, COUNTS_PER_EDGE, type Detail, EdgeCount, edgeSeries, overflowCounts } from './edge-counts.ts'
-import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, observedNamespace } from './edge-end.ts'
 import { grown } from './histograms.ts'
 import type { Identity } from './identity.ts'
 import { type Observer, PairTable } from './pair-table.ts'
 import { SeriesBudget } from './series-budget.ts'
+import { ZoneTable } from './zone-table.ts'
 
 export interface Edge {
   readonly client: EdgeEnd
@@ -50,6 +51,8 @@ export class EdgeTable {
   readonly edges: Edge[] = []
   readonly pairs: PairTable
   readonly detail: Detail
+  /** Absent: what goes from zone to zone is not counted. */
+  readonly zones: ZoneTable | undefined
   /** In the order in which they happened. One for each 9 PB of an edge. */
   readonly restarts: Restart[] = []
 
@@ -62,10 +65,11 @@ export class EdgeTable {
   #sinceMs = 0
 
   /** `seriesLimit` counts series as a backend does; those of the overflow come on top of it. */
-  constructor(seriesLimit = 10_000, detail: Detail = 'basic') {
+  constructor(seriesLimit = 10_000, detail: Detail = 'basic', zones: 'on' | 'off' = 'off') {
     this.detail = detail
     this.#budget = new SeriesBudget(seriesLimit)
     this.pairs = new PairTable(this.#budget, detail)
+    this.zones = zones === 'on' ? new ZoneTable(this.#budget) : undefined
   }
 
   /** From now on counts that begin, begin at this time. */
@@ -85,7 +89,8 @@ export class EdgeTable {
     const key = `${this.#endIds.get(client.key)}|${this.#endIds.get(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const known = this.#index.get(key)
     if (known !== undefined) return known
-    if (!this.#budget.take(edgeSeries(transport, this.detail))) return this.#overflow()
+    const namespace = observedNamespace(client, server, observer)
+    if (!this.#budget.take(edgeSeries(transport, this.detail), namespace)) return this.#overflow()
     const newKey = `${this.#idOf(client.key)}|${this.#idOf(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const networkType = family === 6 ? 'ipv6' : 'ipv4'
     const pair = this.pairs.pairFor(question)

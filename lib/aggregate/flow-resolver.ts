@@ -1,7 +1,8 @@
 // Gives a flow its two ends, its client and its edge; asked when a flow starts and when names change.
-import { formatAddress } from '../capture/address.ts'
+import { addressKey } from '../capture/address.ts'
 import { Confidence, Opener, type StartedColumns } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES, compareAddresses } from './address-order.ts'
+import { attributionOf, attributionResults } from './attribution.ts'
 import { isNamed } from './edge-end.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { EXCLUDED, type FlowSlots, OTHER_END, openerBases } from './flow-slots.ts'
@@ -9,6 +10,7 @@ import type { Identity, InterfaceOwner, Names } from './identity.ts'
 import { decideOpener, type OpenerAnswer } from './opener.ts'
 import { ServedPorts } from './served-ports.ts'
 import { hasPorts, Protocol, transportOf } from './transport.ts'
+import { NO_CROSSING } from './zone-table.ts'
 
 /** The local end of an interface that nobody has claimed. */
 const UNCLAIMED: Identity = { class: 'unknown', name: 'unknown', ports: new Set() }
@@ -19,16 +21,20 @@ interface DecidedClient {
   readonly basis: number
 }
 
+export interface FlowResolverParts {
+  readonly names: Names
+  readonly owner: (interfaceSlot: number) => InterfaceOwner | undefined
+  readonly edges: EdgeTable
+  /** Whether an interface of ours is this end's. */
+  readonly isObserved: (identity: Identity) => boolean
+}
+
 export class FlowResolver {
-  readonly #names: Names
-  readonly #owner: (interfaceSlot: number) => InterfaceOwner | undefined
-  readonly #edges: EdgeTable
+  readonly #parts: FlowResolverParts
   readonly #servedPorts = new ServedPorts()
 
-  constructor(names: Names, owner: (interfaceSlot: number) => InterfaceOwner | undefined, edges: EdgeTable) {
-    this.#names = names
-    this.#owner = owner
-    this.#edges = edges
+  constructor(parts: FlowResolverParts) {
+    this.#parts = parts
   }
 
   /** Before the flows of a batch are resolved, so that the order of its rows does not matter. */
@@ -50,20 +56,35 @@ export class FlowResolver {
   /** Fills the columns that depend on names, if an end is another than before. `decided`: who is the client is known. */
   resolve(slots: FlowSlots, slot: number, interfaceSlot: number, decided?: DecidedClient): void {
     const local = this.#localEnd(interfaceSlot)
-    const address = formatAddress(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
-    const remote = this.#names.remote(address, slots.startMs[slot]!)
-    if (slots.local.find(slot) === local && slots.remote.find(slot) === remote) return
+    const address = addressKey(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
+    const startMs = slots.startMs[slot]!
+    const point = { protocol: slots.protocol[slot]!, port: slots.remotePort[slot]!, interfaceSlot }
+    const dialled = this.#parts.names.remote(address, startMs, point)
+    if (slots.local.find(slot) === local && slots.remote.find(slot) === dialled) {
+      slots.foundBy[slot] = this.#foundBy(dialled)
+      return
+    }
+    const answer = decided ? answerOf(decided) : this.#openerOf(slots, slot, interfaceSlot, local, dialled)
+    // Nobody dials from a Service: on a node's address it is the port that happens to be one of its node ports.
+    const isDialling = answer.client === 'remote' && dialled.class === 'service'
+    const remote = isDialling ? this.#parts.names.remote(address, startMs) : dialled
+    const clientIsLocal = answer.client === 'local' ? 1 : 0
+    slots.foundBy[slot] = this.#foundBy(remote)
     slots.local.set(slot, local)
     slots.remote.set(slot, remote)
     slots.named[slot] = isNamed(local) && isNamed(remote) ? 1 : 0
-    const answer = decided ? answerOf(decided) : this.#openerOf(slots, slot, interfaceSlot, local, remote)
-    slots.clientIsLocal[slot] = answer.client === 'local' ? 1 : 0
+    slots.clientIsLocal[slot] = clientIsLocal
     slots.basis[slot] = openerBases.indexOf(answer.basis)
     slots.edge[slot] = this.#edgeOf(slots, slot, local, remote, answer)
+    slots.crossing[slot] = this.#crossingOf(slots.edge[slot]!, local, remote, clientIsLocal === 1)
+  }
+
+  #foundBy(remote: Identity): number {
+    return attributionResults.indexOf(attributionOf(remote, this.#parts.isObserved(remote)))
   }
 
   #localEnd(interfaceSlot: number): Identity {
-    const identity = this.#owner(interfaceSlot)?.identity
+    const identity = this.#parts.owner(interfaceSlot)?.identity
     if (!identity) return UNCLAIMED
     this.#servedPorts.bind(interfaceSlot, identity)
     return identity
@@ -91,7 +112,7 @@ export class FlowResolver {
     if (client === 'remote' && remote.class === 'pod' && !remote.outOfScope) return OTHER_END
     const protocol = slots.protocol[slot]!
     const dialledPort = client === 'local' ? slots.remotePort[slot]! : slots.localPort[slot]!
-    return this.#edges.edgeFor({
+    return this.#parts.edges.edgeFor({
       client: client === 'local' ? local : remote,
       server: client === 'local' ? remote : local,
       serverPort: hasPorts(protocol) ? dialledPort : 0,
@@ -99,6 +120,12 @@ export class FlowResolver {
       family: slots.family[slot]!,
       observer: client === 'local' ? 'client' : 'server',
     })
+  }
+
+  #crossingOf(edge: number, local: Identity, remote: Identity, clientIsLocal: boolean): number {
+    const { zones, sinceMs } = this.#parts.edges
+    if (!zones || edge === EXCLUDED) return NO_CROSSING
+    return zones.crossingFor({ local, remote, clientIsLocal }, sinceMs)
   }
 }
 

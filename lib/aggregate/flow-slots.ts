@@ -17,7 +17,7 @@ export const EXCLUDED = -2
 export const openerBases: readonly OpenerBasis[] = ['handshake', 'ports', 'service', 'lower_port', 'address']
 
 /** Of all typed columns of a slot. */
-const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 4 * 4 + 2 * 2 + 13 + 2 * ADDRESS_BYTES
+const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 5 * 4 + 2 * 2 + 14 + 2 * ADDRESS_BYTES
 
 export class FlowSlots {
   readonly length: number
@@ -38,6 +38,10 @@ export class FlowSlots {
   readonly localAddress: Uint8Array
   readonly remoteAddress: Uint8Array
   readonly named: Uint8Array
+  /** How the remote end was found: index in `attributionResults`. */
+  readonly foundBy: Uint8Array
+  /** As `ZoneTable.crossingFor` has it. */
+  readonly crossing: Int32Array
   readonly fromPod: SlotSide
   readonly toPod: SlotSide
   readonly opened: Uint32Array
@@ -76,6 +80,7 @@ export class FlowSlots {
     this.opened = columns.uint32()
     this.changedIn = columns.uint32()
     this.edge = columns.int32()
+    this.crossing = columns.int32()
     this.localPort = columns.uint16()
     this.remotePort = columns.uint16()
     this.state = columns.uint8()
@@ -87,6 +92,7 @@ export class FlowSlots {
     this.protocol = columns.uint8()
     this.flags = columns.uint8()
     this.named = columns.uint8()
+    this.foundBy = columns.uint8()
     this.connection = columns.uint8()
     this.failed = columns.uint8()
     this.isRequest = columns.uint8()

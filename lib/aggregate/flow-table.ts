@@ -9,6 +9,7 @@ import {
   slotCount,
 } from '../capture/flow-batch.ts'
 import { countActive } from './active-connections.ts'
+import { Attribution } from './attribution.ts'
 import { ConnectionCounter } from './connection-counter.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { FlowResolver } from './flow-resolver.ts'
@@ -20,6 +21,7 @@ import { isOwnFlow, type OwnTraffic } from './own-flows.ts'
 import { ParkedConnections } from './parked-connections.ts'
 import { PendingRows } from './pending-rows.ts'
 import { TcpCounter } from './tcp-counter.ts'
+import { NO_CROSSING } from './zone-table.ts'
 
 export interface FlowTableParts {
   readonly flowLimit: number
@@ -40,6 +42,8 @@ const PARKED_FOR_MS = 7_200_000
 
 export class FlowTable {
   readonly flowLimit: number
+  /** How the remote ends of exported flows were found. */
+  readonly attribution = new Attribution()
   readonly #slots: FlowSlots
   readonly #edges: EdgeTable
   readonly #ledger: InterfaceLedger
@@ -70,7 +74,7 @@ export class FlowTable {
     this.#names = parts.names
     this.#ownTraffic = parts.ownTraffic
     this.#namesVersion = parts.names.version
-    this.#resolver = new FlowResolver(parts.names, parts.owner, parts.edges)
+    this.#resolver = new FlowResolver({ ...parts, isObserved: identity => parts.ledger.observes(identity) })
     this.#connections = new ConnectionCounter(this.#slots, parts.edges)
     this.#tcp = new TcpCounter(this.#slots, parts.edges)
     this.#parked = new ParkedConnections(parts.flowLimit, parts.parkedForMs ?? PARKED_FOR_MS)
@@ -194,9 +198,12 @@ export class FlowTable {
     const edge = slots.edge[slot]!
     const isCollapsed = (slots.flags[slot]! & FlowFlag.collapsed) !== 0
     this.#ledger.drained(slots.account.of(slot), edge, isCollapsed, flows, i)
+    if (isExported(edge)) this.attribution.add(slots.foundBy[slot]!, fromPodBytes + toPodBytes)
     if (isExported(edge) && slots.clientIsLocal[slot] === 1)
       this.#edges.add(edge, fromPodPackets, fromPodBytes, toPodPackets, toPodBytes)
     else if (isExported(edge)) this.#edges.add(edge, toPodPackets, toPodBytes, fromPodPackets, fromPodBytes)
+    const crossing = slots.crossing[slot]!
+    if (crossing !== NO_CROSSING) this.#edges.zones?.add(crossing, fromPodBytes, toPodBytes)
     this.#connections.count(flows, i, slot)
     this.#tcp.remember(i, slot)
     if (flows.ended[i] !== Retired.no) this.#end(slot, flows.ended[i] === Retired.parked)

@@ -1,4 +1,6 @@
 // Who is at the two ends of a flow. Names come from elsewhere; this is what they must say.
+import type { AddressKey } from '../capture/address.ts'
+import type { AttributionResult } from './attribution.ts'
 
 /** What an address belongs to, as it appears on our interface (docs/counted-once.md). */
 export type EndClass = 'pod' | 'node' | 'service' | 'external' | 'unknown'
@@ -17,6 +19,17 @@ export interface Pod {
   readonly uid?: string
   readonly node?: string
   readonly workload: Workload
+  /** Those that are to be exported. */
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+/** Where an end is; one object for all ends of a node. */
+export interface Place {
+  /** The node's name. */
+  readonly node?: string
+  readonly zone?: string
+  readonly region?: string
 }
 
 /** One end of a flow. The same end is the same object, so that edges can be found by identity. */
@@ -33,6 +46,21 @@ export interface Identity {
   readonly outOfScope?: true
   /** Ports that this end is known to serve, as `tcp/8080`. */
   readonly ports: ReadonlySet<string>
+  readonly place?: Place
+  /** `name` stands in for one that is to come: the UID of a pod of which the API server has not told us yet. */
+  readonly isProvisional?: true
+  /** How this end was found, where its class alone does not say it. */
+  readonly foundBy?: AttributionResult
+}
+
+/** What a flow shows of its remote end beside the address. */
+export interface RemotePoint {
+  /** IPPROTO_*. */
+  readonly protocol: number
+  /** 0 where the protocol has none, or it was left out. */
+  readonly port: number
+  /** The interface that the flow was seen on. */
+  readonly interfaceSlot: number
 }
 
 /** The interface that a flow was seen on, as configuration or discovery knows it. */
@@ -43,8 +71,12 @@ export interface InterfaceOwner {
 }
 
 export interface Names {
-  /** Who has this address at that time. Never throws; an address that nobody has is `external` or `unknown`. */
-  remote(address: string, atMs: number): Identity
+  /**
+   * Who has this address at that time (wall clock, ms since 1970: when the flow started). `point`: as the server that is
+   * dialled there, which may be a Service on a node's port; absent: as somebody who dials from there. Never throws; an
+   * address that nobody has is `external` or `unknown`.
+   */
+  remote(address: AddressKey, atMs: number, point?: RemotePoint): Identity
   /** Raised by 1 whenever an answer may differ from the one before. */
   readonly version: number
 }

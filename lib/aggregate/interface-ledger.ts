@@ -4,7 +4,7 @@ import type { FlowColumns, InterfaceColumns } from '../capture/flow-batch.ts'
 import type { Attachment, CounterKind } from '../capture/flow-source.ts'
 import { addFigures, addTerms, type DeviceFigures, type DirectionFigures, deviceHolds, zeroFigures } from './figures.ts'
 import { EXCLUDED, OTHER_END } from './flow-slots.ts'
-import type { InterfaceOwner } from './identity.ts'
+import type { Identity, InterfaceOwner } from './identity.ts'
 import { type Direction, directions, InterfaceAccount } from './interface-account.ts'
 import type { UnattachedDevice } from './unattached-device.ts'
 
@@ -55,6 +55,8 @@ export class InterfaceLedger {
   #closedWithGaps = 0
   #closedUnread = 0
   #earliestAttachMs: number | undefined
+  /** Whose the open interfaces are, until one of them is another's. */
+  #ends: ReadonlySet<Identity | undefined> | undefined
 
   constructor(owner: (interfaceSlot: number) => InterfaceOwner | undefined) {
     this.#owner = owner
@@ -94,6 +96,7 @@ export class InterfaceLedger {
   attached(attachment: Attachment): void {
     const account = this.account(attachment.interfaceSlot)
     account.announce(attachment, this.#owner(attachment.interfaceSlot))
+    this.#ends = undefined
     this.#kinds.add(attachment.transmitCounter).add(attachment.receiveCounter)
     this.#earliestAttachMs = Math.min(this.#earliestAttachMs ?? Number.POSITIVE_INFINITY, attachment.attachedAtMs)
     for (const queue of this.#queues) queue.push(account)
@@ -144,7 +147,14 @@ export class InterfaceLedger {
       account.owner = owner
       changed = true
     }
+    if (changed) this.#ends = undefined
     return changed
+  }
+
+  /** Whether an interface of ours is this end's. */
+  observes(identity: Identity): boolean {
+    this.#ends ??= new Set([...this.#open.values()].map(({ owner }) => owner?.identity))
+    return this.#ends.has(identity)
   }
 
   /** One row of a flow; `edge`: as in `FlowSlots`; `isCollapsed`: a port was left out. */
@@ -228,6 +238,7 @@ export class InterfaceLedger {
 
   #close(account: InterfaceAccount, readAtMs: number): void {
     account.endedAtMs = readAtMs
+    this.#ends = undefined
     this.#open.delete(account.interfaceSlot)
     for (const direction of directions) {
       const figures = account[direction].figures()

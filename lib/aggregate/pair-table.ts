@@ -1,7 +1,7 @@
 // Pairs of owners and how long things took between them: edges without port and Service share one.
 
 import type { Detail } from './edge-counts.ts'
-import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, observedNamespace } from './edge-end.ts'
 import { Histograms, powersOfTwo } from './histograms.ts'
 import type { Identity } from './identity.ts'
 import type { SeriesBudget } from './series-budget.ts'
@@ -67,7 +67,7 @@ export class PairTable {
     const key = `${client.key} ${server.key} ${transport} ${family} ${observer}`
     const known = this.#index.get(key)
     if (known !== undefined) return known
-    if (!this.#budget.take(series)) return this.overflow()
+    if (!this.#budget.take(series, observedNamespace(client, server, observer))) return this.overflow()
     const networkType = family === 6 ? 'ipv6' : 'ipv4'
     this.#index.set(key, this.pairs.length)
     return this.pairs.push({ client, server, transport, networkType, observer, overflow: false }) - 1

@@ -1,16 +1,32 @@
-// How many series may still begin, as the backend counts them.
+// How many series may still begin, as the backend counts them, and for whom.
+
+/** Of the budget so much is kept for namespaces that have little of it: one with many peers must not take the others' series. */
+const KEPT_SHARE = 0.25
+const LITTLE_SHARE = 0.05
+/** A smaller budget is given to who comes first: shares of it would be no edges. */
+const SHARED_FROM = 1000
 
 export class SeriesBudget {
+  readonly #kept: number
+  readonly #little: number
   #left: number
+  /** By namespace of the pods that are observed. */
+  readonly #taken = new Map<string, number>()
 
   constructor(limit: number) {
+    const isShared = limit >= SHARED_FROM
+    this.#kept = isShared ? limit * KEPT_SHARE : 0
+    this.#little = limit * LITTLE_SHARE
     this.#left = limit
   }
 
-  /** false, and nothing taken, when there are not that many left. */
-  take(series: number): boolean {
-    if (series > this.#left) return false
+  /** false, and nothing taken, when there are not that many left for the namespace. */
+  take(series: number, namespace = ''): boolean {
+    const taken = (this.#taken.get(namespace) ?? 0) + series
+    const left = taken > this.#little ? this.#left - this.#kept : this.#left
+    if (series > left) return false
     this.#left -= series
+    this.#taken.set(namespace, taken)
     return true
   }
 }

@@ -1,6 +1,9 @@
 // IP addresses between bytes and text: 4 or 16 bytes in network order, text as RFC 5952 writes it.
 import { isIPv4, isIPv6 } from 'node:net'
 
+/** For maps, where a text of its own for each question costs most: IPv4 as 32 bits, IPv6 a character a byte. */
+export type AddressKey = number | string
+
 export interface Cidr {
   /** 4 or 16 bytes; bits beyond the prefix are 0. */
   readonly network: Uint8Array
@@ -12,6 +15,30 @@ export function formatAddress(bytes: Uint8Array, offset: number, family: number)
   if (family === 4) return formatIPv4(bytes, offset)
   if (isMapped(bytes, offset)) return formatIPv4(bytes, offset + 12)
   return formatIPv6(bytes, offset)
+}
+
+/** Of the address at `offset`. An IPv4-mapped IPv6 address has the IPv4 address's. */
+export function addressKey(bytes: Uint8Array, offset: number, family: number): AddressKey {
+  if (family === 4) return numberAt(bytes, offset)
+  if (isMapped(bytes, offset)) return numberAt(bytes, offset + 12)
+  return String.fromCharCode(...bytes.subarray(offset, offset + 16))
+}
+
+/** undefined when the text is no address. */
+export function parseAddressKey(text: string): AddressKey | undefined {
+  const bytes = parseAddress(text)
+  return bytes && addressKey(bytes, 0, bytes.length === 4 ? 4 : 6)
+}
+
+/** 4 or 16 bytes. */
+export function keyBytes(key: AddressKey): Uint8Array {
+  if (typeof key === 'string') return Uint8Array.from(key, character => character.charCodeAt(0))
+  return Uint8Array.of(key >>> 24, (key >> 16) & 255, (key >> 8) & 255, key & 255)
+}
+
+export function formatKey(key: AddressKey): string {
+  const bytes = keyBytes(key)
+  return formatAddress(bytes, 0, bytes.length === 4 ? 4 : 6)
 }
 
 /** 4 or 16 bytes; undefined when the text is no address. An IPv4-mapped address gives 4 bytes, a zone (`%eth0`) is refused. */
@@ -49,6 +76,10 @@ function maskedTo(address: Uint8Array, prefixLength: number): Uint8Array {
   const rest = prefixLength & 7
   if (rest > 0) network[wholeBytes] = address[wholeBytes]! & (0xff00 >> rest)
   return network
+}
+
+function numberAt(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
 }
 
 function isMapped(bytes: Uint8Array, offset: number): boolean {

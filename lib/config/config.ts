@@ -28,6 +28,8 @@ export interface Config {
   readonly flowLimit: number
   /** Which metrics of edges there are. */
   readonly detail: 'basic' | 'full'
+  /** Whether bytes from zone to zone are counted. */
+  readonly zones: 'on' | 'off'
   /** Series of edges and pairs of owners; what exceeds it shares one per metric. */
   readonly seriesLimit: number
   readonly drainIntervalMs: number
@@ -95,6 +97,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     onStop: receiver.on_stop,
     flowLimit: receiver.flow_limit,
     detail: receiver.detail,
+    zones: receiver.zones,
     seriesLimit: receiver.series_limit,
     drainIntervalMs: receiver.drain_interval,
     exportIntervalMs,

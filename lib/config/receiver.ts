@@ -44,6 +44,7 @@ export const receiverSchema = section({
   on_stop: choice('detach', 'keep').default('detach'),
   flow_limit: wholeNumber(16, 1_048_576).default(32_768),
   detail: choice('basic', 'full').default('basic'),
+  zones: choice('on', 'off').default('off'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),
   drain_interval: duration(100, minute).default(second),
   collection_interval: parsed('100ms to 1h, such as 10s', value => durationBetween(value, 100, hour)).optional(),

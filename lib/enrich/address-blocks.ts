@@ -14,6 +14,12 @@ const noPorts: ReadonlySet<string> = new Set()
 /** These are blocks like configured ones: only an equal or longer one beats them. */
 const specialBlocks: readonly InventoryCidr[] = [
   { cidr: '169.254.0.0/16', class: 'node', name: 'node' },
+  // Where clouds tell a machine about itself: most of them, Google Cloud and AWS by IPv6, Alibaba Cloud, Azure.
+  { cidr: '169.254.169.254/32', class: 'external', name: 'metadata' },
+  { cidr: 'fd20:ce::254/128', class: 'external', name: 'metadata' },
+  { cidr: 'fd00:ec2::254/128', class: 'external', name: 'metadata' },
+  { cidr: '100.100.100.200/32', class: 'external', name: 'metadata' },
+  { cidr: '168.63.129.16/32', class: 'external', name: 'metadata' },
   { cidr: '224.0.0.0/4', class: 'external', name: 'multicast' },
   { cidr: 'ff00::/8', class: 'external', name: 'multicast' },
   { cidr: '255.255.255.255/32', class: 'external', name: 'broadcast' },
@@ -40,9 +46,9 @@ export class AddressBlocks {
 
   constructor(cidrs: readonly InventoryCidr[], intern: Intern) {
     // The sort is stable: of two equal blocks the configured one comes first.
-    this.#blocks = [...cidrs, ...specialBlocks]
-      .map(each => ({ ...parseCidr(each.cidr)!, identity: intern(identityOf(each)) }))
-      .sort((a, b) => b.prefixLength - a.prefixLength)
+    const configured = cidrs.map(each => ({ ...parseCidr(each.cidr)!, identity: intern(configuredIdentity(each)) }))
+    const special = specialBlocks.map(each => ({ ...parseCidr(each.cidr)!, identity: intern(identityOf(each)) }))
+    this.#blocks = [...configured, ...special].sort((a, b) => b.prefixLength - a.prefixLength)
     this.#external = intern({ class: 'external', name: 'external', ports: noPorts })
     this.#unknown = intern({ class: 'unknown', name: 'unknown', ports: noPorts })
   }
@@ -53,6 +59,11 @@ export class AddressBlocks {
     for (const block of this.#blocks) if (cidrContains(block, address)) return block.identity
     return isGlobal(address) ? this.#external : this.#unknown
   }
+}
+
+function configuredIdentity(cidr: InventoryCidr): Identity {
+  const identity = identityOf(cidr)
+  return cidr.class === 'pod' ? identity : { ...identity, foundBy: 'cidr' }
 }
 
 /** An address of a pod block that no pod owns is one of the node's devices: cni0, flannel.1, tunl0, cilium_host. */

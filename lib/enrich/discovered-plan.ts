@@ -4,17 +4,25 @@ import type { Identity } from '../aggregate/identity.ts'
 import type { Link, Survey } from '../capture/flow-source.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { isPair, matchDevices, type WantedInterface } from './interface-plan.ts'
-import { type InventoryNames, podKey } from './inventory-names.ts'
+import { podKey } from './inventory-names.ts'
 import type { NamespaceBinding } from './namespace-bindings.ts'
+import type { PodNames } from './pod-names.ts'
 
 export interface DiscoveredParts {
   readonly survey: Survey
-  readonly names: InventoryNames
+  readonly names: PodNames
   readonly inventory: Inventory | undefined
   /** What the inventory lists for this node: it has its interfaces, whoever is found there. */
   readonly listed: readonly WantedInterface[]
-  /** `namespace/name` of the pod that a namespace's addresses are of, by the binding's key. */
-  readonly byAddress: ReadonlyMap<string, string>
+  /** The pod that a namespace's addresses are of, by the binding's key. */
+  readonly byAddress: ReadonlyMap<string, BoundPod>
+}
+
+export interface BoundPod {
+  /** `namespace/name` */
+  readonly key: string
+  /** Of one that the API server knows. */
+  readonly uid?: string
 }
 
 const SHORT_ID_DIGITS = 12
@@ -77,7 +85,7 @@ export class DiscoveredPlan {
     // A container goes by the beginning of its id, as docker shows it.
     if (owner) return owner.podUid === undefined ? names.local(shortId(owner.key)) : names.pod(owner.podUid)
     const pod = byAddress.get(key)
-    if (pod !== undefined) return names.local(pod)
+    if (pod) return pod.uid === undefined ? names.local(pod.key) : names.pod(pod.uid)
     const name = this.#nameOf(binding)
     if (name !== undefined) return names.local(name)
     return namespace.path.startsWith('/proc/') ? undefined : names.unknown
@@ -92,7 +100,9 @@ export class DiscoveredPlan {
   #isListed({ namespace, owner, key }: NamespaceBinding): boolean {
     const pod = this.#parts.byAddress.get(key)
     if (this.#listedInodes.has(namespace.inode)) return true
-    return (owner !== undefined && this.#listedPods.has(owner.key)) || (pod !== undefined && this.#listedPods.has(pod))
+    return (
+      (owner !== undefined && this.#listedPods.has(owner.key)) || (pod !== undefined && this.#listedPods.has(pod.key))
+    )
   }
 }
 

@@ -7,16 +7,17 @@ import type { Clock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import type { OwnProcess } from '../host/own-process.ts'
 import { AddressBinding, type AddressedNamespace } from './address-binding.ts'
-import { DiscoveredPlan } from './discovered-plan.ts'
+import { type BoundPod, DiscoveredPlan } from './discovered-plan.ts'
 import { listedInterfaces, matchDevices, type WantedInterface } from './interface-plan.ts'
-import { type InventoryNames, podKey } from './inventory-names.ts'
+import { podKey } from './inventory-names.ts'
 import { linksIn } from './links-in.ts'
 import { type NamespaceBinding, NamespaceBindings } from './namespace-bindings.ts'
 import { namespaceOwners } from './namespace-owners.ts'
+import type { PodNames } from './pod-names.ts'
 
 export interface DiscoveryParts {
   readonly source: Pick<FlowSource, 'survey' | 'links' | 'addresses'>
-  readonly names: InventoryNames
+  readonly names: PodNames
   /** `auto`: by processes, beside what an inventory lists. `inventory`: that alone. */
   readonly mode: 'auto' | 'inventory'
   readonly nodeName: string | undefined
@@ -51,6 +52,8 @@ export class Discovery {
   readonly #parts: DiscoveryParts
   readonly #bindings = new NamespaceBindings()
   readonly #byAddress = new AddressBinding()
+  /** Of those that the API server knows or knew. */
+  readonly #ownPods = new Map<string, BoundPod>()
   #deletedIds: number[] = []
   #hasLooked = false
   /** Since when, by reason and owner. */
@@ -108,16 +111,20 @@ export class Discovery {
     return links instanceof Failure || matchDevices(wanted, links).length === 0
   }
 
-  /** `namespace/name` of pods by key of binding: of those whose processes nobody can see. */
+  /** Pods by key of binding: of those whose processes nobody can see. */
   async #bindByAddress(survey: Survey, inventory: Inventory | undefined, nowMs: number) {
     const bindings = [...this.#bindings.values()]
     const uids = new Set(bindings.map(({ owner }) => owner?.podUid))
-    const { nodeName } = this.#parts
-    const pods = (inventory?.pods ?? [])
+    const { nodeName, names } = this.#parts
+    const listed = (inventory?.pods ?? [])
       .filter(pod => pod.node === undefined || nodeName === undefined || pod.node === nodeName)
       .filter(pod => pod.addresses.length > 0 && (pod.uid === undefined || !uids.has(pod.uid)))
-    if (pods.length === 0) return new Map<string, string>()
-    const names = new Map(pods.map(pod => [`${podKey(pod)} ${pod.uid ?? ''}`, podKey(pod)]))
+    // A pod that both know is the API server's.
+    const own = names.ownPods().filter(({ uid }) => !uids.has(uid))
+    const ownKeys = new Set(own.map(podKey))
+    const pods = [...own, ...listed.filter(pod => !ownKeys.has(podKey(pod)))]
+    if (pods.length === 0) return new Map<string, BoundPod>()
+    for (const pod of own) this.#ownPods.set(`${podKey(pod)} ${pod.uid}`, { key: podKey(pod), uid: pod.uid })
     const addressed = pods.map(({ addresses, createdMs, ...pod }) => ({
       ...{ key: `${podKey(pod)} ${pod.uid ?? ''}`, addresses },
       ...(createdMs !== undefined && { createdMs }),
@@ -131,7 +138,10 @@ export class Discovery {
     }
     const bound = this.#byAddress.bind(unowned, addressed, nowMs)
     // A pod that is no longer listed keeps its name as long as its namespace is there.
-    return new Map([...bound].map(([key, pod]) => [key, names.get(pod) ?? pod.slice(0, pod.lastIndexOf(' '))]))
+    const needed = new Set([...bound.values(), ...own.map(pod => `${podKey(pod)} ${pod.uid}`)])
+    for (const pod of this.#ownPods.keys()) if (!needed.has(pod)) this.#ownPods.delete(pod)
+    const named = (pod: string) => this.#ownPods.get(pod) ?? { key: pod.slice(0, pod.lastIndexOf(' ')) }
+    return new Map([...bound].map(([key, pod]) => [key, named(pod)]))
   }
 
   async #addressesOf(

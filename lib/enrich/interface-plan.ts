@@ -3,7 +3,8 @@ import type { Identity } from '../aggregate/identity.ts'
 import type { Link, Place } from '../capture/flow-source.ts'
 import { deviceGlob } from '../config/device-glob.ts'
 import type { Inventory } from '../config/inventory.ts'
-import { type InventoryNames, podKey } from './inventory-names.ts'
+import { podKey } from './inventory-names.ts'
+import type { PodNames } from './pod-names.ts'
 
 /** What a pod can have instead of a pair: hardware, and devices on top of the node's. */
 const UPLINK_KINDS: ReadonlySet<string> = new Set(['', 'macvlan', 'macvtap', 'ipvlan', 'ipvtap'])
@@ -38,7 +39,7 @@ export interface FoundDevice {
 /** What an inventory lists for this node. `nodeName` absent: every pod is taken for ours. */
 export function listedInterfaces(
   inventory: Inventory,
-  names: InventoryNames,
+  names: PodNames,
   inodeOf: (path: string) => number | undefined,
   nodeName: string | undefined,
 ): WantedInterface[] {

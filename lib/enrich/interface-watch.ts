@@ -53,6 +53,11 @@ export class InterfaceWatch {
     void this.#rescan.look()
   }
 
+  /** To be called when pods of this node are called otherwise than before, as often as one likes. */
+  namesChanged(): void {
+    this.#rescan.changed()
+  }
+
   /** To be called when a device was found to be gone: another may take its place, and no event tells of that. */
   deviceGone(): void {
     this.#rescan.changed()

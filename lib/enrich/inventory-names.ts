@@ -1,19 +1,20 @@
 // Names from an inventory: who a pod is, and who has an address.
-import type { Identity, Names, Workload } from '../aggregate/identity.ts'
-import { formatAddress, parseAddress } from '../capture/address.ts'
+import type { Identity, Workload } from '../aggregate/identity.ts'
+import { type AddressKey, keyBytes, parseAddressKey } from '../capture/address.ts'
 import type { Inventory, InventoryPod, InventoryService, InventoryWorkload } from '../config/inventory.ts'
 import { AddressBlocks } from './address-blocks.ts'
+import type { OwnPod, PodNames } from './pod-names.ts'
 import type { PodScope, ScopedPod } from './pod-scope.ts'
 
 const noPorts: ReadonlySet<string> = new Set()
 
 /** An end that an inventory says the same about before and after is the same object, so that its edges go on. */
-export class InventoryNames implements Names {
+export class InventoryNames implements PodNames {
   readonly #scope: PodScope | undefined
   #version = 0
   #nodeAddresses: readonly string[]
   #ends = new Map<string, Identity>()
-  #owners = new Map<string, Identity>()
+  #owners = new Map<AddressKey, Identity>()
   #pods = new Map<string, Identity>()
   #podsByUid = new Map<string, Identity>()
   #blocks!: AddressBlocks
@@ -58,8 +59,18 @@ export class InventoryNames implements Names {
   }
 
   /** An inventory file has no history: `atMs` makes no difference. */
-  remote(address: string, _atMs: number): Identity {
-    return this.#owners.get(address) ?? this.#blocks.identify(parseAddress(address))
+  remote(address: AddressKey, _atMs: number): Identity {
+    return this.owner(address) ?? this.block(address)
+  }
+
+  /** The pod, Service or node that has it. */
+  owner(address: AddressKey): Identity | undefined {
+    return this.#owners.get(address)
+  }
+
+  /** Whose address it is when nobody has it. */
+  block(address: AddressKey): Identity {
+    return this.#blocks.identify(keyBytes(address))
   }
 
   /** `namespace/name` of a pod in the inventory, or a network namespace's name where there is none. */
@@ -87,6 +98,14 @@ export class InventoryNames implements Names {
     return this.#blocks.identify(undefined)
   }
 
+  get wordsTakeMs(): number {
+    return 0
+  }
+
+  ownPods(): readonly OwnPod[] {
+    return []
+  }
+
   #addPod(pod: InventoryPod, identity: Identity): void {
     if (pod.uid !== undefined) this.#podsByUid.set(pod.uid, identity)
     this.#pods.set(podKey(pod), identity)
@@ -94,8 +113,8 @@ export class InventoryNames implements Names {
   }
 
   #own(address: string, identity: Identity): void {
-    const bytes = parseAddress(address)
-    if (bytes) this.#owners.set(formatAddress(bytes, 0, bytes.length === 4 ? 4 : 6), identity)
+    const key = parseAddressKey(address)
+    if (key !== undefined) this.#owners.set(key, identity)
   }
 }
 
@@ -145,6 +164,7 @@ function keyOf({ ports, ...rest }: Identity): string {
     rest.service,
     rest.name,
     rest.outOfScope,
+    rest.foundBy,
     [...ports].sort(),
   ])
 }

@@ -27,11 +27,15 @@ export interface ClusterPod extends ClusterObject {
   /** Neither succeeded nor failed: what is over owns no address any more. */
   readonly isRunning: boolean
   readonly isReady: boolean
+  /** `metadata.deletionTimestamp` is set: its address may soon be another's. */
+  readonly isTerminating?: boolean
   /** Wall clock, ms since 1970. */
   readonly createdMs: number
   readonly owner?: Owner
   /** Label `pod-template-hash` or `rollouts-pod-template-hash`: with it a ReplicaSet's name says whose it is. */
   readonly templateHash?: string
+  /** Which of the two labels that was; absent: `Deployment`. */
+  readonly templateOf?: 'Deployment' | 'Rollout'
   /** Ports of its containers, as `tcp/8080`. */
   readonly ports: readonly string[]
   /** Only those that were asked for. */

@@ -1,6 +1,7 @@
 // What the agent says about itself: how full its table is, what went wrong with it, and how far it got with each interface.
 import type { Attributes } from '@opentelemetry/api'
 import type { MetricData } from '@opentelemetry/sdk-metrics'
+import { attributionResults } from '../aggregate/attribution.ts'
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { ProgramTime } from '../capture/flow-source.ts'
@@ -53,6 +54,7 @@ export class AgentSeries {
       metricData(agentMetric.interfaces, this.#interfacePoints(moment)),
       metricData(agentMetric.reattachments, this.#reattachmentPoints(moment)),
       metricData(agentMetric.faults, this.#faultPoints(moment)),
+      metricData(agentMetric.attribution, this.#attributionPoints(moment)),
       metricData(agentMetric.violations, this.#violationPoints(moment)),
       ...this.#programs(moment),
     ]
@@ -93,6 +95,16 @@ export class AgentSeries {
     const points: Points = []
     for (const [kind, value] of Object.entries(kinds))
       this.#writer.write(points, this.#counter(kind, { [attribute.faultKind]: kind }), value, moment)
+    return points
+  }
+
+  #attributionPoints(moment: Moment): Points {
+    const points: Points = []
+    const { bytes } = this.#parts.table.attribution
+    for (const [i, result] of attributionResults.entries()) {
+      const series = this.#counter(`attribution ${result}`, { [attribute.attributionResult]: result })
+      this.#writer.write(points, series, bytes[i]!, moment)
+    }
     return points
   }
 

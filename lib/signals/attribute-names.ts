@@ -27,6 +27,7 @@ export const attribute = {
   connectionEnd: 'podweir.connection.end',
   faultKind: 'podweir.fault.kind',
   dropReason: 'podweir.drop.reason',
+  attributionResult: 'podweir.attribution.result',
 } as const
 
 /** Attributes of one end of an edge. */
@@ -38,6 +39,20 @@ export function endAttributes(end: 'source' | 'destination') {
     service: `${end}.k8s.service.name`,
     name: `${end}.name`,
   } as const
+}
+
+/** Where one end is, on what goes from zone to zone. */
+export function placeAttributes(end: 'source' | 'destination') {
+  return { zone: `${end}.cloud.availability_zone`, region: `${end}.cloud.region` } as const
+}
+
+/** The key of a pod's label on `podweir.pod.*`. */
+export function labelAttribute(key: string): string {
+  return `k8s.pod.label.${key}`
+}
+
+export function annotationAttribute(key: string): string {
+  return `k8s.pod.annotation.${key}`
 }
 
 /** The key of a pod's owner on `podweir.pod.*`, as semantic conventions spell it: `k8s.deployment.name`. */

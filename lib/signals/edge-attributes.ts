@@ -40,7 +40,7 @@ function sharedAttributes(edge: Edge | Pair): Attributes {
   }
 }
 
-function oneEnd(keys: ReturnType<typeof endAttributes>, end: EdgeEnd): Attributes {
+export function oneEnd(keys: ReturnType<typeof endAttributes>, end: EdgeEnd): Attributes {
   return {
     ...(end.namespace !== undefined && { [keys.namespace]: end.namespace }),
     ...(end.ownerName !== undefined && { [keys.ownerName]: end.ownerName }),

@@ -1,10 +1,13 @@
 // The metrics of edges and pairs: names, units, attributes, and from which detail on they are sent.
-import { attribute, endAttributes } from './attribute-names.ts'
+import { attribute, endAttributes, placeAttributes } from './attribute-names.ts'
 import type { Metric } from './metric-names.ts'
 
+const bothEnds = [...Object.values(endAttributes('source')), ...Object.values(endAttributes('destination'))]
+
+const serviceKeys: readonly string[] = [endAttributes('source').service, endAttributes('destination').service]
+
 const edgeAttributes = [
-  ...Object.values(endAttributes('source')),
-  ...Object.values(endAttributes('destination')),
+  ...bothEnds,
   attribute.serverPort,
   attribute.transport,
   attribute.networkType,
@@ -87,6 +90,19 @@ export const edgeMetric = {
     description: 'Connections and requests that go on.',
     attributes: edgeAttributes,
     detail: 'full',
+  },
+  interZone: {
+    name: 'podweir.network.inter_zone.bytes',
+    instrument: 'counter',
+    unit: 'By',
+    description: 'Bytes on the wire from one zone to another.',
+    attributes: [
+      // What has a zone has a name of its own, and needs no Service's.
+      ...bothEnds.filter(key => !serviceKeys.includes(key)),
+      ...Object.values(placeAttributes('source')),
+      ...Object.values(placeAttributes('destination')),
+      attribute.overflow,
+    ],
   },
 } as const satisfies Record<string, Metric>
 

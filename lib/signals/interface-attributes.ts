@@ -2,7 +2,7 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { Identity, InterfaceOwner } from '../aggregate/identity.ts'
 import type { Attachment } from '../capture/flow-source.ts'
-import { attribute, ownerAttribute } from './attribute-names.ts'
+import { annotationAttribute, attribute, labelAttribute, ownerAttribute } from './attribute-names.ts'
 import { toHrTime } from './metric-data.ts'
 import type { Moment } from './series.ts'
 
@@ -35,14 +35,18 @@ export function waitsForName(
 
 /** false: nobody owns the interface, or nobody yet. */
 export function isNamed(owner: InterfaceOwner | undefined): boolean {
-  return owner !== undefined && (owner.identity.class !== 'unknown' || owner.identity.name !== 'unknown')
+  return owner !== undefined && !owner.identity.isProvisional && !isNobody(owner.identity)
+}
+
+function isNobody({ class: endClass, name }: Identity): boolean {
+  return endClass === 'unknown' && name === 'unknown'
 }
 
 /** `otherwise`: its name when it has none. */
 export function ownerAttributes(owner: InterfaceOwner | undefined, otherwise: string): Attributes {
   const identity = owner?.identity
   if (identity?.pod) return podAttributes(identity.pod)
-  return { [attribute.plainName]: (isNamed(owner) ? identity?.name : undefined) ?? otherwise }
+  return { [attribute.plainName]: (identity && !isNobody(identity) ? identity.name : undefined) ?? otherwise }
 }
 
 function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
@@ -52,5 +56,11 @@ function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
     [attribute.podName]: pod.name,
     ...(pod.uid !== undefined && { [attribute.podUid]: pod.uid }),
     ...(kind !== 'Pod' && { [ownerAttribute(kind)]: name }),
+    ...withKeys(pod.labels, labelAttribute),
+    ...withKeys(pod.annotations, annotationAttribute),
   }
+}
+
+function withKeys(texts: Readonly<Record<string, string>> | undefined, attributeOf: (key: string) => string) {
+  return Object.fromEntries(Object.entries(texts ?? {}).map(([key, text]) => [attributeOf(key), text]))
 }

@@ -1,6 +1,6 @@
 // The only place, with edge-metrics.ts, where names of metrics are spelled: docs/signals.md is the same list for people.
 import type { Detail } from '../aggregate/edge-counts.ts'
-import { attribute, ownerAttribute } from './attribute-names.ts'
+import { annotationAttribute, attribute, labelAttribute, ownerAttribute } from './attribute-names.ts'
 import { edgeMetric, pairMetric } from './edge-metrics.ts'
 
 export type Instrument = 'counter' | 'up_down_counter' | 'gauge' | 'histogram'
@@ -10,7 +10,7 @@ export interface Metric {
   readonly instrument: Instrument
   readonly unit: string
   readonly description: string
-  /** Every key that a point of it can have, `k8s.<kind>.name` standing for the owner's kind. */
+  /** Every key that a point of it can have, `<kind>` and `<key>` standing for any. */
   readonly attributes: readonly string[]
   /** From which detail on it is sent; absent: always. */
   readonly detail?: Detail
@@ -21,6 +21,8 @@ const interfaceAttributes = [
   attribute.podName,
   attribute.podUid,
   ownerAttribute('<kind>'),
+  labelAttribute('<key>'),
+  annotationAttribute('<key>'),
   attribute.plainName,
   attribute.interfaceName,
   attribute.attachPlace,
@@ -128,6 +130,13 @@ export const agentMetric = {
     unit: '{fault}',
     description: 'What the capture could not do as it should, by kind.',
     attributes: [attribute.faultKind],
+  },
+  attribution: {
+    name: 'podweir.agent.attribution',
+    instrument: 'counter',
+    unit: 'By',
+    description: 'Bytes of exported flows, by how their remote end was found.',
+    attributes: [attribute.attributionResult],
   },
   violations: {
     name: 'podweir.agent.self_audit.violations',

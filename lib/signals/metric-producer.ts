@@ -16,6 +16,7 @@ import { toHrTime } from './metric-data.ts'
 import { PairSeries } from './pair-series.ts'
 import { PodSeries } from './pod-series.ts'
 import { SeriesWriter } from './series.ts'
+import { ZoneSeries } from './zone-series.ts'
 
 export interface MetricProducerParts extends Books {
   readonly table: FlowTable
@@ -51,6 +52,7 @@ export class FlowMetricProducer implements MetricProducer {
   readonly #ledger: LedgerSeries
   readonly #agent: AgentSeries
   readonly #drops: DropSeries | undefined
+  readonly #zones: ZoneSeries | undefined
   #collectedAt: HrTime | undefined
 
   constructor(parts: MetricProducerParts) {
@@ -65,6 +67,7 @@ export class FlowMetricProducer implements MetricProducer {
     this.#ledger = new LedgerSeries(parts, this.#writer, parts.ledgerStartedAtMs ?? parts.startedAtMs)
     this.#agent = new AgentSeries(parts, this.#writer)
     this.#drops = parts.drops && new DropSeries(parts.drops, this.#writer, parts.startedAtMs)
+    this.#zones = parts.edges.zones && new ZoneSeries(parts.edges.zones, this.#writer)
     parts.delivery.add(this.#writer.delivered)
   }
 
@@ -74,7 +77,8 @@ export class FlowMetricProducer implements MetricProducer {
     this.#collectedAt = toHrTime(nowMs)
     const moment = { nowMs, now: this.#collectedAt, start: this.#start, everyPoint: this.#everyPoint }
     const always = [this.#pods, this.#edges, this.#pairs, this.#ledger, this.#agent]
-    const metrics = [...always, ...(this.#drops ? [this.#drops] : [])].flatMap(part => part.collect(moment))
+    const optional = [this.#drops, this.#zones].filter(part => part !== undefined)
+    const metrics = [...always, ...optional].flatMap(part => part.collect(moment))
     const scope = { name: 'podweir', version: this.#version }
     const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)
     const scopeMetrics = [{ scope, metrics: withPoints }]

@@ -5,6 +5,7 @@ import { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import type { Identity, InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
 import type { OwnTraffic } from '../../lib/aggregate/own-flows.ts'
+import { type AddressKey, formatKey } from '../../lib/capture/address.ts'
 import type { Attachment } from '../../lib/capture/flow-source.ts'
 
 export function podIdentity(namespace: string, name: string, workload: string, ports: string[] = []): Identity {
@@ -41,8 +42,8 @@ export class FixedNames implements Names {
     ['fd00::2', api],
   ])
 
-  remote(address: string): Identity {
-    return this.addresses.get(address) ?? external
+  remote(address: AddressKey): Identity {
+    return this.addresses.get(formatKey(address)) ?? external
   }
 }
 
@@ -70,6 +71,7 @@ interface ClusterParts {
   readonly flowLimit?: number
   readonly detail?: Detail
   readonly ownTraffic?: OwnTraffic
+  readonly zones?: 'on' | 'off'
 }
 
 export function smallCluster(parts: ClusterParts = {}) {
@@ -79,7 +81,7 @@ export function smallCluster(parts: ClusterParts = {}) {
     [2, { identity: api, device: 'eth0' }],
   ])
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
-  const edges = new EdgeTable(parts.seriesLimit, parts.detail)
+  const edges = new EdgeTable(parts.seriesLimit, parts.detail, parts.zones)
   const ledger = new InterfaceLedger(owner)
   const { flowLimit = 64, ownTraffic } = parts
   const ours = ownTraffic && { ownTraffic }

@@ -4,7 +4,10 @@ import type { Link, Survey } from '../../lib/capture/flow-source.ts'
 import { parseInventory } from '../../lib/config/inventory.ts'
 import { Discovery, type Plan } from '../../lib/enrich/discovery.ts'
 import { InventoryNames } from '../../lib/enrich/inventory-names.ts'
+import type { PodNames } from '../../lib/enrich/pod-names.ts'
+import { clusterPod, ofDeployment } from '../support/cluster-objects.ts'
 import { CONTAINER, inContainer, inPod, link, namespace, OTHER_UID, OWN, pairTo, survey, UID } from './surveyed.ts'
+import { namesOf } from './two-nodes.ts'
 
 const SHORT = CONTAINER.slice(0, 12)
 const CNI = '/run/netns/cni-11111111-2222-3333-4444-555555555555'
@@ -34,11 +37,11 @@ describe('discovery', () => {
     nowMs = 10_000
   })
 
-  function discovery(inventoryText?: string, mode: 'auto' | 'inventory' = 'auto') {
+  function discovery(inventoryText?: string, mode: 'auto' | 'inventory' = 'auto', ofCluster?: PodNames) {
     const inventory = inventoryText === undefined ? undefined : parseInventory(inventoryText, 'inv.yaml')
     const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs }
     const inodeOf = (path: string) => machine.now.namespaces.find(each => each.path === path)?.inode
-    const names = new InventoryNames(inventory, [])
+    const names = ofCluster ?? new InventoryNames(inventory, [])
     const discovery = new Discovery({ source: machine, names, mode, nodeName: undefined, own: OWN, inodeOf, clock })
     return () => discovery.plan(inventory)
   }
@@ -169,6 +172,20 @@ describe('discovery', () => {
       const plan = await discovery(web)()
       assert.deepEqual(named(plan), ['web veth2'])
       assert.deepEqual([plan.wanted[0]!.netns, plan.wanted[0]!.uplinks], [undefined, new Set([102])])
+    })
+
+    it('knows the pods of its node by the API server, and keeps their names to the end', async () => {
+      const names = namesOf()
+      const look = discovery(undefined, 'auto', names)
+      const parts = { uid: UID, addresses: ['10.1.0.7'], createdMs: 5_000 }
+      names.changed('pods', clusterPod({ name: 'web-1', ...parts, ...ofDeployment('web') }), nowMs)
+      names.changed('pods', clusterPod({ name: 'far', addresses: ['10.1.0.8'], node: 'n2' }), nowMs)
+      machine.now = { ...blind(), links: [pairTo(7), pairTo(8)] }
+      machine.addressesIn.set(7, Uint8Array.of(10, 1, 0, 7)).set(8, Uint8Array.of(10, 1, 0, 8))
+      assert.deepEqual(named(await look()), ['unknown veth8', 'web-1 veth7'])
+      names.changed('pods', clusterPod({ name: 'other', addresses: ['10.1.0.9'] }), nowMs)
+      names.deleted('pods', UID, nowMs)
+      assert.deepEqual(named(await look()), ['unknown veth8', 'web-1 veth7'])
     })
 
     it('needs no name of the namespace', async () => {

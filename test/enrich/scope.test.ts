@@ -7,6 +7,7 @@ import { matchDevices } from '../../lib/enrich/interface-plan.ts'
 import { InterfaceScope } from '../../lib/enrich/interface-scope.ts'
 import { InventoryNames } from '../../lib/enrich/inventory-names.ts'
 import { PodScope, type ScopedPod } from '../../lib/enrich/pod-scope.ts'
+import { addressKeyOf as key } from '../support/address-key.ts'
 import { capturedLog } from '../support/captured-log.ts'
 import { PretendSource } from '../support/pretend-source.ts'
 import { type FewRules, scopeOf } from '../support/scope.ts'
@@ -63,7 +64,7 @@ describe('InventoryNames with a scope', () => {
   it('says of a pod that it is out of scope, by its name and by its address', () => {
     const names = new InventoryNames(pods('{ team: data }'), [], scope)
     assert.equal(names.local('a/x').outOfScope, true)
-    assert.equal(names.remote('10.0.0.1', 0), names.local('a/x'))
+    assert.equal(names.remote(key('10.0.0.1'), 0), names.local('a/x'))
   })
 
   it('gives a pod another identity when a label takes it out of scope, and the same while nothing changes', () => {

@@ -10,7 +10,13 @@ import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 import { capturedLog } from '../support/captured-log.ts'
 
 export function observedCluster(
-  parts: { seriesLimit?: number; flowLimit?: number; detail?: Detail; everyPoint?: Record<string, string> } = {},
+  parts: {
+    seriesLimit?: number
+    flowLimit?: number
+    detail?: Detail
+    zones?: 'on' | 'off'
+    everyPoint?: Record<string, string>
+  } = {},
 ) {
   const cluster = smallCluster(parts)
   const delivery = new Delivery()

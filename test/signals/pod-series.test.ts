@@ -49,6 +49,22 @@ describe('pod series', () => {
     assert.deepEqual(valuesNamed(await collect(), packets, { 'k8s.pod.name': 'late-1', ...transmit }), [0, 7])
   })
 
+  it('waits for the API server’s word of a pod too, which goes by its UID afterwards', async () => {
+    const { owners, ledger, table, collect, clock } = observedCluster()
+    const uid = { class: 'pod', name: 'u-1', isProvisional: true, ports: new Set<string>() } as const
+    owners.set(3, { identity: uid, device: 'eth0' })
+    ledger.attached(attachment(3, { attachedAtMs: clock.ms }))
+    table.apply(flowBatch({ interfaces: [{ interfaceSlot: 3, fromPod: { seenPackets: 5 } }] }))
+    const plain = { 'podweir.pod.name': 'u-1', ...transmit }
+    assert.deepEqual(valuesNamed(await collect(), packets, plain), [])
+    clock.ms += 5_000
+    assert.deepEqual(valuesNamed(await collect(), packets, plain), [0, 5])
+    owners.set(3, { identity: podIdentity('shop', 'late-1', 'late'), device: 'eth0' })
+    table.apply(flowBatch({ interfaces: [{ interfaceSlot: 3, fromPod: { seenPackets: 9 } }] }))
+    await collect()
+    assert.deepEqual(valuesNamed(await collect(), packets, { 'k8s.pod.name': 'late-1', ...transmit }), [0, 0])
+  })
+
   it('lets what went under no name stay there, and goes on under the name from 0', async () => {
     const { owners, ledger, table, collect, clock } = observedCluster()
     clock.ms += 5_000

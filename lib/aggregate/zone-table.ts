@@ -1,0 +1,98 @@
+// Bytes from one zone to another, by the owners at both ends: each byte once over all agents.
+import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { grown } from './histograms.ts'
+import type { Identity, Place } from './identity.ts'
+import type { SeriesBudget } from './series-budget.ts'
+
+/** What one owner's pods sent to another's, from zone to zone. */
+export interface ZoneCrossing {
+  readonly source: EdgeEnd
+  readonly destination: EdgeEnd
+  readonly from: Place
+  readonly to: Place
+  /** Of everything that found no place. */
+  readonly overflow: boolean
+}
+
+export interface ZoneQuestion {
+  readonly local: Identity
+  readonly remote: Identity
+  readonly clientIsLocal: boolean
+}
+
+/** In place of a crossing: both ends are in one zone, or nobody knows where one of them is, or the other end counts it. */
+export const NO_CROSSING = -1
+const INITIAL_CROSSINGS = 64
+const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
+
+export class ZoneTable {
+  /** Two after each other belong to the same two ends: what the local one sent, and what it got. */
+  readonly crossings: ZoneCrossing[] = []
+  /** Bytes. Whole numbers up to 2^53 - 1. */
+  values = new Float64Array(INITIAL_CROSSINGS)
+  /** Wall clock in ms: nothing was counted before. */
+  starts = new Float64Array(INITIAL_CROSSINGS)
+  readonly #budget: SeriesBudget
+  readonly #index = new Map<string, number>()
+  readonly #ends = new EdgeEnds('client')
+  #overflowIndex = NO_CROSSING
+
+  constructor(budget: SeriesBudget) {
+    this.#budget = budget
+  }
+
+  /** Index of what the local end sends; what it gets is one further. */
+  crossingFor(question: ZoneQuestion, sinceMs: number): number {
+    const { local, remote } = question
+    const [from, to] = [local.place, remote.place]
+    if (from?.zone === undefined || to?.zone === undefined || !crosses(from, to)) return NO_CROSSING
+    if (isCountedThere(question)) return NO_CROSSING
+    const source = this.#ends.of(local)
+    const destination = this.#ends.of(remote)
+    const key = JSON.stringify([source.key, destination.key, from.zone, from.region, to.zone, to.region])
+    const known = this.#index.get(key)
+    if (known !== undefined) return known
+    if (!this.#budget.take(2, source.namespace)) return this.#overflow(sinceMs)
+    const index = this.#create({ source, destination, from, to, overflow: false }, sinceMs)
+    this.#create({ source: destination, destination: source, from: to, to: from, overflow: false }, sinceMs)
+    this.#index.set(key, index)
+    return index
+  }
+
+  add(crossing: number, sentBytes: number, receivedBytes: number): void {
+    const isOverflow = crossing === this.#overflowIndex
+    this.values[crossing]! += sentBytes
+    this.values[isOverflow ? crossing : crossing + 1]! += receivedBytes
+  }
+
+  #overflow(sinceMs: number): number {
+    if (this.#overflowIndex === NO_CROSSING)
+      this.#overflowIndex = this.#create(
+        { source: UNKNOWN_END, destination: UNKNOWN_END, from: {}, to: {}, overflow: true },
+        sinceMs,
+      )
+    return this.#overflowIndex
+  }
+
+  #create(crossing: ZoneCrossing, sinceMs: number): number {
+    const index = this.crossings.push(crossing) - 1
+    if (index >= this.values.length) {
+      this.values = grown(this.values, this.values.length * 2)
+      this.starts = grown(this.starts, this.starts.length * 2)
+    }
+    this.starts[index] = sinceMs
+    return index
+  }
+}
+
+function crosses(from: Place, to: Place): boolean {
+  return from.zone !== to.zone || from.region !== to.region
+}
+
+/**
+ * Between two pods the server's interface counts: there a Service's address has been replaced by the pod's, so that it is
+ * known where both are. Everything else is counted by the only interface that sees it.
+ */
+function isCountedThere({ remote, clientIsLocal }: ZoneQuestion): boolean {
+  return clientIsLocal && remote.class === 'pod' && !remote.outOfScope
+}

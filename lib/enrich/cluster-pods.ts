@@ -1,0 +1,281 @@
+// The pods of a cluster: who each one is, and who had an address when.
+import type { Identity, Workload } from '../aggregate/identity.ts'
+import { type AddressKey, formatKey, parseAddressKey } from '../capture/address.ts'
+import type { ClusterPod } from '../kubernetes/cluster-objects.ts'
+import { AddressHistory, type Doubt } from './address-history.ts'
+import type { ClusterNodes } from './cluster-nodes.ts'
+import { Interned } from './interned.ts'
+import type { OwnerChains, Top } from './owner-chains.ts'
+import type { OwnPod } from './pod-names.ts'
+import { oneOf, PodRecord, podIdentity, type ServedPorts, saysTheSame, severalOf } from './pod-record.ts'
+import type { PodScope } from './pod-scope.ts'
+import type { PortSets } from './port-sets.ts'
+
+export interface ClusterPodsParts {
+  readonly nodes: ClusterNodes
+  readonly chains: OwnerChains
+  readonly ports: PortSets
+  /** Absent: every pod is in scope. */
+  readonly scope: PodScope | undefined
+  /** Absent: every pod is taken for one of this node. */
+  readonly nodeName: string | undefined
+  /** Keys of those that are exported. */
+  readonly labels: readonly string[]
+  readonly annotations: readonly string[]
+  /** Called whenever an answer may differ from the one before. */
+  readonly onChange: () => void
+  /** Called whenever a pod of this node is called otherwise than before. */
+  readonly onOwnPod: () => void
+}
+
+interface OwnRecord {
+  readonly record: PodRecord
+  readonly createdMs: number
+}
+
+/** A pod that is gone is known for so long: its last flows are told after it, and its interface may be there still. */
+const KEPT_MS = 300_000
+/** The UID by which kubelet calls a static pod; the API server gives its mirror another. */
+const STATIC_UID = 'kubernetes.io/config.hash'
+const LONGEST_VALUE = 256
+const noPorts: ReadonlySet<string> = new Set()
+const UNDECIDED: Identity = { class: 'pod', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
+
+export class ClusterPods {
+  readonly #parts: ClusterPodsParts
+  readonly #records = new Map<string, PodRecord>()
+  readonly #history = new AddressHistory<PodRecord>()
+  readonly #workloads = new Interned<Workload>()
+  /** Pods of this node, by `namespace/name` and by the UIDs of static pods. */
+  readonly #own = new Map<string, OwnRecord>()
+  readonly #static = new Map<string, PodRecord>()
+  readonly #undecided = new WeakMap<Workload, Identity>()
+  /** In the order in which they went. */
+  #gone: PodRecord[] = []
+  #workloadsVersion = 0
+
+  constructor(parts: ClusterPodsParts) {
+    this.#parts = parts
+  }
+
+  /** Raised whenever a pod comes, or gets another workload. */
+  get workloadsVersion(): number {
+    return this.#workloadsVersion
+  }
+
+  /** How much is kept of pods that are there, were a short time ago, or are mentioned. */
+  get kept(): { pods: number; addresses: number; workloads: number } {
+    return { pods: this.#records.size, addresses: this.#history.size, workloads: this.#workloads.size }
+  }
+
+  changed(pod: ClusterPod, atMs: number): void {
+    this.#forget(atMs)
+    const record = this.recordOf(pod.uid)
+    record.goneAtMs = undefined
+    record.containerPorts = this.#parts.ports.of(pod.ports)
+    record.labels = Object.keys(pod.labels).length > 0 ? pod.labels : undefined
+    this.#identify(record, pod)
+    // What is over has given its addresses back; those of a host-network pod are its node's.
+    const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
+    this.#claim(record, keysOf(owned), pod.createdMs, atMs)
+    this.#setState(record, pod, atMs)
+    if (this.#isOwn(record)) this.#index(record, pod)
+  }
+
+  deleted(uid: string, atMs: number): void {
+    this.#forget(atMs)
+    const record = this.#records.get(uid)
+    if (!record?.identity || record.goneAtMs !== undefined) return
+    record.goneAtMs = atMs
+    this.#gone.push(record)
+    this.#claim(record, [], 0, atMs)
+  }
+
+  /** Of pods that are there. */
+  *uids(): Generator<string> {
+    for (const record of this.#records.values()) if (record.identity && record.goneAtMs === undefined) yield record.uid
+  }
+
+  /** Whose address it was; `undefined`: no pod's. Of several pods of one workload that it can be alone, the workload. */
+  at(address: AddressKey, atMs: number): Identity | undefined {
+    const found = this.#history.at(address, atMs)
+    return found instanceof PodRecord ? found.identity : found && this.#doubtful(found)
+  }
+
+  byUid(uid: string): Identity | undefined {
+    return (this.#records.get(uid) ?? this.#static.get(uid))?.identity
+  }
+
+  /** Of this node, by `namespace/name`. */
+  own(key: string): Identity | undefined {
+    return this.#own.get(key)?.record.identity
+  }
+
+  ownPods(): OwnPod[] {
+    return [...this.#own.values()]
+      .filter(({ record }) => record.addresses !== undefined)
+      .map(({ record: { identity, uid, addresses }, createdMs }) => {
+        const { namespace, name } = identity!.pod!
+        return { namespace, name, uid, addresses: severalOf(addresses).map(formatKey), createdMs }
+      })
+  }
+
+  /** Made when it is not there yet: Services mention pods that come later. */
+  recordOf(uid: string): PodRecord {
+    const known = this.#records.get(uid)
+    if (known) return known
+    const record = new PodRecord(uid)
+    this.#records.set(uid, record)
+    return record
+  }
+
+  /** What Services say of the ports of a pod. */
+  setServedBy(record: PodRecord, servedBy: readonly ServedPorts[]): void {
+    record.servedBy = oneOf(servedBy)
+    if (record.identity) this.#become(record, { ...partsOf(record.identity), ports: this.#portsOf(record) })
+    else if (servedBy.length === 0) this.#records.delete(record.uid)
+  }
+
+  /** To be called when places have become others. */
+  placesChanged(): void {
+    for (const record of this.#records.values()) {
+      const node = record.identity?.place?.node
+      if (node === undefined || this.#parts.nodes.placeOf(node) === record.identity!.place) continue
+      this.#become(record, { ...partsOf(record.identity!), place: this.#parts.nodes.placeOf(node) })
+    }
+  }
+
+  #identify(record: PodRecord, pod: ClusterPod): void {
+    const { nodes, chains, labels, annotations } = this.#parts
+    const top = chains.topOf(pod, () => this.#rename(record, pod))
+    this.#become(record, {
+      namespace: pod.namespace,
+      name: pod.name,
+      uid: pod.uid,
+      workload: this.#workloadOf(pod.namespace, top),
+      place: pod.node === '' ? undefined : nodes.placeOf(pod.node),
+      ports: this.#portsOf(record),
+      labels: picked(pod.labels, labels),
+      annotations: picked(pod.annotations, annotations),
+    })
+  }
+
+  /** The chain of its owners has been climbed. */
+  #rename(record: PodRecord, pod: ClusterPod): void {
+    if (!record.identity || this.#records.get(record.uid) !== record) return
+    const top = this.#parts.chains.topOf(pod, () => {})
+    this.#become(record, { ...partsOf(record.identity), workload: this.#workloadOf(pod.namespace, top) })
+  }
+
+  #become(record: PodRecord, parts: Omit<Parameters<typeof podIdentity>[0], 'isOutOfScope'>): void {
+    const { scope, onChange, onOwnPod } = this.#parts
+    const { namespace, workload } = parts
+    const isOutOfScope = scope?.has({ namespace, workload, labels: record.labels ?? {} }) === false
+    const identity = podIdentity({ ...parts, isOutOfScope })
+    const before = record.identity
+    if (before && saysTheSame(before, identity)) return
+    record.identity = identity
+    if (before?.workload !== identity.workload) this.#workloadsVersion++
+    if (this.#isOwn(record)) onOwnPod()
+    // A pod that has no address yet is nobody's remote end.
+    if (record.addresses !== undefined) onChange()
+  }
+
+  #claim(record: PodRecord, addresses: readonly AddressKey[], createdMs: number, atMs: number): void {
+    const before = severalOf(record.addresses)
+    const isSame = before.length === addresses.length && addresses.every(each => before.includes(each))
+    if (isSame) return
+    for (const address of before) if (!addresses.includes(address)) this.#history.release(address, record, atMs)
+    for (const address of addresses)
+      if (!before.includes(address)) this.#history.claim(address, record, createdMs, atMs)
+    record.addresses = oneOf(addresses)
+    this.#parts.onChange()
+  }
+
+  #setState(record: PodRecord, { isReady, isTerminating }: ClusterPod, atMs: number): void {
+    const addresses = severalOf(record.addresses)
+    if (isTerminating) for (const address of addresses) this.#history.leave(address, record, atMs)
+    if (record.isReady === isReady) return
+    record.isReady = isReady
+    // Of two pods with one address the one that goes on being ready contradicts the other.
+    if (addresses.some(each => this.#history.isShared(each))) this.#parts.onChange()
+  }
+
+  #doubtful({ candidates, areAll }: Doubt<PodRecord>): Identity {
+    const workload = candidates[0]?.identity?.workload
+    const isCommon = workload && candidates.every(({ identity }) => identity?.workload === workload)
+    const isOut = candidates.some(({ identity }) => identity?.outOfScope)
+    if (!areAll || !isCommon || isOut) return UNDECIDED
+    const known = this.#undecided.get(workload)
+    if (known) return known
+    const identity: Identity = { class: 'pod', workload, ports: candidates[0]!.identity!.ports }
+    this.#undecided.set(workload, identity)
+    return identity
+  }
+
+  #portsOf({ containerPorts, servedBy }: PodRecord): ReadonlySet<string> {
+    if (servedBy === undefined) return containerPorts
+    return this.#parts.ports.of([...containerPorts, ...severalOf(servedBy).flatMap(({ ports }) => ports)])
+  }
+
+  #workloadOf(namespace: string, { kind, name }: Top): Workload {
+    return this.#workloads.of(`${namespace}\n${kind}\n${name}`, () => ({ namespace, kind, name }))
+  }
+
+  #isOwn({ identity }: PodRecord): boolean {
+    const { nodeName } = this.#parts
+    return identity !== undefined && (nodeName === undefined || identity.place?.node === nodeName)
+  }
+
+  #index(record: PodRecord, { namespace, name, owner, annotations, createdMs }: ClusterPod): void {
+    this.#own.set(`${namespace}/${name}`, { record, createdMs })
+    const staticUid = owner?.kind === 'Node' ? annotations[STATIC_UID] : undefined
+    if (staticUid !== undefined) this.#static.set(staticUid, record)
+  }
+
+  #forget(nowMs: number): void {
+    this.#history.forget(nowMs)
+    let over = 0
+    while (over < this.#gone.length && nowMs - (this.#gone[over]!.goneAtMs ?? nowMs) > KEPT_MS) over++
+    if (over === 0) return
+    for (const record of this.#gone.splice(0, over))
+      if (record.goneAtMs !== undefined && record.identity) this.#drop(record)
+    if (this.#workloads.isCrowded || this.#parts.ports.isCrowded) this.#sweep()
+  }
+
+  #drop(record: PodRecord): void {
+    const { namespace, name } = record.identity!.pod!
+    record.identity = undefined
+    if (record.servedBy === undefined) this.#records.delete(record.uid)
+    const key = `${namespace}/${name}`
+    if (this.#own.get(key)?.record === record) this.#own.delete(key)
+    for (const [uid, each] of this.#static) if (each === record) this.#static.delete(uid)
+  }
+
+  #sweep(): void {
+    const records = [...this.#records.values()]
+    const identities = records.flatMap(({ identity }) => identity ?? [])
+    this.#workloads.sweep(new Set(identities.map(({ workload }) => workload!)))
+    this.#parts.nodes.sweep(new Set(identities.map(({ place }) => place)))
+    this.#parts.ports.sweep(
+      new Set([...identities.map(({ ports }) => ports), ...records.map(({ containerPorts }) => containerPorts)]),
+    )
+  }
+}
+
+function partsOf({ workload, pod, ports, place }: Identity) {
+  const { namespace, name, uid, labels, annotations } = pod!
+  return { namespace, name, uid: uid!, workload: workload!, place, ports, labels, annotations }
+}
+
+/** Each once; what is no address is nobody's. */
+function keysOf(addresses: readonly string[]): AddressKey[] {
+  return [...new Set(addresses)].flatMap(address => parseAddressKey(address) ?? [])
+}
+
+/** Those that are asked for, each cut where it would be a burden to a backend. */
+function picked(texts: Readonly<Record<string, string>>, keys: readonly string[]) {
+  const found = keys.filter(key => Object.hasOwn(texts, key))
+  if (found.length === 0) return undefined
+  return Object.fromEntries(found.map(key => [key, texts[key]!.slice(0, LONGEST_VALUE).toWellFormed()]))
+}

@@ -1,0 +1,235 @@
+// The Services of a cluster: their addresses, node ports, and the workload behind each one.
+import type { Identity, RemotePoint, Workload } from '../aggregate/identity.ts'
+import { Protocol, transportOf } from '../aggregate/transport.ts'
+import { type AddressKey, parseAddressKey } from '../capture/address.ts'
+import type { ClusterEndpointSlice, ClusterService } from '../kubernetes/cluster-objects.ts'
+import type { ClusterPods } from './cluster-pods.ts'
+import { type PodRecord, severalOf } from './pod-record.ts'
+import type { PortSets } from './port-sets.ts'
+import { Shared } from './shared.ts'
+
+interface ServiceRecord {
+  readonly uid: string
+  readonly namespace: string
+  readonly name: string
+  readonly addresses: readonly AddressKey[]
+  readonly ports: ReadonlySet<string>
+  /** As `pointKey`. */
+  readonly nodePorts: readonly number[]
+  /** Asked for last. */
+  identity: Identity | undefined
+  /** `ClusterPods.workloadsVersion` of then; -1: to be asked for again. */
+  identifiedAt: number
+}
+
+interface SliceRecord {
+  readonly uid: string
+  readonly service: string
+  readonly ports: readonly string[]
+  readonly ready: readonly PodRecord[]
+  readonly unready: readonly PodRecord[]
+  /** Addresses of those that are no pods. */
+  readonly strangers: readonly AddressKey[]
+  /** What dials one of them directly. */
+  readonly stranger: Identity
+}
+
+const noPorts: ReadonlySet<string> = new Set()
+/** Several have the address, and the port does not tell them apart. */
+const UNDECIDED: Identity = { class: 'service', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
+const protocols = { tcp: Protocol.tcp, udp: Protocol.udp, sctp: Protocol.sctp } as const
+
+export class ClusterServices {
+  readonly #pods: ClusterPods
+  readonly #portSets: PortSets
+  readonly #records = new Map<string, ServiceRecord>()
+  readonly #byName = new Map<string, ServiceRecord>()
+  readonly #byAddress = new Shared<AddressKey, ServiceRecord>()
+  readonly #byNodePort = new Shared<number, ServiceRecord>()
+  readonly #slices = new Map<string, SliceRecord>()
+  readonly #slicesOf = new Shared<string, SliceRecord>()
+  readonly #strangers = new Shared<AddressKey, SliceRecord>()
+
+  constructor(pods: ClusterPods, portSets: PortSets) {
+    this.#pods = pods
+    this.#portSets = portSets
+  }
+
+  /** True when answers may differ. */
+  changed(service: ClusterService): boolean {
+    const { uid, namespace, name } = service
+    const before = this.#records.get(uid)
+    const record: ServiceRecord = {
+      ...{ uid, namespace, name },
+      addresses: keysOf(service.addresses),
+      ports: this.#portSets.of(service.ports.map(each => `${each.protocol}/${each.port}`)),
+      nodePorts: service.ports
+        .filter(each => each.nodePort > 0)
+        .map(each => pointKey(protocols[each.protocol], each.nodePort)),
+      identity: undefined,
+      identifiedAt: -1,
+    }
+    if (before && isSame(before, record)) return false
+    if (before) this.#remove(before)
+    this.#records.set(uid, record)
+    this.#byName.set(keyOf(record), record)
+    for (const address of record.addresses) this.#byAddress.add(address, record)
+    for (const key of record.nodePorts) this.#byNodePort.add(key, record)
+    return true
+  }
+
+  deleted(uid: string): boolean {
+    const record = this.#records.get(uid)
+    if (!record) return false
+    this.#remove(record)
+    this.#records.delete(uid)
+    return true
+  }
+
+  uids(): Iterable<string> {
+    return this.#records.keys()
+  }
+
+  /** True when answers may differ; those that follow from ports of pods are told by the pods. */
+  sliceChanged(slice: ClusterEndpointSlice): boolean {
+    const { uid, namespace, ports, endpoints } = slice
+    const before = this.#slices.get(uid)
+    const record: SliceRecord = {
+      ...{ uid, ports, service: `${namespace}/${slice.service}` },
+      ready: this.#podsOf(slice, true),
+      unready: this.#podsOf(slice, false),
+      strangers: keysOf(endpoints.filter(each => each.podUid === undefined).flatMap(each => each.addresses)),
+      stranger: {
+        class: 'external',
+        service: { namespace, name: slice.service },
+        ports: this.#portSets.of(ports),
+        foundBy: 'service',
+      },
+    }
+    return this.#replaceSlice(before, record)
+  }
+
+  sliceDeleted(uid: string): boolean {
+    const record = this.#slices.get(uid)
+    return record ? this.#replaceSlice(record, undefined) : false
+  }
+
+  sliceUids(): Iterable<string> {
+    return this.#slices.keys()
+  }
+
+  /** Whose cluster, external or load balancer address it is. Of several that share it, the one with the port. */
+  at(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
+    const record = this.#byAddress.only(address, each => servesAt(each, point))
+    return record === 'several' ? UNDECIDED : record && this.#identityOf(record)
+  }
+
+  /** The same for an address that is a node's too: what does not fit the Service's ports is the node's. */
+  atNode(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
+    if (!point) return undefined
+    const record = this.#byAddress.some(address, each => servesAt(each, point))
+    if (record) return record === 'several' ? UNDECIDED : this.#identityOf(record)
+    const byPort = this.#byNodePort.only(pointKey(point.protocol, point.port), () => true)
+    return byPort === undefined || byPort === 'several' ? undefined : this.#identityOf(byPort)
+  }
+
+  /** A Service's endpoint that is no pod, dialled directly; undefined also where several Services have it. */
+  endpointAt(address: AddressKey): Identity | undefined {
+    const slices = this.#strangers.all(address)
+    return slices.every(({ service }) => service === slices[0]!.service) ? slices[0]?.stranger : undefined
+  }
+
+  #identityOf(record: ServiceRecord): Identity {
+    const { workloadsVersion } = this.#pods
+    if (record.identity && record.identifiedAt === workloadsVersion) return record.identity
+    record.identifiedAt = workloadsVersion
+    const workload = this.#workloadBehind(keyOf(record))
+    if (record.identity && record.identity.workload === workload) return record.identity
+    const { namespace, name, ports } = record
+    const service = record.identity?.service ?? { namespace, name }
+    record.identity = workload ? { class: 'service', workload, service, ports } : { class: 'service', service, ports }
+    return record.identity
+  }
+
+  /** What all endpoints share that take connections; while none does, all that are to. */
+  #workloadBehind(key: string): Workload | undefined {
+    const slices = this.#slicesOf.all(key)
+    if (slices.some(({ strangers }) => strangers.length > 0)) return undefined
+    const ready = slices.flatMap(each => each.ready)
+    const pods = ready.length > 0 ? ready : slices.flatMap(each => each.unready)
+    const workload = pods[0]?.identity?.workload
+    return pods.every(({ identity }) => identity?.workload === workload) ? workload : undefined
+  }
+
+  #replaceSlice(before: SliceRecord | undefined, record: SliceRecord | undefined): boolean {
+    const services = new Set([before?.service, record?.service].flatMap(each => this.#byName.get(each ?? '') ?? []))
+    const workloads = [...services].map(each => this.#identityOf(each).workload)
+    const strangersBefore = before?.strangers ?? []
+    if (before) this.#forgetSlice(before)
+    if (record) {
+      this.#slices.set(record.uid, record)
+      this.#slicesOf.add(record.service, record)
+      for (const address of record.strangers) this.#strangers.add(address, record)
+    }
+    this.#tellPods(before, record)
+    let differs = strangersBefore.join() !== (record?.strangers ?? []).join()
+    for (const [i, service] of [...services].entries()) {
+      service.identifiedAt = -1
+      differs ||= this.#identityOf(service).workload !== workloads[i]
+    }
+    return differs
+  }
+
+  #forgetSlice(record: SliceRecord): void {
+    this.#slices.delete(record.uid)
+    this.#slicesOf.remove(record.service, record)
+    for (const address of record.strangers) this.#strangers.remove(address, record)
+  }
+
+  /** Ports of a slice are served by its pods, ready or not. */
+  #tellPods(before: SliceRecord | undefined, record: SliceRecord | undefined): void {
+    const now = new Set(record ? [...record.ready, ...record.unready] : [])
+    for (const pod of new Set([...(before ? [...before.ready, ...before.unready] : []), ...now])) {
+      const others = severalOf(pod.servedBy).filter(each => each !== before)
+      this.#pods.setServedBy(pod, record && now.has(pod) ? [...others, record] : others)
+    }
+  }
+
+  #podsOf({ endpoints }: ClusterEndpointSlice, isReady: boolean): PodRecord[] {
+    const uids = endpoints.filter(each => each.isReady === isReady).flatMap(({ podUid }) => podUid ?? [])
+    return [...new Set(uids)].map(uid => this.#pods.recordOf(uid))
+  }
+
+  #remove(record: ServiceRecord): void {
+    if (this.#byName.get(keyOf(record)) === record) this.#byName.delete(keyOf(record))
+    for (const address of record.addresses) this.#byAddress.remove(address, record)
+    for (const key of record.nodePorts) this.#byNodePort.remove(key, record)
+  }
+}
+
+/** Each once; what is no address is nobody's. */
+function keysOf(addresses: readonly string[]): AddressKey[] {
+  return [...new Set(addresses)].flatMap(address => parseAddressKey(address) ?? [])
+}
+
+function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `${namespace}/${name}`
+}
+
+function pointKey(protocol: number, port: number): number {
+  return protocol * 65_536 + port
+}
+
+function servesAt({ ports }: ServiceRecord, point: RemotePoint | undefined): boolean {
+  return point !== undefined && ports.has(`${transportOf(point.protocol)}/${point.port}`)
+}
+
+function isSame(a: ServiceRecord, b: ServiceRecord): boolean {
+  return (
+    a.ports === b.ports &&
+    a.name === b.name &&
+    a.namespace === b.namespace &&
+    a.addresses.join() === b.addresses.join() &&
+    a.nodePorts.join() === b.nodePorts.join()
+  )
+}
