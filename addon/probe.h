@@ -3,6 +3,7 @@
 #define PODWEIR_PROBE_H
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,7 @@
 #include "scope_rules.h"
 #include "status.h"
 #include "survey.h"
+#include "tap.h"
 
 struct flow_bpf;
 
@@ -28,6 +30,8 @@ struct ProbeOptions {
   uint32_t flow_limit = 32768;
   std::string pins = {};  // directory in a BPF file system, empty: nothing outlives the process
   ScopeOptions scope = {};
+  // Asked for before the first interface is attached; absent, or nullptr: dispatchers go to the counting programs.
+  std::function<std::unique_ptr<Tap>(const DispatcherMaps&)> open_tap = {};
 };
 
 // A counter's value at attaching: what differs from it later happened under our eyes.
@@ -170,6 +174,8 @@ class Probe {
   slot_use* use() const { return static_cast<slot_use*>(use_.get()); }
   uint32_t SlotsInUse() const;
   const flow_bpf* skeleton() const { return skeleton_; }
+  // nullptr: there is none.
+  Tap* tap() const { return tap_.get(); }
   interface_totals Totals(uint32_t interface_slot) const;
   class_totals Classes(uint32_t interface_slot) const;
   cpu_scratch Faults() const;
@@ -215,6 +221,7 @@ class Probe {
   Continued ContinuedFrom(uint32_t slot);
   Interface RestoreInterface(uint32_t slot);
   void SumUp();
+  DispatcherMaps MapsOfDispatchers() const;
   void CountRecycled(bool collapsed, uint32_t interface_slot);
   AttachmentInfo InfoOf(const Interface& interface) const;
   Interface* FindUnclaimed(const AttachRequest& request);
@@ -237,6 +244,7 @@ class Probe {
   Fd statistics_;
   NamespaceThread namespaces_;
   std::mutex mutex_;
+  std::unique_ptr<Tap> tap_;
   std::map<uint32_t, Interface> interfaces_;
   std::unique_ptr<Pins> pins_;
   std::unique_ptr<Journal> journal_;

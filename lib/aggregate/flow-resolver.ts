@@ -51,7 +51,7 @@ export class FlowResolver {
   resolve(slots: FlowSlots, slot: number, interfaceSlot: number, decided?: DecidedClient): void {
     const local = this.#localEnd(interfaceSlot)
     const address = formatAddress(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
-    const remote = this.#names.remote(address, slots.startMs[slot]!)
+    const remote = this.#names.remote(address, slots.startMs[slot]!, interfaceSlot)
     if (slots.local.find(slot) === local && slots.remote.find(slot) === remote) return
     slots.local.set(slot, local)
     slots.remote.set(slot, remote)

@@ -43,8 +43,11 @@ export interface InterfaceOwner {
 }
 
 export interface Names {
-  /** Who has this address at that time. Never throws; an address that nobody has is `external` or `unknown`. */
-  remote(address: string, atMs: number): Identity
+  /**
+   * Who has this address at that time. Never throws; an address that nobody has is `external` or `unknown`. The pod at
+   * the interface may know it by a name of its own.
+   */
+  remote(address: string, atMs: number, interfaceSlot?: number): Identity
   /** Raised by 1 whenever an answer may differ from the one before. */
   readonly version: number
 }

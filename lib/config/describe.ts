@@ -53,8 +53,12 @@ function describeReceiver(config: Config) {
     ...(config.discovery !== undefined && { discovery: config.discovery }),
     scope: describeScope(config.scope),
     own_traffic: config.ownTraffic,
-    modules: { drops: config.modules.drops ? 'on' : 'off' },
+    modules: { drops: onOrOff(config.modules.drops), dns: onOrOff(config.modules.dns) },
   }
+}
+
+function onOrOff(on: boolean): 'on' | 'off' {
+  return on ? 'on' : 'off'
 }
 
 function describeExporter(exporter: ExporterConfig) {

@@ -57,7 +57,7 @@ export const receiverSchema = section({
   discovery: choice('auto', 'inventory').optional(),
   scope: scopeSchema,
   own_traffic: choice('exclude', 'include').default('exclude'),
-  modules: section({ drops: choice('on', 'off').default('off') }),
+  modules: section({ drops: choice('on', 'off').default('off'), dns: choice('on', 'off').default('off') }),
 })
 
 export type ReceiverSettings = z.output<typeof receiverSchema>

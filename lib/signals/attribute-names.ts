@@ -27,6 +27,8 @@ export const attribute = {
   connectionEnd: 'podweir.connection.end',
   faultKind: 'podweir.fault.kind',
   dropReason: 'podweir.drop.reason',
+  questionSuffix: 'podweir.dns.question.suffix',
+  messageOutcome: 'podweir.dns.message.outcome',
 } as const
 
 /** Attributes of one end of an edge. */
