@@ -54,7 +54,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     std::string wrong = ReadOptions(info[0], options_, drain_options_);
     if (!wrong.empty()) Napi::TypeError::New(info.Env(), wrong).ThrowAsJavaScriptException();
     if (wrong.empty() && info[0].As<Napi::Object>().Get("dns").ToBoolean())
-      options_.open_tap = [this](const DispatcherMaps& maps) { return LoadDns(maps); };
+      options_.open_tap = [this](const DispatcherMaps& maps) { return OpenDnsTap(maps, dns_status_); };
   }
 
  private:
@@ -228,16 +228,6 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     });
   }
 
-  // Without it everything else works, so that who asks for it is told why there is none.
-  std::unique_ptr<Tap> LoadDns(const DispatcherMaps& maps) {
-    Result<std::unique_ptr<DnsTap>> tap = DnsTap::Load(maps);
-    dns_status_ = tap.status;
-    return tap.ok() ? std::move(*tap) : nullptr;
-  }
-
-  // The probe has no other tap.
-  static DnsTap* DnsOf(Probe& probe) { return static_cast<DnsTap*>(probe.tap()); }
-
   Napi::Value OpenDns(const Napi::CallbackInfo&) {
     return Promise(Value(), control_, [this] { return SettleBy(dns_status_); });
   }
@@ -245,12 +235,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   // On the thread that drains: what it reads before a drain's flows are named has every answer that they follow.
   Napi::Value ReadDns(const Napi::CallbackInfo&) {
     return RunFor<DnsReading>(
-        draining_,
-        [](Probe& probe) -> Result<DnsReading> {
-          if (!DnsOf(probe)) return Failed("read", "dns_messages", EBADF, "the module is not loaded");
-          return DnsOf(probe)->Read();
-        },
-        [](Napi::Env env, DnsReading& reading) { return ToDnsBatch(env, reading); });
+        draining_, [](Probe& probe) { return ReadDnsTap(probe.tap()); }, ToDnsBatch);
   }
 
   // Both threads may hold the probe: the control thread takes it away while the drain thread waits.

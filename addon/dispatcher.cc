@@ -52,8 +52,8 @@ using Instructions = std::vector<bpf_insn>;
 
 int16_t Length(const Instructions& instructions) { return static_cast<int16_t>(instructions.size()); }
 
-// Behind it R2 is `maps.programs` again. `port_offset`: where plain packets have the remote port, from the frame's start;
-// what it is taken for there, and what is not in the linear part, is for the tap to look at.
+// Behind it R2 is `maps.programs` again. `port_offset`: where plain packets have the remote port, from the frame's
+// start; what it is taken for there, and what is not in the linear part, is for the tap to look at.
 Instructions WayThroughTap(const DispatcherMaps& maps, shared_program program, flow_direction direction,
                            int port_offset) {
   if (maps.tap < 0) return {};
@@ -117,14 +117,10 @@ Instructions DispatcherOf(const DispatcherMaps& maps, uint32_t interface_slot, f
   };
   int all = Length(choose) + Length(by_type) + Length(ipv4) + Length(ipv6) + Length(rest) + Length(failed);
   const Instructions begin = {
-      Move(BPF_REG_6, BPF_REG_1),
-      Store32(kStack, -4, 0),
-      Move(BPF_REG_2, kStack),
-      Add(BPF_REG_2, -4),
-      MapLow(BPF_REG_1, maps.scratch),
-      MapHigh(),
-      Call(BPF_FUNC_map_lookup_elem),
-      SkipIfEqual(BPF_REG_0, 0, static_cast<int16_t>(all)),
+      Move(BPF_REG_6, BPF_REG_1),      Store32(kStack, -4, 0),
+      Move(BPF_REG_2, kStack),         Add(BPF_REG_2, -4),
+      MapLow(BPF_REG_1, maps.scratch), MapHigh(),
+      Call(BPF_FUNC_map_lookup_elem),  SkipIfEqual(BPF_REG_0, 0, static_cast<int16_t>(all)),
   };
   const Instructions end = {
       Set(BPF_REG_0, -1),  // TC_ACT_UNSPEC, TCX_NEXT: not our decision
@@ -148,8 +144,8 @@ std::string DispatcherName(uint32_t interface_slot, flow_direction direction) {
 Result<Fd> LoadDispatcher(const DispatcherMaps& maps, uint32_t interface_slot, flow_direction direction) {
   const Instructions instructions = DispatcherOf(maps, interface_slot, direction);
   std::string name = DispatcherName(interface_slot, direction);
-  Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name.c_str(), "GPL", instructions.data(), instructions.size(),
-                           nullptr));
+  Fd program(
+      bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name.c_str(), "GPL", instructions.data(), instructions.size(), nullptr));
   if (!program.valid()) return Failed("load dispatcher", name, errno);
   return program;
 }

@@ -164,6 +164,17 @@ DnsReading DnsTap::Read() {
   return reading;
 }
 
+std::unique_ptr<Tap> OpenDnsTap(const DispatcherMaps& maps, Status& status) {
+  Result<std::unique_ptr<DnsTap>> tap = DnsTap::Load(maps);
+  status = tap.status;
+  return tap.ok() ? std::move(*tap) : nullptr;
+}
+
+Result<DnsReading> ReadDnsTap(Tap* tap) {
+  if (!tap) return Failed("read", "dns_messages", EBADF, "the module is not loaded");
+  return static_cast<DnsTap*>(tap)->Read();
+}
+
 int DnsTap::map() const { return bpf_map__fd(skeleton_->maps.dns_programs); }
 
 std::vector<int> DnsTap::programs() const {
@@ -177,8 +188,8 @@ std::vector<int> DnsTap::programs() const {
 std::vector<int> DnsTap::maps() const {
   std::vector<int> all;
   bpf_map* each;
-  bpf_object__for_each_map(each, skeleton_->obj)
-    if (each != skeleton_->maps.programs && each != skeleton_->maps.scratch) all.push_back(bpf_map__fd(each));
+  bpf_object__for_each_map(each, skeleton_->obj) if (each != skeleton_->maps.programs &&
+                                                     each != skeleton_->maps.scratch) all.push_back(bpf_map__fd(each));
   return all;
 }
 

@@ -74,6 +74,11 @@ class DnsTap : public Tap {
   std::thread thread_;
 };
 
+// Without it everything else works: nullptr, and in `status` why.
+std::unique_ptr<Tap> OpenDnsTap(const DispatcherMaps& maps, Status& status);
+// Of what OpenDnsTap has given.
+Result<DnsReading> ReadDnsTap(Tap* tap);
+
 }  // namespace podweir
 
 #endif

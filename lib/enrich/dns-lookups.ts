@@ -86,18 +86,22 @@ export class DnsLookups {
         this.#parts.table.messages.not_read++
         return
       }
-      this.#applyMessage(batch, i, from, behind)
+      if (!this.#applyMessage(batch, i, from, behind)) return
       at = behind
     }
   }
 
-  #applyMessage(batch: DnsBatch, i: number, start: number, end: number): void {
+  /** false: it is none. */
+  #applyMessage(batch: DnsBatch, i: number, start: number, end: number): boolean {
     const message = parseDnsMessage(batch.bytes, start, end)
     const isQuery = batch.fromPod[i] === 1
-    if (!message?.question || message.operation !== 0 || message.isAnswer === isQuery)
+    if (!message?.question || message.operation !== 0 || message.isAnswer === isQuery) {
       this.#parts.table.messages.not_read++
-    else if (isQuery) this.#ask(batch, i, message, message.question)
+      return false
+    }
+    if (isQuery) this.#ask(batch, i, message, message.question)
     else this.#answer(batch, i, message, message.question)
+    return true
   }
 
   #ask(batch: DnsBatch, i: number, message: DnsMessage, question: DnsQuestion): void {
@@ -112,7 +116,7 @@ export class DnsLookups {
     const atMs = batch.monotonicMs[i]!
     // It may have been read late.
     if (atMs - (this.#open.sinceMs(key) ?? atMs) > TIMEOUT_MS) this.#end(this.#open.timeOut(key)!, batch, 'timeout')
-    const lookup = this.#open.end(key)
+    const lookup = this.#open.end(key, atMs)
     if (!lookup) {
       messages.answer_unsolicited++
       return

@@ -40,12 +40,12 @@ export class OpenLookups {
   }
 
   /** undefined: nobody waits for this answer. */
-  end(key: string): (OpenLookup & { isLate: boolean }) | undefined {
+  end(key: string, atMs: number): (OpenLookup & { isLate: boolean }) | undefined {
     const open = this.#close(key)
     if (open) return { ...open, isLate: false }
     const late = this.#late.get(key)
     this.#late.delete(key)
-    return late && { ...late, isLate: true }
+    return late && atMs - late.sinceMs <= ANSWER_LIMIT_MS ? { ...late, isLate: true } : undefined
   }
 
   /** From now on its answer is late. */
