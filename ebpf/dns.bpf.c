@@ -206,9 +206,10 @@ static __always_inline void tell(struct __sk_buff *skb, __u32 interface_slot, en
 	}
 	message->at_ns = bpf_ktime_get_ns();
 	message->payload_bytes = bytes;
-	/* Older verifiers forget what they knew of it on the way through memory. */
+	/* No verifier before 6.8 learns from a comparison with 0 that it is at least 1. */
 	barrier_var(bytes);
-	if (bytes - 1 >= DNS_PAYLOAD_BYTES || bpf_skb_load_bytes(skb, extent.offset, record->payload, bytes))
+	bytes = ((bytes - 1) & (DNS_PAYLOAD_BYTES - 1)) + 1;
+	if (bpf_skb_load_bytes(skb, extent.offset, record->payload, bytes))
 		return;
 	put_into_ring(record, sizeof(*message) + bytes);
 }
