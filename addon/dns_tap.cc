@@ -26,7 +26,7 @@ static_assert(std::has_unique_object_representations_v<dns_message> && sizeof(dn
 
 constexpr char kObject[] = "dns.bpf.o";
 // From one reading to the next; what is more is lost, and so is what one interface has more than its share.
-constexpr uint32_t kMostBytes = 4 << 20, kMostBytesOfOne = kMostBytes / 8;
+constexpr uint32_t kMostBytes = 4 << 20, kMostBytesOfOne = kMostBytes / 4;
 constexpr double kNsPerMs = 1e6;
 
 // CAP_SYS_ADMIN stands for both when programs are loaded.

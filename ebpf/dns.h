@@ -10,7 +10,7 @@
 /* Of one interface between two readings: who floods does not take the others' place. */
 #define DNS_SHARE_BYTES (DNS_RING_BYTES / 4)
 /* The reader is woken when so much waits. Below that it looks once a drain. */
-#define DNS_WAKE_BYTES (DNS_RING_BYTES / 4)
+#define DNS_WAKE_BYTES (DNS_SHARE_BYTES / 2)
 /* What EDNS asks for at most in practice (RFC 6891, section 6.2.5); of what is longer the first part is told. */
 #define DNS_PAYLOAD_BYTES 4096
 

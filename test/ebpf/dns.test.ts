@@ -151,7 +151,8 @@ describe('the module dns', function () {
     const packet = asked({ payload: Buffer.alloc(1000) })
     counted.send(packet, { repeat: 500 })
     const batch = await dns.read()
-    assert.equal(batch.length, Math.floor(SHARE_BYTES / (HEAD_BYTES + 1000)))
+    // The reader is woken half-way, and may come before the end.
+    assert.ok(batch.length >= Math.floor(SHARE_BYTES / (HEAD_BYTES + 1000)), `${batch.length}`)
     assert.equal(batch.lost - before, 500 - batch.length)
     counted.send(packet)
     assert.equal((await told()).length, 1)
