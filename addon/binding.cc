@@ -54,7 +54,9 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     std::string wrong = ReadOptions(info[0], options_, drain_options_);
     if (!wrong.empty()) Napi::TypeError::New(info.Env(), wrong).ThrowAsJavaScriptException();
     if (wrong.empty() && info[0].As<Napi::Object>().Get("dns").ToBoolean())
-      options_.open_tap = [this](const DispatcherMaps& maps) { return OpenDnsTap(maps, dns_status_); };
+      options_.open_tap = [this](const DispatcherMaps& maps, NamespaceThread& loading) {
+        return OpenDnsTap(maps, loading, dns_status_);
+      };
   }
 
  private:

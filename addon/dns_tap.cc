@@ -48,9 +48,9 @@ double WallMinusMonotonicMs() {
 
 DnsTap::DnsTap() : bytes_of_(INTERFACE_SLOTS) {}
 
-Result<std::unique_ptr<DnsTap>> DnsTap::Load(const DispatcherMaps& maps) {
+Result<std::unique_ptr<DnsTap>> DnsTap::Load(const DispatcherMaps& maps, NamespaceThread& loading) {
   std::unique_ptr<DnsTap> tap(new DnsTap());
-  Status status = tap->Open(maps);
+  Status status = loading.In("", [&] { return tap->Open(maps); });
   if (status.ok()) status = tap->Connect();
   if (status.ok()) status = tap->StartReader();
   if (!status.ok()) return status;
@@ -164,8 +164,8 @@ DnsReading DnsTap::Read() {
   return reading;
 }
 
-std::unique_ptr<Tap> OpenDnsTap(const DispatcherMaps& maps, Status& status) {
-  Result<std::unique_ptr<DnsTap>> tap = DnsTap::Load(maps);
+std::unique_ptr<Tap> OpenDnsTap(const DispatcherMaps& maps, NamespaceThread& loading, Status& status) {
+  Result<std::unique_ptr<DnsTap>> tap = DnsTap::Load(maps, loading);
   status = tap.status;
   return tap.ok() ? std::move(*tap) : nullptr;
 }

@@ -11,6 +11,7 @@
 #include "dispatcher.h"
 #include "dns.h"
 #include "handle.h"
+#include "namespace.h"
 #include "status.h"
 #include "tap.h"
 
@@ -39,8 +40,9 @@ struct DnsReading {
 
 class DnsTap : public Tap {
  public:
-  // `maps`: of the programs that count, to which the tap's go on.
-  static Result<std::unique_ptr<DnsTap>> Load(const DispatcherMaps& maps);
+  // `maps`: of the programs that count, to which the tap's go on. `loading`: see Probe::Open; the tap's own thread
+  // comes from the calling one, and has no more capabilities than that.
+  static Result<std::unique_ptr<DnsTap>> Load(const DispatcherMaps& maps, NamespaceThread& loading);
   ~DnsTap() override;
   DnsTap(const DnsTap&) = delete;
   DnsTap& operator=(const DnsTap&) = delete;
@@ -75,7 +77,7 @@ class DnsTap : public Tap {
 };
 
 // Without it everything else works: nullptr, and in `status` why.
-std::unique_ptr<Tap> OpenDnsTap(const DispatcherMaps& maps, Status& status);
+std::unique_ptr<Tap> OpenDnsTap(const DispatcherMaps& maps, NamespaceThread& loading, Status& status);
 // Of what OpenDnsTap has given.
 Result<DnsReading> ReadDnsTap(Tap* tap);
 

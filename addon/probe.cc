@@ -132,11 +132,7 @@ Status Probe::Open() {
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.programs), &i, &fd, BPF_ANY))
       return Failed("connect", bpf_program__name(shared[i]), errno);
   }
-  if (options_.open_tap)
-    namespaces_.In("", [this] {
-      tap_ = options_.open_tap(MapsOfDispatchers());
-      return Status{};
-    });
+  if (options_.open_tap) tap_ = options_.open_tap(MapsOfDispatchers(), namespaces_);
   if (adoption_.adopted) {
     EndReturn();
     AdoptInterfaces();

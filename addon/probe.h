@@ -30,8 +30,9 @@ struct ProbeOptions {
   uint32_t flow_limit = 32768;
   std::string pins = {};  // directory in a BPF file system, empty: nothing outlives the process
   ScopeOptions scope = {};
-  // Asked for before the first interface is attached; absent, or nullptr: dispatchers go to the counting programs.
-  std::function<std::unique_ptr<Tap>(const DispatcherMaps&)> open_tap = {};
+  // Asked for before the first interface is attached, with the thread to load on; absent, or nullptr: dispatchers go to
+  // the counting programs.
+  std::function<std::unique_ptr<Tap>(const DispatcherMaps&, NamespaceThread&)> open_tap = {};
 };
 
 // A counter's value at attaching: what differs from it later happened under our eyes.

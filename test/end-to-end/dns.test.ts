@@ -15,6 +15,8 @@ const DURATION = 'podweir.dns.lookup.duration'
 const MESSAGES = 'podweir.dns.messages'
 const BLOCK = '203.0.113.0/24'
 const API = '203.0.113.7'
+const BLOCK6 = '2001:db8::/32'
+const ONLY6 = '2001:db8::7'
 const CDN = '203.0.113.8'
 const LIAR = '203.0.113.53'
 const SPOOFED = ['203.0.113.61', '203.0.113.62', '203.0.113.63', '203.0.113.64'] as const
@@ -23,7 +25,7 @@ const RECORDS = [
   `host-record=api.stripe.example,${API}`,
   `host-record=edge.cdn.example,${CDN}`,
   'cname=www.shop.example,edge.cdn.example',
-  `host-record=only6.example,2001:db8::7`,
+  `host-record=only6.example,${ONLY6}`,
   'address=/missing.example/',
   'address=/refused.example/#',
   // Too much for a datagram: the client asks again by TCP.
@@ -87,10 +89,11 @@ describe('names from DNS at a Collector', function () {
   })
   beforeEach(async () => {
     namespaces = new Namespaces()
-    ;({ a, b } = await namespaces.createPair())
+    ;({ a, b } = await namespaces.createPair({ ipv6: true }))
     await b.ip(...[API, CDN, LIAR, ...SPOOFED].map(address => `address add ${address}/32 dev eth0`))
-    await a.ip(`route add ${BLOCK} via ${b.addresses.v4}`)
-    server = await DnsServer.start(b, b.addresses.v4, RECORDS)
+    await b.ip(`address add ${ONLY6}/128 dev eth0 nodad`)
+    await a.ip(`route add ${BLOCK} via ${b.addresses.v4}`, `route add ${BLOCK6} via ${b.addresses.v6}`)
+    server = await DnsServer.start(b, [b.addresses.v4, b.addresses.v6], RECORDS)
     await b.serve('udp-serve', '--port', PORT)
   })
   afterEach(async () => {
@@ -155,6 +158,14 @@ describe('names from DNS at a Collector', function () {
     assert.deepEqual(['api.stripe.example', 'www.shop.example', 'external'].map(sentTo), [30n, 20n, 0n])
   })
 
+  it('are learnt and used over IPv6', async () => {
+    await start()
+    const server6 = `[${b.addresses.v6}]:53`
+    assert.deepEqual(await lookUp(['only6.example'], server6), [`1 ${ONLY6}`])
+    await send(ONLY6, 30)
+    await until('its edge', () => sentTo('only6.example') === 30n)
+  })
+
   it('are not there unless asked for', async () => {
     await start({})
     await lookUp(['api.stripe.example'])
@@ -180,7 +191,7 @@ describe('names from DNS at a Collector', function () {
   it('have their lookups timed, as many as the server was asked for', async () => {
     await start()
     const asked = await lookUp(['api.stripe.example', 'only6.example', 'missing.example', 'nowhere.example'])
-    assert.deepEqual(asked, [`1 ${API}`, '1 2001:db8::7', 'ENOTFOUND', 'EREFUSED'])
+    assert.deepEqual(asked, [`1 ${API}`, `1 ${ONLY6}`, 'ENOTFOUND', 'EREFUSED'])
     await lookUp(['api.stripe.example'])
     await messagesUntil('answer', server.queries)
     assert.equal(messages('query'), server.queries)

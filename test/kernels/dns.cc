@@ -49,7 +49,9 @@ bool IsWhole(const DnsRows& rows) {
 
 void CheckDns(Report& report, Wires& wires, int wire_number) {
   Status dns;
-  auto open_tap = [&dns](const DispatcherMaps& maps) { return OpenDnsTap(maps, dns); };
+  auto open_tap = [&dns](const DispatcherMaps& maps, NamespaceThread& loading) {
+    return OpenDnsTap(maps, loading, dns);
+  };
   Result<std::unique_ptr<Probe>> probe = Probe::Load({.flow_limit = 1024, .open_tap = open_tap});
   if (!probe.ok()) return report.NotOk(kFact, Words(probe.status));
   if (!dns.ok()) return report.NotOk(kFact, Words(dns));

@@ -83,7 +83,9 @@ bool LoadsWithLittle(Report& report, bool wants_perfmon) {
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
     int error = KeepOnly(1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | uint64_t{wants_perfmon} << CAP_PERFMON);
     Status dns;
-    auto open_tap = [&dns](const DispatcherMaps& maps) { return OpenDnsTap(maps, dns); };
+    auto open_tap = [&dns](const DispatcherMaps& maps, NamespaceThread& loading) {
+      return OpenDnsTap(maps, loading, dns);
+    };
     Result<std::unique_ptr<Probe>> probe = Probe::Load({.flow_limit = kFlowLimit, .open_tap = open_tap});
     if (!probe.ok()) report.Remark("with few capabilities: " + probe.status.detail);
     if (!dns.ok()) report.Remark("with few capabilities: " + dns.detail);

@@ -20,10 +20,14 @@ export class DnsServer {
   }
 
   /** Listens when it resolves. `records`: dnsmasq's options, such as `host-record=NAME,ADDRESS`. */
-  static async start(namespace: TestNamespace, address: string, records: readonly string[]): Promise<DnsServer> {
+  static async start(
+    namespace: TestNamespace,
+    addresses: readonly string[],
+    records: readonly string[],
+  ): Promise<DnsServer> {
     const options = [
       ...['keep-in-foreground', 'conf-file=/dev/null', 'pid-file=', 'user=root', 'no-resolv', 'no-hosts'],
-      ...['log-queries', 'log-facility=-', 'bind-interfaces', `listen-address=${address}`, 'cache-size=0'],
+      ...['log-queries', 'log-facility=-', 'bind-interfaces', `listen-address=${addresses}`, 'cache-size=0'],
       ...records,
     ]
     const command = ['dnsmasq', ...options.map(option => `--${option}`)]
