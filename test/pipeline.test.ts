@@ -104,7 +104,22 @@ describe('the pipeline', () => {
     await pipeline.drain()
     const written = await exported()
     assert.match(written, /"destination\.name","value":\{"stringValue":"api\.stripe\.example"\}/)
+    assert.doesNotMatch(written, /"external"/)
     assert.match(written, /podweir\.dns\.lookup\.duration/)
+  })
+
+  it('forgets what a pod has learnt when its interface is gone', async () => {
+    const messages = [query(), answer({ answers: [{ type: 'A', data: '203.0.113.7' }] })]
+    await start('', { read: async () => dnsBatch(messages.splice(0)) })
+    source.batches.push({}, { interfaces: [{ ended: true }] })
+    await pipeline.drain()
+    await pipeline.drain()
+    const started = { remote: '203.0.113.7', startMs: WALL_MINUS_MONOTONIC_MS + 2000 }
+    source.batches.push({ started: [started], flows: [{ fromPodPackets: 1 }] })
+    await pipeline.drain()
+    const written = await exported()
+    assert.match(written, /"external"/)
+    assert.doesNotMatch(written, /api\.stripe\.example/)
   })
 
   it('keeps the capture’s faults and audits for the status', async () => {
