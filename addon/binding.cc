@@ -8,6 +8,8 @@
 #include "detach_all.h"
 #include "doctor_binding.h"
 #include "discovery_binding.h"
+#include "dns_batch.h"
+#include "dns_tap.h"
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
@@ -43,12 +45,18 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
                         InstanceMethod<&ProbeBinding::DisableStatistics>("disableStatistics"),
                         InstanceMethod<&ProbeBinding::TimeInPrograms>("programTime"),
                         InstanceMethod<&ProbeBinding::SetTcpDetail>("setTcpDetail"),
+                        InstanceMethod<&ProbeBinding::OpenDns>("openDns"),
+                        InstanceMethod<&ProbeBinding::ReadDns>("readDns"),
                         InstanceMethod<&ProbeBinding::Close>("close")});
   }
 
   explicit ProbeBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ProbeBinding>(info) {
     std::string wrong = ReadOptions(info[0], options_, drain_options_);
     if (!wrong.empty()) Napi::TypeError::New(info.Env(), wrong).ThrowAsJavaScriptException();
+    if (wrong.empty() && info[0].As<Napi::Object>().Get("dns").ToBoolean())
+      options_.open_tap = [this](const DispatcherMaps& maps, NamespaceThread& loading) {
+        return OpenDnsTap(maps, loading, dns_status_);
+      };
   }
 
  private:
@@ -222,6 +230,16 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     });
   }
 
+  Napi::Value OpenDns(const Napi::CallbackInfo&) {
+    return Promise(Value(), control_, [this] { return SettleBy(dns_status_); });
+  }
+
+  // On the thread that drains: what it reads before a drain's flows are named has every answer that they follow.
+  Napi::Value ReadDns(const Napi::CallbackInfo&) {
+    return RunFor<DnsReading>(
+        draining_, [](Probe& probe) { return ReadDnsTap(probe.tap()); }, ToDnsBatch);
+  }
+
   // Both threads may hold the probe: the control thread takes it away while the drain thread waits.
   Napi::Value Close(const Napi::CallbackInfo& info) {
     bool keep = info[0].ToBoolean();
@@ -237,6 +255,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
 
   ProbeOptions options_;
   DrainOptions drain_options_;
+  Status dns_status_ = Failed("load", "dns.bpf.o", EBADF, "it was not asked for");
   std::unique_ptr<Probe> probe_;
   EmptyTables empty_;
   std::unique_ptr<Drain> drain_;

@@ -19,6 +19,9 @@ constexpr uint32_t PlaceOf(shared_program program, flow_direction direction) {
 struct DispatcherMaps {
   int scratch = -1;
   int programs = -1;
+  // Programs at the same places that packets of remote port DNS_PORT go to first; -1: there are none. Where a place is
+  // empty they go on to `programs`.
+  int tap = -1;
 };
 
 // Kernel name of a dispatcher: by it a filter that a killed agent left behind is known.

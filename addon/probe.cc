@@ -132,6 +132,7 @@ Status Probe::Open() {
     if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.programs), &i, &fd, BPF_ANY))
       return Failed("connect", bpf_program__name(shared[i]), errno);
   }
+  if (options_.open_tap) tap_ = options_.open_tap(MapsOfDispatchers(), namespaces_);
   if (adoption_.adopted) {
     EndReturn();
     AdoptInterfaces();
@@ -139,6 +140,11 @@ Status Probe::Open() {
   }
   status = FillFreeSlots();
   return status.ok() && pins_ ? PinMaps() : status;
+}
+
+DispatcherMaps Probe::MapsOfDispatchers() const {
+  const auto& maps = skeleton_->maps;
+  return {bpf_map__fd(maps.scratch), bpf_map__fd(maps.programs), tap_ ? tap_->map() : -1};
 }
 
 Status Probe::MapMemory() {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,6 +22,7 @@
 #include "scope_rules.h"
 #include "status.h"
 #include "survey.h"
+#include "tap.h"
 
 struct flow_bpf;
 
@@ -30,6 +32,9 @@ struct ProbeOptions {
   uint32_t flow_limit = 32768;
   std::string pins = {};  // directory in a BPF file system, empty: nothing outlives the process
   ScopeOptions scope = {};
+  // Asked for before the first interface is attached, with the thread to load on; absent, or nullptr: dispatchers go to
+  // the counting programs.
+  std::function<std::unique_ptr<Tap>(const DispatcherMaps&, NamespaceThread&)> open_tap = {};
 };
 
 // A counter's value at attaching: what differs from it later happened under our eyes.
@@ -179,6 +184,8 @@ class Probe {
   // Differs whenever a flow has started since.
   uint64_t FlowsStarted() const;
   const flow_bpf* skeleton() const { return skeleton_; }
+  // nullptr: there is none.
+  Tap* tap() const { return tap_.get(); }
   interface_totals Totals(uint32_t interface_slot) const;
   // The same for all interfaces, of skbs alone.
   Skbs CountedSkbs() const;
@@ -226,6 +233,7 @@ class Probe {
   Continued ContinuedFrom(uint32_t slot);
   Interface RestoreInterface(uint32_t slot);
   void SumUp();
+  DispatcherMaps MapsOfDispatchers() const;
   void CountRecycled(bool collapsed, uint32_t interface_slot);
   AttachmentInfo InfoOf(const Interface& interface) const;
   Interface* FindUnclaimed(const AttachRequest& request);
@@ -248,6 +256,7 @@ class Probe {
   Fd statistics_;
   NamespaceThread namespaces_;
   std::mutex mutex_;
+  std::unique_ptr<Tap> tap_;
   std::map<uint32_t, Interface> interfaces_;
   std::unique_ptr<Pins> pins_;
   std::unique_ptr<Journal> journal_;

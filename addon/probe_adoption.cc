@@ -121,8 +121,7 @@ void Probe::AdoptInterface(uint32_t slot, const std::map<unsigned long, std::str
   Interface interface = RestoreInterface(slot);
   auto netns = namespaces.find(record.namespace_inode);
   if (record.state == kObserved && netns != namespaces.end()) {
-    DispatcherMaps maps{bpf_map__fd(skeleton_->maps.scratch), bpf_map__fd(skeleton_->maps.programs)};
-    auto adopted = Attachment::Adopt(record, slot, netns->second, maps, namespaces_, *pins_);
+    auto adopted = Attachment::Adopt(record, slot, netns->second, MapsOfDispatchers(), namespaces_, *pins_);
     Result<Netlink> netlink = Netlink::Open();
     if (adopted.ok() && netlink.ok()) {
       interface.attachment = std::move(*adopted);

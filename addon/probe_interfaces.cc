@@ -88,9 +88,8 @@ Result<AttachmentInfo> Probe::Attach(const AttachRequest& request) {
     if (journal_) journal_->record(slot) = {};
     return status;
   };
-  DispatcherMaps maps{bpf_map__fd(skeleton_->maps.scratch), bpf_map__fd(skeleton_->maps.programs)};
   int64_t attached_at_ms = WallMs();
-  Result<std::unique_ptr<Attachment>> attachment = Attachment::Create(request, slot, maps, namespaces_);
+  Result<std::unique_ptr<Attachment>> attachment = Attachment::Create(request, slot, MapsOfDispatchers(), namespaces_);
   if (!attachment.ok()) return give_up(attachment.status);
   Interface interface;
   interface.slot = slot;

@@ -135,6 +135,8 @@ Inspection Probe::Inspect() {
   bpf_map* map;
   bpf_object__for_each_map(map, skeleton_->obj) AddMap(inspection, bpf_map__fd(map), bpf_map__name(map));
   for (int fd : journal_ ? journal_->maps() : std::vector<int>{}) AddMap(inspection, fd);
+  for (int fd : tap_ ? tap_->programs() : std::vector<int>{}) AddProgram(inspection, fd);
+  for (int fd : tap_ ? tap_->maps() : std::vector<int>{}) AddMap(inspection, fd);
   return inspection;
 }
 

@@ -5,6 +5,7 @@ import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
 import type { OwnTraffic } from './aggregate/own-flows.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
+import type { DnsSource } from './capture/dns-source.ts'
 import type { DropSource } from './capture/drop-source.ts'
 import type { FlowBatch, InterfaceColumns } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
@@ -13,6 +14,8 @@ import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { Attachments } from './enrich/attachments.ts'
+import { DnsNamed } from './enrich/dns-named.ts'
+import { DnsWatch } from './enrich/dns-watch.ts'
 import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
 import { deviceFollower } from './enrich/follow-devices.ts'
 import { InterfaceScope } from './enrich/interface-scope.ts'
@@ -38,6 +41,8 @@ export interface PipelineParts {
   readonly budgetTimes?: BudgetTimes
   /** Absent: the module "drops" is off, or can't work here. */
   readonly drops?: DropSource
+  /** Absent: the module "dns" is off, or can't work here. */
+  readonly dns?: DnsSource
   /** Absent: flows of our own are exported like any other. */
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
@@ -61,6 +66,7 @@ export class Pipeline {
   readonly #budget: ProgramBudget | undefined
   readonly #readers: MetricReaders
   readonly #drops: DropWatch | undefined
+  readonly #dns: DnsWatch | undefined
   readonly #handover: Handover | undefined
   readonly #scope: InterfaceScope
   readonly #interfaces: InterfaceWatch
@@ -72,13 +78,14 @@ export class Pipeline {
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
-    const { source, drops, config, names, log, clock, version } = parts
+    const { source, drops, dns, config, names, log, clock, version } = parts
     this.#parts = parts
     this.startedAtMs = clock.nowMs()
     this.health = new CaptureHealth(log)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.#drops = drops && new DropWatch({ source: drops, log, clock })
+    this.#dns = dns && new DnsWatch({ source: dns, owner, log, clock })
     this.#scope = new InterfaceScope(config.scope, source, log)
     this.attachments = new Attachments({
       source,
@@ -104,14 +111,15 @@ export class Pipeline {
       inventory,
     )
     const { attachments } = this
-    this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, drops: this.#drops })
+    const modules = { drops: this.#drops, dns: this.#dns }
+    this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, ...modules })
     const edges = new EdgeTable(config.seriesLimit, config.detail, config.zones)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
     this.table = new FlowTable({
       flowLimit: config.flowLimit,
       parkedForMs: config.retire.abandonedMs,
-      names,
+      names: this.#dns ? new DnsNamed(names, this.#dns.names) : names,
       owner,
       edges,
       ledger,
@@ -219,7 +227,7 @@ export class Pipeline {
   }
 
   #export(): MetricReaders {
-    const { config, log, clock, version } = this.#parts
+    const { source, config, log, clock, version } = this.#parts
     return new MetricReaders({
       exporters: config.exporters,
       resource: agentResource(version, config.resourceAttributes),
@@ -232,12 +240,13 @@ export class Pipeline {
           table: this.table,
           health: this.health,
           ...(this.#drops && { drops: this.#drops.table }),
+          ...(this.#dns && { lookups: this.#dns.table }),
           interfaces: () => this.#interfaceStates(),
           reattachments: () => this.attachments.reattachments,
           programTime: () => this.#budget?.sampled,
           clock,
           startedAtMs: this.startedAtMs,
-          ...ledgerStart(this.#parts.source),
+          ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
           version,
           everyPoint: clusterAttribute(config.resourceAttributes),
         })
@@ -268,6 +277,7 @@ export class Pipeline {
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
       const { wordsTakeMs } = this.#parts.names
       if (wordsTakeMs > 0) await sleep(wordsTakeMs)
+      await this.#dns?.drain()
       this.table.apply(batch)
       this.health.update(batch)
       this.#follow(batch.interfaces)
@@ -286,8 +296,4 @@ export class Pipeline {
   #queued(): number {
     return nodeTotals(this.books).delivery.packets.queued
   }
-}
-
-function ledgerStart({ continuity }: FlowSource): { ledgerStartedAtMs?: number } {
-  return continuity ? { ledgerStartedAtMs: continuity.adoption.startedAtMs } : {}
 }

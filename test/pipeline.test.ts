@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
+import type { DnsSource } from '../lib/capture/dns-source.ts'
 import { Failed } from '../lib/capture/flow-batch.ts'
 import { parseConfig } from '../lib/config/config.ts'
 import { parseInventory } from '../lib/config/inventory.ts'
@@ -11,6 +12,7 @@ import { InventoryNames } from '../lib/enrich/inventory-names.ts'
 import { systemClock } from '../lib/host/clock.ts'
 import { Pipeline } from '../lib/pipeline.ts'
 import { capturedLog } from './support/captured-log.ts'
+import { answer, dnsBatch, query, WALL_MINUS_MONOTONIC_MS } from './support/dns.ts'
 import { PretendPrograms } from './support/pretend-programs.ts'
 import { PretendSource } from './support/pretend-source.ts'
 
@@ -20,7 +22,7 @@ let pipeline: Pipeline
 let source: PretendSource
 let programs: PretendPrograms
 
-function start(settings: string): Promise<void> {
+function start(settings: string, dns?: DnsSource): Promise<void> {
   const config = parseConfig(
     `receivers: { podweir: { drain_interval: 60s, ${settings} } }
 exporters: { file: { path: ${folder}/out.jsonl } }`,
@@ -30,7 +32,7 @@ exporters: { file: { path: ${folder}/out.jsonl } }`,
   source = new PretendSource()
   programs = new PretendPrograms(0.5)
   const names = new InventoryNames(inventory, [])
-  const parts = { source, programs, config, names, log: capturedLog().log, clock: systemClock }
+  const parts = { source, programs, config, names, log: capturedLog().log, clock: systemClock, ...(dns && { dns }) }
   const budgetTimes = { windowMs: 5, periodMs: 10, holdMs: 30 }
   pipeline = new Pipeline({ ...parts, own: { namespaceInode: 0, cgroup: '' }, version: '0', budgetTimes }, inventory)
   return pipeline.start()
@@ -91,6 +93,33 @@ describe('the pipeline', () => {
     source.batches.push({ started: [{}], flows: [row] })
     await pipeline.drain()
     assert.match(await exported(), /podweir\.network\.tcp\.zero_windows/)
+  })
+
+  it('names a flow by the answer that it followed, though both were read at once', async () => {
+    const messages = [query(), answer({ answers: [{ type: 'A', data: '203.0.113.7' }] }, { monotonicMs: 1010 })]
+    const read = async () => dnsBatch(messages.splice(0))
+    await start('', { read })
+    const started = { remote: '203.0.113.7', startMs: WALL_MINUS_MONOTONIC_MS + 1011 }
+    source.batches.push({ started: [started], flows: [{ fromPodPackets: 1 }] })
+    await pipeline.drain()
+    const written = await exported()
+    assert.match(written, /"destination\.name","value":\{"stringValue":"api\.stripe\.example"\}/)
+    assert.doesNotMatch(written, /"external"/)
+    assert.match(written, /podweir\.dns\.lookup\.duration/)
+  })
+
+  it('forgets what a pod has learnt when its interface is gone', async () => {
+    const messages = [query(), answer({ answers: [{ type: 'A', data: '203.0.113.7' }] })]
+    await start('', { read: async () => dnsBatch(messages.splice(0)) })
+    source.batches.push({}, { interfaces: [{ ended: true }] })
+    await pipeline.drain()
+    await pipeline.drain()
+    const started = { remote: '203.0.113.7', startMs: WALL_MINUS_MONOTONIC_MS + 2000 }
+    source.batches.push({ started: [started], flows: [{ fromPodPackets: 1 }] })
+    await pipeline.drain()
+    const written = await exported()
+    assert.match(written, /"external"/)
+    assert.doesNotMatch(written, /api\.stripe\.example/)
   })
 
   it('keeps the capture’s faults and audits for the status', async () => {

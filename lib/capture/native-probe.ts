@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import { Failure } from '../host/failure.ts'
 import type { Adoption, Continuity } from './continuity.ts'
+import type { DnsBatch, DnsSource } from './dns-source.ts'
 import type { FlowBatch } from './flow-batch.ts'
 import type {
   Attachment,
@@ -57,6 +58,8 @@ export interface ProbeOptions {
   readonly pins?: string
   /** Absent: everything is in scope, and `setOutOfScope` changes nothing. */
   readonly scope?: PacketScope
+  /** The module "dns" is loaded too, see `openDns`. */
+  readonly dns?: boolean
 }
 
 /** A program or map of ours as the kernel describes it. */
@@ -102,6 +105,8 @@ interface NativeProbe {
   disableStatistics(): Promise<void>
   programTime(): Promise<ProgramTime>
   setTcpDetail(on: boolean): Promise<void>
+  openDns(): Promise<void>
+  readDns(): Promise<DnsBatch>
   close(keep: boolean): Promise<void>
 }
 
@@ -236,6 +241,12 @@ export class NativeProbeSource implements FlowSource {
   /** Off: connections and counts go on, without round trips, retransmissions and what else takes sequence numbers. */
   setTcpDetail(on: boolean): Promise<void> {
     return told(this.#probe.setTcpDetail(on))
+  }
+
+  /** Rejects with why the module is not there; everything else works without. */
+  async openDns(): Promise<DnsSource> {
+    await told(this.#probe.openDns())
+    return { read: () => told(this.#probe.readDns()) }
   }
 
   close(keep = false): Promise<void> {

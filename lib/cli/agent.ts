@@ -1,5 +1,6 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
 import { release } from 'node:os'
+import type { DnsSource } from '../capture/dns-source.ts'
 import type { DropSource } from '../capture/drop-source.ts'
 import { NativeDropSource } from '../capture/native-drops.ts'
 import { NativeProbeSource } from '../capture/native-probe.ts'
@@ -81,9 +82,11 @@ async function startAgent(
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
   const drops = config.modules.drops ? await openDrops(log, story) : undefined
+  const dns = config.modules.dns ? await openDns(source, log, story) : undefined
+  const modules = { ...(drops && { drops }), ...(dns && { dns }) }
   const pipeline = new Pipeline(
     {
-      ...{ source, programs: source, ...(drops && { drops }), ...(ownTraffic && { ownTraffic }), config, names },
+      ...{ source, programs: source, ...modules, ...(ownTraffic && { ownTraffic }), config, names },
       ...{ own: ownProcess(), version, log, clock: systemClock },
     },
     inventory,
@@ -132,6 +135,18 @@ async function openDrops(log: Log, story: Story): Promise<DropSource | undefined
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     log.error(`module drops: ${error.message}`)
+    return undefined
+  }
+}
+
+async function openDns(source: NativeProbeSource, log: Log, story: Story): Promise<DnsSource | undefined> {
+  try {
+    const dns = await source.openDns()
+    story.step('learning names from DNS')
+    return dns
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    log.error(`module dns: ${error.message}`)
     return undefined
   }
 }

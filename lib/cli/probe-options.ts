@@ -9,9 +9,11 @@ export function probeOptions({
   auditIntervalMs,
   drainIntervalMs,
   pins,
+  modules,
   scope: rules,
 }: Config): ProbeOptions {
   const auditEvery = auditIntervalMs === 0 ? 0 : Math.max(1, Math.round(auditIntervalMs / drainIntervalMs))
   const scope = packetScope(rules)
-  return { flowLimit, retire, auditEvery, ...(pins !== undefined && { pins }), ...(scope && { scope }) }
+  const parts = { ...(pins !== undefined && { pins }), ...(scope && { scope }), ...(modules.dns && { dns: true }) }
+  return { flowLimit, retire, auditEvery, ...parts }
 }

@@ -48,7 +48,7 @@ export interface Config {
   /** Whether flows of our own exporters are exported. */
   readonly ownTraffic: 'exclude' | 'include'
   /** What is counted beside flows. */
-  readonly modules: { readonly drops: boolean }
+  readonly modules: { readonly drops: boolean; readonly dns: boolean }
   /** At least one. */
   readonly exporters: readonly ExporterConfig[]
   /** `unix:///PATH`; absent: no API. */
@@ -109,7 +109,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     kubernetes: kubernetesConfig(receiver.kubernetes, environment, resourceAttributes['k8s.node.name'], warnings),
     scope: receiver.scope,
     ownTraffic: receiver.own_traffic,
-    modules: { drops: receiver.modules.drops === 'on' },
+    modules: { drops: receiver.modules.drops === 'on', dns: receiver.modules.dns === 'on' },
     exporters,
     ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),
     ...(service!.extensions.includes('health_check') && { healthCheck: healthCheckConfig(extensions!.health_check) }),

@@ -56,8 +56,12 @@ function describeReceiver(config: Config) {
     kubernetes: describeKubernetes(config.kubernetes),
     scope: describeScope(config.scope),
     own_traffic: config.ownTraffic,
-    modules: { drops: config.modules.drops ? 'on' : 'off' },
+    modules: { drops: onOrOff(config.modules.drops), dns: onOrOff(config.modules.dns) },
   }
+}
+
+function onOrOff(on: boolean): 'on' | 'off' {
+  return on ? 'on' : 'off'
 }
 
 function describeExporter(exporter: ExporterConfig) {

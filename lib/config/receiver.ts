@@ -60,7 +60,7 @@ export const receiverSchema = section({
   kubernetes: kubernetesSchema,
   scope: scopeSchema,
   own_traffic: choice('exclude', 'include').default('exclude'),
-  modules: section({ drops: choice('on', 'off').default('off') }),
+  modules: section({ drops: choice('on', 'off').default('off'), dns: choice('on', 'off').default('off') }),
 })
 
 export type ReceiverSettings = z.output<typeof receiverSchema>

@@ -26,7 +26,7 @@ export interface Diagnosis {
   readonly findings: readonly Finding[]
 }
 
-const DEFAULTS = { attach: 'auto', modules: { drops: false } } as const
+const DEFAULTS = { attach: 'auto', modules: { drops: false, dns: false } } as const
 const DEFAULT_SOCKET = '/run/podweir/podweir.sock'
 
 export async function examine({ config, clock, onFindings = () => {} }: Examination): Promise<Diagnosis> {

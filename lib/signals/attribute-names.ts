@@ -28,6 +28,8 @@ export const attribute = {
   faultKind: 'podweir.fault.kind',
   dropReason: 'podweir.drop.reason',
   attributionResult: 'podweir.attribution.result',
+  questionSuffix: 'podweir.dns.question.suffix',
+  messageOutcome: 'podweir.dns.message.outcome',
 } as const
 
 /** Attributes of one end of an edge. */

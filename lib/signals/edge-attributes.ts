@@ -40,6 +40,11 @@ function sharedAttributes(edge: Edge | Pair): Attributes {
   }
 }
 
+/** Of who did something alone. */
+export function initiatorAttributes(end: EdgeEnd): Attributes {
+  return oneEnd(source, end)
+}
+
 export function oneEnd(keys: ReturnType<typeof endAttributes>, end: EdgeEnd): Attributes {
   return {
     ...(end.namespace !== undefined && { [keys.namespace]: end.namespace }),

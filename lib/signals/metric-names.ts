@@ -1,6 +1,6 @@
 // The only place, with edge-metrics.ts, where names of metrics are spelled: docs/signals.md is the same list for people.
 import type { Detail } from '../aggregate/edge-counts.ts'
-import { annotationAttribute, attribute, labelAttribute, ownerAttribute } from './attribute-names.ts'
+import { annotationAttribute, attribute, endAttributes, labelAttribute, ownerAttribute } from './attribute-names.ts'
 import { edgeMetric, pairMetric } from './edge-metrics.ts'
 
 export type Instrument = 'counter' | 'up_down_counter' | 'gauge' | 'histogram'
@@ -61,6 +61,28 @@ export const dropMetric = {
     unit: '{packet}',
     description: 'Packets that the kernel dropped at a pod interface or in the stack behind it.',
     attributes: [...interfaceAttributes, attribute.dropReason, attribute.overflow],
+  },
+} as const satisfies Record<string, Metric>
+
+export const dnsMetric = {
+  duration: {
+    name: 'podweir.dns.lookup.duration',
+    instrument: 'histogram',
+    unit: 's',
+    description: 'From a pod’s DNS query to its answer.',
+    attributes: [
+      ...Object.values(endAttributes('source')).filter(key => key !== endAttributes('source').service),
+      attribute.questionSuffix,
+      attribute.errorType,
+      attribute.overflow,
+    ],
+  },
+  messages: {
+    name: 'podweir.dns.messages',
+    instrument: 'counter',
+    unit: '{message}',
+    description: 'DNS messages of all pods by what became of them.',
+    attributes: [attribute.messageOutcome],
   },
 } as const satisfies Record<string, Metric>
 
@@ -164,6 +186,7 @@ export const agentMetric = {
 export const metrics: readonly Metric[] = [
   podMetric,
   dropMetric,
+  dnsMetric,
   edgeMetric,
   pairMetric,
   ledgerMetric,

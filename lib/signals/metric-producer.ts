@@ -1,13 +1,15 @@
 // Everything that is counted as OpenTelemetry metrics, for one receiver: plug it into any MetricReader.
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
-import type { CollectionResult, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { CollectionResult, MetricData, MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { DropTable } from '../aggregate/drop-table.ts'
 import type { FlowTable } from '../aggregate/flow-table.ts'
+import type { LookupTable } from '../aggregate/lookup-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { ProgramTime } from '../capture/flow-source.ts'
 import type { Clock } from '../host/clock.ts'
 import { AgentSeries, type InterfaceState } from './agent-series.ts'
+import { DnsSeries } from './dns-series.ts'
 import { DropSeries } from './drop-series.ts'
 import { EdgeSeries } from './edge-series.ts'
 import { LedgerSeries } from './ledger-series.ts'
@@ -15,7 +17,7 @@ import type { Books } from './ledger-totals.ts'
 import { toHrTime } from './metric-data.ts'
 import { PairSeries } from './pair-series.ts'
 import { PodSeries } from './pod-series.ts'
-import { SeriesWriter } from './series.ts'
+import { type Moment, SeriesWriter } from './series.ts'
 import { ZoneSeries } from './zone-series.ts'
 
 export interface MetricProducerParts extends Books {
@@ -23,6 +25,8 @@ export interface MetricProducerParts extends Books {
   readonly health: CaptureHealth
   /** Present where the module "drops" counts. */
   readonly drops?: DropTable
+  /** Present where the module "dns" listens. */
+  readonly lookups?: LookupTable
   readonly interfaces: () => Iterable<InterfaceState>
   /** How often an interface that had lost our programs was attached again. */
   readonly reattachments: () => number
@@ -51,8 +55,7 @@ export class FlowMetricProducer implements MetricProducer {
   readonly #pods: PodSeries
   readonly #ledger: LedgerSeries
   readonly #agent: AgentSeries
-  readonly #drops: DropSeries | undefined
-  readonly #zones: ZoneSeries | undefined
+  readonly #modules: readonly { collect(moment: Moment): MetricData[] }[]
   #collectedAt: HrTime | undefined
 
   constructor(parts: MetricProducerParts) {
@@ -66,8 +69,11 @@ export class FlowMetricProducer implements MetricProducer {
     this.#pods = new PodSeries(parts.ledger, this.#writer)
     this.#ledger = new LedgerSeries(parts, this.#writer, parts.ledgerStartedAtMs ?? parts.startedAtMs)
     this.#agent = new AgentSeries(parts, this.#writer)
-    this.#drops = parts.drops && new DropSeries(parts.drops, this.#writer, parts.startedAtMs)
-    this.#zones = parts.edges.zones && new ZoneSeries(parts.edges.zones, this.#writer)
+    this.#modules = [
+      ...(parts.drops ? [new DropSeries(parts.drops, this.#writer, parts.startedAtMs)] : []),
+      ...(parts.lookups ? [new DnsSeries(parts.lookups, this.#writer, parts.startedAtMs)] : []),
+      ...(parts.edges.zones ? [new ZoneSeries(parts.edges.zones, this.#writer)] : []),
+    ]
     parts.delivery.add(this.#writer.delivered)
   }
 
@@ -77,8 +83,7 @@ export class FlowMetricProducer implements MetricProducer {
     this.#collectedAt = toHrTime(nowMs)
     const moment = { nowMs, now: this.#collectedAt, start: this.#start, everyPoint: this.#everyPoint }
     const always = [this.#pods, this.#edges, this.#pairs, this.#ledger, this.#agent]
-    const optional = [this.#drops, this.#zones].filter(part => part !== undefined)
-    const metrics = [...always, ...optional].flatMap(part => part.collect(moment))
+    const metrics = [...always, ...this.#modules].flatMap(part => part.collect(moment))
     const scope = { name: 'podweir', version: this.#version }
     const withPoints = metrics.filter(metric => metric.dataPoints.length > 0)
     const scopeMetrics = [{ scope, metrics: withPoints }]

@@ -78,7 +78,7 @@ export class PairSeries {
 }
 
 /** Bounds that are not sent are left out: their bucket's samples are in the next one that is. */
-function histogramOf(histograms: Histograms, pair: number, boundaries: readonly number[]): Histogram {
+export function histogramOf(histograms: Histograms, pair: number, boundaries: readonly number[]): Histogram {
   const counts = new Array<number>(boundaries.length + 1).fill(0)
   let sent = 0
   for (let bucket = 0; bucket < histograms.buckets; bucket++) {

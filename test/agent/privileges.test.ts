@@ -83,6 +83,13 @@ const ROWS: readonly Row[] = [
   },
 ]
 
+/** The module dns needs no more than its mode has: docs/dns.md. */
+const DNS_ROWS: readonly Row[] = ROWS.slice(0, 2).map(row => ({
+  ...row,
+  mode: `${row.mode} with the module dns`,
+  receiver: { ...row.receiver, modules: { dns: 'on' } },
+}))
+
 let node: AgentOnPods
 
 /** The pods' own ends, or those in our namespace. */
@@ -120,6 +127,16 @@ describe('privileges', function () {
     await agent.logged(/^inventory .*: read again$/)
     assertThreads(agent.pid, STANDARD, ['sys_admin'])
   })
+
+  for (const row of DNS_ROWS)
+    it(`${row.mode}: no more are needed`, async () => {
+      const all = [...row.process, ...row.entering]
+      const agent = await node.folder.started(settingsOf(row), withOnly(...all))
+      assertThreads(agent.pid, row.process, row.entering, all)
+      assert.deepEqual(agent.messages(/missing|module dns/), [])
+      await node.assertCounts(20)
+      assert.equal((await agent.end('SIGTERM')).code, 0)
+    })
 
   for (const row of ROWS) {
     const all = [...row.process, ...row.entering]

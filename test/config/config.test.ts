@@ -29,7 +29,7 @@ describe('config', () => {
       kubernetes: { authType: 'none', peers: 'watch', labels: [], annotations: [] },
       scope: scopeOf({}),
       ownTraffic: 'exclude',
-      modules: { drops: false },
+      modules: { drops: false, dns: false },
       exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
       apiEndpoint: 'unix:///run/podweir/podweir.sock',
       logLevel: 'info',
@@ -52,7 +52,7 @@ receivers:
   podweir: { attach: host, hook: clsact, attach_pace: 20ms, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, zones: on, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
     kubernetes: { auth_type: kubeConfig, kubeconfig: k.yaml, context: blue, node_name: n1, peers: none, labels: [app.kubernetes.io/name], annotations: [team] },
-    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on } }
+    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on, dns: on } }
 exporters:
   otlp_grpc/central:
     endpoint: collector:4317
@@ -95,7 +95,7 @@ service:
       },
       scope: scopeOf({ exclude: { ports: ['9100'] } }),
       ownTraffic: 'include',
-      modules: { drops: true },
+      modules: { drops: true, dns: true },
       exporters: [
         {
           type: 'otlp_grpc',
@@ -195,7 +195,7 @@ service:
   it('include a module that is unknown, or neither on nor off', () => {
     assert.deepEqual(problems('receivers: { podweir: { modules: { drops: yes, drips: on } } }'), [
       "a.yaml:1:43: receivers.podweir.modules.drops: 'yes' is not allowed; allowed: on, off",
-      "a.yaml:1:48: receivers.podweir.modules.drips: unknown key (did you mean 'drops'?); allowed: drops",
+      "a.yaml:1:48: receivers.podweir.modules.drips: unknown key (did you mean 'drops'?); allowed: drops, dns",
     ])
   })
 

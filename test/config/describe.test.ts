@@ -11,7 +11,7 @@ const agentFile = new URL('../../otel-config/agent.yaml', import.meta.url)
 describe('describeConfig', () => {
   it('reads back as the same configuration', () => {
     const config = parse(`
-receivers: { podweir: { attach_pace: off, drain_interval: 1500ms, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", discovery: auto, modules: { drops: on } } }
+receivers: { podweir: { attach_pace: off, drain_interval: 1500ms, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", discovery: auto, modules: { drops: on, dns: on } } }
 exporters:
   otlp_grpc/x: { endpoint: "c:1", tls: { insecure: true }, compression: gzip, timeout: 2m }
   file: { path: "$\${not}", rotation: { max_backups: 0 } }

@@ -22,6 +22,7 @@ std::unique_ptr<Probe> CheckLoading(Report& report, bool wants_perfmon);
 void CheckHook(Guest& guest, Hook hook, Place place, int wire_number);
 void CheckTable(Guest& guest, int wire_number);
 void CheckCorpus(Guest& guest, int wire_number, const char* path);
+void CheckDns(Report& report, Wires& wires, int wire_number);
 void CheckDrops(Report& report, Wires& wires, bool has_reasons, int wire_number);
 
 void CheckRestart(Report& report, Wires& wires, int wire_number);

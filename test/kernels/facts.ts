@@ -23,6 +23,7 @@ export const facts: readonly string[] = [
   ...corpusFacts,
   'attaches to 20 namespaces that come and go, and counts each to its end',
   'counts what it drops by its reason',
+  'tells what DNS answers, whole and once, and counts it',
   'goes on from the pins of an agent that was killed, with every packet meanwhile',
   'leaves no pin when it ends',
   'leaves no program, map or link behind',

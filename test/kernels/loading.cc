@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "checks.h"
+#include "dns_tap.h"
 #include "flow.skel.h"
 #include "privileges.h"
 
@@ -81,10 +82,15 @@ bool LoadsWithLittle(Report& report, bool wants_perfmon) {
     rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
     setrlimit(RLIMIT_MEMLOCK, &unlimited);
     int error = KeepOnly(1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | uint64_t{wants_perfmon} << CAP_PERFMON);
-    Result<std::unique_ptr<Probe>> probe = Probe::Load({.flow_limit = kFlowLimit});
+    Status dns;
+    auto open_tap = [&dns](const DispatcherMaps& maps, NamespaceThread& loading) {
+      return OpenDnsTap(maps, loading, dns);
+    };
+    Result<std::unique_ptr<Probe>> probe = Probe::Load({.flow_limit = kFlowLimit, .open_tap = open_tap});
     if (!probe.ok()) report.Remark("with few capabilities: " + probe.status.detail);
+    if (!dns.ok()) report.Remark("with few capabilities: " + dns.detail);
     fflush(stdout);
-    _exit(error || !probe.ok());
+    _exit(error || !probe.ok() || !dns.ok());
   }
   int status = 0;
   return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && !WEXITSTATUS(status);

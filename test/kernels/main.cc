@@ -95,6 +95,7 @@ void AskAll(Report& report, bool has_tcx, bool wants_perfmon) {
     AskWithProbe(guest, killed);
   }
   CheckDrops(report, wires, HasDropReasons(), kDropsWire);
+  CheckDns(report, wires, kDropsWire + 2);
   CheckRestart(report, wires, kDropsWire + 1);
   BpfObjects after;
   bool gone = Becomes([&] { return (after = CountBpfObjects()) == before; });

@@ -6,7 +6,7 @@ import { describe, it } from 'mocha'
 import type { Detail } from '../../lib/aggregate/edge-counts.ts'
 import { Closed, ConnectionState, Failed, Opener } from '../../lib/capture/flow-batch.ts'
 import { type Metric, metrics } from '../../lib/signals/metric-names.ts'
-import { attachment, node, web } from '../aggregate/small-cluster.ts'
+import { attachment, external, node, web } from '../aggregate/small-cluster.ts'
 import { flowBatch, type StartedRow } from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
 import { metricsOf, pointsOf } from './receiver.ts'
@@ -87,11 +87,11 @@ function comparable(described: readonly (Omit<Described, 'attributes'> & { attri
     .sort((a, b) => a.name.localeCompare(b.name))
 }
 
-/** One of everything: Services at both ends, names, overflow, an unnamed interface, failed attaches, drops. */
+/** One of everything: Services at both ends, names, overflow, an unnamed interface, failed attaches, drops, lookups. */
 async function everything(detail: Detail): Promise<ResourceMetrics> {
   const seriesLimit = { basic: 103, full: 432 }[detail]
   const cluster = observedCluster({ seriesLimit, detail, zones: 'on' })
-  const { table, ledger, interfaces, drops, owners, collect, names } = cluster
+  const { table, ledger, interfaces, drops, lookups, owners, collect, names } = cluster
   const nakedService = {
     class: 'service',
     service: { namespace: 'shop', name: 'naked' },
@@ -108,6 +108,8 @@ async function everything(detail: Detail): Promise<ResourceMetrics> {
   drops.watched(7, { attachment: attachment(1), owner: owners.get(1) })
   const counts = [0, 7].map(watch => ({ watch, reason: 'no_socket', packets: 1 }))
   drops.apply({ counts, uncounted: 1 }, 1_000_000)
+  for (const owner of [web, external])
+    for (let i = 0; i < 65; i++) lookups.add(owner, `${i}.example`, i === 0 ? undefined : 'timeout', 5, 1_000_000)
   const started: StartedRow[] = [
     { slot: 1, remote: '10.96.0.1', remotePort: 80 },
     { slot: 2, remote: '8.8.8.8', opener: Opener.remote, localPort: 80, remotePort: 40_000 },

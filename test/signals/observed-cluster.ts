@@ -2,6 +2,7 @@
 
 import { DropTable } from '../../lib/aggregate/drop-table.ts'
 import type { Detail } from '../../lib/aggregate/edge-counts.ts'
+import { LookupTable } from '../../lib/aggregate/lookup-table.ts'
 import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import type { InterfaceState } from '../../lib/signals/agent-series.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
@@ -23,6 +24,7 @@ export function observedCluster(
   const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
   const interfaces: InterfaceState[] = []
   const drops = new DropTable()
+  const lookups = new LookupTable()
   const programTime = { runs: 0, nanoseconds: 0 }
   const health = new CaptureHealth(capturedLog().log)
   const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
@@ -32,6 +34,7 @@ export function observedCluster(
       table: cluster.table,
       health,
       drops,
+      lookups,
       programTime: () => programTime,
       interfaces: () => interfaces,
       reattachments: () => 0,
@@ -42,5 +45,18 @@ export function observedCluster(
     })
   const producer = newProducer()
   const collect = async (from = producer) => (await from.collect()).resourceMetrics
-  return { ...cluster, health, programTime, drops, books, delivery, clock, interfaces, producer, newProducer, collect }
+  return {
+    ...cluster,
+    health,
+    programTime,
+    drops,
+    lookups,
+    books,
+    delivery,
+    clock,
+    interfaces,
+    producer,
+    newProducer,
+    collect,
+  }
 }
