@@ -8,6 +8,8 @@ export interface ApiRequest {
   readonly accept: string
   /** What has to be allowed for it. */
   readonly rule: MissingRule
+  /** How long the body of an answer that is no success may take. */
+  readonly reasonMs: number
 }
 
 /** What tests and status output print. */
@@ -17,14 +19,12 @@ export interface RequestCounts {
 }
 
 const OK = 200
-/** For the body of an answer that is no success. */
-const REASON_LIMIT_MS = 5_000
 const FORBIDDEN = 403
 
 /** The watchdog is over afterwards. Throws `ApiFailure`, or what the connection threw. */
 export async function readAnswer(
   connection: ClusterConnection,
-  { path, accept, rule }: ApiRequest,
+  { path, accept, rule, reasonMs }: ApiRequest,
   dog: Watchdog,
   counts: RequestCounts,
   onChunk: (chunk: Buffer) => void,
@@ -34,7 +34,7 @@ export async function readAnswer(
     counts.requests++
     const { status, body, retryAfterMs } = await connection.get(path, accept, dog.signal)
     if (status !== OK) {
-      dog.within(REASON_LIMIT_MS, `HTTP status ${status}`)
+      dog.within(reasonMs, `HTTP status ${status}`)
       const text = await beginningOf(body)
       counts.bytes += text.length
       const message = statusMessage(parsedJson(text) ?? text, status)

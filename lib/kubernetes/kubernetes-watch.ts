@@ -152,12 +152,17 @@ export class KubernetesWatch {
   async #page(query: string, uids: Set<string>): Promise<Page> {
     const dog = new Watchdog(this.#closing.signal)
     const list = new ListSplitter()
-    const stalled = dog.within(this.#times.stalledMs, `a list stalled for ${this.#times.stalledMs / 1000} s`)
+    const { stalledMs } = this.#times
+    let stalled: NodeJS.Timeout | undefined
+    const onBegin = () => {
+      stalled = dog.within(stalledMs, `a list stalled for ${stalledMs / 1000} s`)
+    }
+    const onChunk = (chunk: Buffer) => {
+      stalled?.refresh()
+      for (const item of list.push(chunk)) this.#changed(objectOf(item), uids)
+    }
     try {
-      await this.#read(query, 'list', dog, chunk => {
-        stalled.refresh()
-        for (const item of list.push(chunk)) this.#changed(objectOf(item), uids)
-      })
+      await this.#read(query, 'list', dog, onBegin, onChunk)
     } finally {
       this.#health.skipped += list.skipped
     }
@@ -173,21 +178,24 @@ export class KubernetesWatch {
     const [leastMs, mostMs] = (await connection.hasPings()) ? this.#times.watchMs : this.#times.watchWithoutPingsMs
     const seconds = Math.ceil((leastMs + Math.random() * (mostMs - leastMs)) / 1000)
     const dog = new Watchdog(this.#closing.signal)
-    dog.within(seconds * 1000 + this.#times.overdueMs, `the server did not end its watch after ${seconds} s`)
-    const stalled = this.#beginning(dog)
+    this.#initial = this.#version === undefined ? new Set() : undefined
+    let stalled: NodeJS.Timeout | undefined
+    const onBegin = () => {
+      stalled = this.#guardWatch(dog, seconds)
+    }
     const lines = new LineSplitter()
     const from =
       this.#version === undefined
         ? 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan'
         : `resourceVersion=${encodeURIComponent(this.#version)}`
+    const onChunk = (chunk: Buffer) => {
+      if (this.#initial) stalled?.refresh()
+      for (const line of lines.push(chunk)) this.#event(line)
+      if (!this.#initial) clearTimeout(stalled)
+    }
     try {
-      await this.#read(`watch=1&allowWatchBookmarks=true&timeoutSeconds=${seconds}&${from}`, 'watch', dog, chunk => {
-        stalled?.refresh()
-        for (const line of lines.push(chunk)) {
-          this.#event(line)
-          if (stalled && !this.#initial) clearTimeout(stalled)
-        }
-      })
+      const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=${seconds}&${from}`
+      await this.#read(query, 'watch', dog, onBegin, onChunk)
     } finally {
       this.#health.skipped += lines.skipped
     }
@@ -196,15 +204,23 @@ export class KubernetesWatch {
     if (livedMs < this.#times.livedMs) throw new ApiFailure(0, 'the server ended its watch at once')
   }
 
-  #beginning(dog: Watchdog): NodeJS.Timeout | undefined {
-    const { stalledMs, worksMs } = this.#times
-    this.#initial = this.#version === undefined ? new Set() : undefined
+  /** From its beginning on: that it ends, and that it does not stall before it has told everything. */
+  #guardWatch(dog: Watchdog, seconds: number): NodeJS.Timeout | undefined {
+    const { overdueMs, stalledMs, worksMs } = this.#times
+    this.#watchingSinceMs = this.#parts.clock.monotonicMs()
+    dog.within(seconds * 1000 + overdueMs, `the server did not end its watch after ${seconds} s`)
     if (this.#initial) return dog.within(stalledMs, `a watch stalled for ${stalledMs / 1000} s at its beginning`)
-    dog.after(worksMs, () => this.#watchingSinceMs !== undefined && this.#health.works())
+    dog.after(worksMs, () => this.#health.works())
     return undefined
   }
 
-  async #read(query: string, verb: 'list' | 'watch', dog: Watchdog, onChunk: (chunk: Buffer) => void): Promise<void> {
+  async #read(
+    query: string,
+    verb: 'list' | 'watch',
+    dog: Watchdog,
+    onBegin: () => void,
+    onChunk: (chunk: Buffer) => void,
+  ): Promise<void> {
     const { watched, connection } = this.#parts
     const { path, fieldSelector, apiGroup, resource } = watched
     const selected = fieldSelector === undefined ? '' : `&fieldSelector=${encodeURIComponent(fieldSelector)}`
@@ -212,10 +228,9 @@ export class KubernetesWatch {
       path: `${path}?${query}${selected}`,
       accept: 'application/json',
       rule: { apiGroup, resource, verb },
+      reasonMs: this.#times.reasonMs,
     }
-    await readAnswer(connection, request, dog, this.#health, onChunk, () => {
-      if (verb === 'watch') this.#watchingSinceMs = this.#parts.clock.monotonicMs()
-    })
+    await readAnswer(connection, request, dog, this.#health, onChunk, onBegin)
   }
 
   #event(line: string): void {

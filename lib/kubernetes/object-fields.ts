@@ -34,7 +34,7 @@ export function wholeNumberOf(value: unknown, least: number, most: number): numb
 export function chosenOf(fields: Fields, keys: readonly string[], limit: number): Record<string, string> | undefined {
   let chosen: Record<string, string> | undefined
   for (const key of keys) {
-    if (!Object.hasOwn(fields, key) || typeof fields[key] !== 'string') continue
+    if (typeof fields[key] !== 'string') continue
     chosen ??= {}
     chosen[key] = textOf(fields[key], limit)
   }

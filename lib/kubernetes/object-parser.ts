@@ -159,7 +159,7 @@ function node(identity: ClusterObject, object: Fields, metadata: Fields): Cluste
 /** Of the first of those labels that says something. */
 function firstOf(labels: Fields, keys: readonly string[]): string | undefined {
   for (const key of keys) {
-    const value = Object.hasOwn(labels, key) ? textOf(labels[key], LABEL_LIMIT) : ''
+    const value = textOf(labels[key], LABEL_LIMIT)
     if (value !== '') return value
   }
   return undefined

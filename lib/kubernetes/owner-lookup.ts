@@ -159,13 +159,13 @@ export class OwnerLookup {
     return kinds.get(kind)
   }
 
-  async #read(request: ApiRequest): Promise<unknown> {
+  async #read(request: Omit<ApiRequest, 'reasonMs'>): Promise<unknown> {
     const { answerMs } = this.#times
     const dog = new Watchdog(this.#closing.signal)
     dog.within(answerMs, `no whole answer within ${answerMs / 1000} s`)
     const parts: Buffer[] = []
     let bytes = 0
-    await readAnswer(this.#parts.connection, request, dog, this.counts, chunk => {
+    await readAnswer(this.#parts.connection, { ...request, reasonMs: answerMs }, dog, this.counts, chunk => {
       bytes += chunk.length
       if (bytes > ANSWER_LIMIT_BYTES) throw new ApiFailure(NOT_FOUND, 'an answer was too long')
       parts.push(chunk)

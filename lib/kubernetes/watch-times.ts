@@ -11,6 +11,8 @@ export interface WatchTimes {
   readonly worksMs: number
   /** Without a byte while a list is being sent, also that at the beginning of a watch. */
   readonly stalledMs: number
+  /** For the body of an answer that is no success. */
+  readonly reasonMs: number
   /** What the server is asked for: it ends a watch between the two. */
   readonly watchMs: readonly [least: number, most: number]
   /** The same over HTTP/1.1, where nothing else would find a connection that has died. */
@@ -27,6 +29,7 @@ export const WATCH_TIMES: WatchTimes = {
   livedMs: 20_000,
   worksMs: 3_000,
   stalledMs: 30_000,
+  reasonMs: 5_000,
   watchMs: [240_000, 480_000],
   watchWithoutPingsMs: [35_000, 45_000],
   overdueMs: 10_000,

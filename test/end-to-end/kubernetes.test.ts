@@ -45,7 +45,7 @@ for (const isStreaming of [true, false])
     let path: CuttablePath
 
     before('build and start the control plane', async function () {
-      this.timeout('20m')
+      this.timeout('40m')
       await buildKubernetes(this)
       folder = mkdtempSync(join(tmpdir(), 'podweir-kubernetes-'))
       plane = await ControlPlane.start({ folder, features: `WatchList=${isStreaming}` })

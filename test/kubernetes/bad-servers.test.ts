@@ -25,6 +25,7 @@ const TIMES: WatchTimes = {
   backOff: { firstMs: WATCH_TIMES.backOff.firstMs / FASTER, mostMs: WATCH_TIMES.backOff.mostMs / FASTER },
   forbiddenMs: WATCH_TIMES.forbiddenMs / FASTER,
   livedMs: WATCH_TIMES.livedMs / FASTER,
+  reasonMs: WATCH_TIMES.reasonMs / FASTER,
   worksMs: WATCH_TIMES.worksMs / FASTER,
   stalledMs: WATCH_TIMES.stalledMs / FASTER,
   watchMs: [240_000, 480_000],

@@ -68,6 +68,39 @@ describe('watching a resource', () => {
     })
   })
 
+  describe('a watch that does not last', () => {
+    it('is told of when it ends at once again and again', async () => {
+      const well = pods.server.answer
+      pods.server.answer = (request, response) => {
+        if (request.query.get('sendInitialEvents') !== 'true') return void response.writeHead(200).end()
+        well(request, response)
+        response.end()
+      }
+      pods.start()
+      await until('it is known', () => pods.watch.state.degraded !== undefined)
+      assert.equal(pods.watch.state.degraded!.reason, 'the server ended its watch at once')
+      assert.equal(pods.log.messages.length, 1)
+    })
+
+    it('is begun anew when the reason of an error never comes to its end', async () => {
+      const well = pods.server.answer
+      let failedAtMs = 0
+      pods.server.answer = (request, response) => {
+        if (request.query.get('sendInitialEvents') === 'true') {
+          well(request, response)
+          setTimeout(() => response.end(), 150)
+        } else if (failedAtMs === 0) {
+          failedAtMs = request.atMs
+          response.writeHead(500).write('{"kind":"Sta')
+        } else well(request, response)
+      }
+      pods.start()
+      await until('the watch after it', () => pods.server.requests.length === 3)
+      const afterMs = pods.server.requests[2]!.atMs - failedAtMs
+      assert.ok(afterMs >= 395 && afterMs < 5_000, `${afterMs} ms`)
+    })
+  })
+
   describe('a watch of a server that says nothing any more', () => {
     it('is given up when the server does not end it in its time', async () => {
       pods.start({ ...TIMES, watchWithoutPingsMs: [1_000, 1_000] })

@@ -88,6 +88,17 @@ describe('watching a resource', () => {
       assert.deepEqual(pods.kept.podNames, ['old'])
     })
 
+    it('takes what is deleted while it tells everything for gone', async () => {
+      pods.server.answer = (_, response) => {
+        response.writeHead(200)
+        response.write(event('ADDED', pod('a')) + event('ADDED', pod('b')) + event('DELETED', pod('a')))
+        response.write(bookmark('5', true))
+      }
+      pods.start()
+      await pods.synced()
+      assert.deepEqual(pods.kept.heard, ['+a', '+b', '-uid-a', '=1'])
+    })
+
     it('skips a line that is too long, and counts it', async () => {
       const huge = pod('huge', '1', { note: 'x'.repeat(9 * 1024 * 1024) })
       pods.server.answer = wellBehaved(() => [pod('a'), huge, pod('b')])

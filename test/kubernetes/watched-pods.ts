@@ -12,7 +12,14 @@ import { until } from '../support/until.ts'
 
 export const TIMES: WatchTimes = {
   ...WATCH_TIMES,
-  ...{ backOff: { firstMs: 10, mostMs: 100 }, forbiddenMs: 300, livedMs: 100, worksMs: 50, stalledMs: 300 },
+  ...{
+    backOff: { firstMs: 10, mostMs: 100 },
+    forbiddenMs: 300,
+    livedMs: 100,
+    worksMs: 50,
+    stalledMs: 300,
+    reasonMs: 400,
+  },
   ...{ watchWithoutPingsMs: [30_000, 30_000], overdueMs: 300 },
 }
 
