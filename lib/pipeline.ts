@@ -9,7 +9,7 @@ import type { DnsSource } from './capture/dns-source.ts'
 import type { DropSource } from './capture/drop-source.ts'
 import type { FlowBatch, InterfaceColumns } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
-import { type BudgetTimes, type MeasuredPrograms, ProgramBudget } from './capture/program-budget.ts'
+import { type BudgetTimes, brake, type MeasuredPrograms, type ProgramBudget } from './capture/program-budget.ts'
 import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
@@ -28,6 +28,7 @@ import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import { namespaceInode, type OwnProcess } from './host/own-process.ts'
+import type { ResourceState } from './kubernetes/watch-health.ts'
 import { Delivery } from './signals/delivery.ts'
 import { Handover } from './signals/handover.ts'
 import { interfaceStates } from './signals/interface-states.ts'
@@ -47,6 +48,8 @@ export interface PipelineParts {
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
   readonly names: PodNames
+  /** How the API server's objects come in; absent: it is not asked. */
+  readonly cluster?: () => readonly ResourceState[]
   readonly own: OwnProcess
   readonly version: string
   readonly log: Log
@@ -106,7 +109,10 @@ export class Pipeline {
       {
         ...{ source, names, own: parts.own, inodeOf: namespaceInode, log, clock },
         attachments: this.#scope.around(this.attachments),
-        ...{ mode: config.discovery, nodeName: config.resourceAttributes['k8s.node.name'] },
+        ...{
+          mode: config.discovery,
+          nodeName: config.kubernetes.nodeName ?? config.resourceAttributes['k8s.node.name'],
+        },
       },
       inventory,
     )
@@ -131,7 +137,7 @@ export class Pipeline {
       continuity &&
       new Handover({ ...this.books, continuity, log, drain: async mark => (await this.drain(mark)) !== undefined })
     this.#handover?.begin()
-    this.#budget = this.#brake()
+    this.#budget = brake(parts.programs, config.cpuBudget, { clock, log, times: parts.budgetTimes })
     this.#readers = this.#export()
     this.feed = new AgentFeed({
       ...this.books,
@@ -141,6 +147,7 @@ export class Pipeline {
       ignored: () => this.#interfaces.ignored,
       brakingSinceMs: () => this.#budget?.brakingSinceMs,
       exporters: () => this.#readers.status(),
+      ...(parts.cluster && { cluster: parts.cluster }),
       version,
       startedAtMs: this.startedAtMs,
     })
@@ -217,13 +224,6 @@ export class Pipeline {
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
     await this.#parts.source.close(this.#parts.config.onStop === 'keep')
     await this.#parts.drops?.close()
-  }
-
-  #brake(): ProgramBudget | undefined {
-    const { programs, budgetTimes, config, clock, log } = this.#parts
-    if (!programs || config.cpuBudget === 0) return undefined
-    const times = budgetTimes && { times: budgetTimes }
-    return new ProgramBudget({ programs, share: config.cpuBudget, clock, log, ...times })
   }
 
   #export(): MetricReaders {

@@ -25,7 +25,7 @@ export interface ProgramBudgetParts {
   readonly share: number
   readonly clock: Clock
   readonly log: Log
-  readonly times?: BudgetTimes
+  readonly times?: BudgetTimes | undefined
 }
 
 const TIMES: BudgetTimes = { windowMs: 1_000, periodMs: 10_000, holdMs: 60_000 }
@@ -149,6 +149,15 @@ export class ProgramBudget {
       this.#timer = setTimeout(resolve, ms)
     })
   }
+}
+
+/** undefined: nobody can measure the programs, or they may take what they like (`share` 0). */
+export function brake(
+  programs: MeasuredPrograms | undefined,
+  share: number,
+  parts: Pick<ProgramBudgetParts, 'clock' | 'log' | 'times'>,
+): ProgramBudget | undefined {
+  return programs && share > 0 ? new ProgramBudget({ programs, share, ...parts }) : undefined
 }
 
 function percent(share: number): string {

@@ -22,6 +22,7 @@ import { OwnConnections } from '../host/own-connections.ts'
 import { ownProcess } from '../host/own-process.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
+import { openCluster } from './cluster.ts'
 import { Ending } from './ending.ts'
 import { probeOptions } from './probe-options.ts'
 import { Story } from './story.ts'
@@ -72,7 +73,11 @@ async function startAgent(
   ending: Ending,
 ): Promise<RunningAgent> {
   const inventory = config.inventoryFile === undefined ? undefined : await loadInventoryApart(config.inventoryFile)
-  const names = new InventoryNames(inventory, nodeAddresses(), new PodScope(config.scope))
+  const scope = new PodScope(config.scope)
+  const listed = new InventoryNames(inventory, nodeAddresses(), scope)
+  const onOwnPod = () => pipeline.namesChanged()
+  const cluster = await openCluster({ config, inventory: listed, scope, version, log, onOwnPod })
+  const names = cluster?.names ?? listed
   const ownTraffic = config.ownTraffic === 'exclude' ? new OwnConnections(systemClock) : undefined
   ownTraffic?.watch()
   await claimNode(version)
@@ -87,10 +92,12 @@ async function startAgent(
   const pipeline = new Pipeline(
     {
       ...{ source, programs: source, ...modules, ...(ownTraffic && { ownTraffic }), config, names },
-      ...{ own: ownProcess(), version, log, clock: systemClock },
+      ...{ own: ownProcess(), version, log, clock: systemClock, ...(cluster && { cluster: cluster.state }) },
     },
     inventory,
   )
+  cluster?.start()
+  if (cluster) story.step(`watching ${cluster.server} for names`)
   const api = await openApi(config, pipeline, log, story)
   const health = await openHealthCheck(config, pipeline, log, story)
   // With a pace this takes as long as there are many pods, and a signal is not to wait for them.
@@ -103,6 +110,7 @@ async function startAgent(
     stop: async () => {
       watch?.close()
       await pipeline.stop(LAST_EXPORT_MS)
+      await cluster?.close()
       await api?.close()
       ownTraffic?.close()
       await health?.close()

@@ -20,9 +20,6 @@ import type { OwnPod, PodNames } from './pod-names.ts'
 import type { PodScope } from './pod-scope.ts'
 import { PortSets } from './port-sets.ts'
 
-/** What the pod behind that interface called the address when it asked for it. */
-export type DnsLookup = (address: AddressKey, atMs: number, interfaceSlot: number) => Identity | undefined
-
 export interface ClusterNamesParts {
   /** Stands beside the cluster: its blocks apply, and its pods and Services where the API server knows none. */
   readonly inventory: InventoryNames
@@ -32,7 +29,6 @@ export interface ClusterNamesParts {
   readonly nodeName?: string
   readonly scope?: PodScope
   readonly ownerOf?: OwnerLookup
-  readonly dnsName?: DnsLookup
   /** Next hops of this node's routes. */
   readonly gateways?: readonly string[]
   /** Keys of labels and annotations that are exported. */
@@ -40,13 +36,6 @@ export interface ClusterNamesParts {
   readonly annotations?: readonly string[]
   /** Called whenever a pod of this node is called otherwise than before; often in a row. */
   readonly onOwnPod?: () => void
-}
-
-/** Whose an address is that is no pod's and no Service's. */
-interface Rest {
-  readonly identity: Identity
-  /** A name that the pod learnt itself would say more. */
-  readonly isPlain: boolean
 }
 
 /** From a change of an object to our hearing of it, where all are well. */
@@ -61,7 +50,8 @@ export class ClusterNames implements PodNames, ClusterListener {
   readonly #services: ClusterServices
   /** By what the inventory makes of a UID that it does not know. */
   readonly #provisional = new WeakMap<Identity, Identity>()
-  readonly #rests = new Map<AddressKey, Rest>()
+  /** Whose an address is that is no pod's and no Service's. */
+  readonly #rests = new Map<AddressKey, Identity>()
   #version = 1
   #arePlacesOld = false
 
@@ -94,10 +84,8 @@ export class ClusterNames implements PodNames, ClusterListener {
     if (pod) return pod
     const service = this.#services.at(address, point)
     if (service && !this.#nodes.at(address)) return service
-    const { identity, isPlain } = this.#restOf(address)
-    if (identity.class === 'node') return this.#services.atNode(address, point) ?? identity
-    if (!isPlain || !point) return identity
-    return this.#parts.dnsName?.(address, atMs, point.interfaceSlot) ?? identity
+    const rest = this.#restOf(address)
+    return rest.class === 'node' ? (this.#services.atNode(address, point) ?? rest) : rest
   }
 
   pod(uid: string): Identity {
@@ -169,7 +157,7 @@ export class ClusterNames implements PodNames, ClusterListener {
     }
   }
 
-  #restOf(address: AddressKey): Rest {
+  #restOf(address: AddressKey): Identity {
     const known = this.#rests.get(address)
     if (known) return known
     if (this.#rests.size >= MOST_RESTS) this.#rests.clear()
@@ -178,14 +166,15 @@ export class ClusterNames implements PodNames, ClusterListener {
     return rest
   }
 
-  #findRest(address: AddressKey): Rest {
+  #findRest(address: AddressKey): Identity {
     const { inventory } = this.#parts
-    const identity =
+    return (
       this.#nodes.at(address) ??
       this.#services.endpointAt(address) ??
       inventory.owner(address) ??
-      this.#nodes.inPodBlock(address)
-    return identity ? { identity, isPlain: false } : { identity: inventory.block(address), isPlain: true }
+      this.#nodes.inPodBlock(address) ??
+      inventory.block(address)
+    )
   }
 
   #nodesChanged(differs: boolean): void {

@@ -6,8 +6,16 @@ import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { Attachments } from '../enrich/attachments.ts'
 import type { IgnoredPod } from '../enrich/discovery.ts'
 import type { TrackedInterface } from '../enrich/tracked-interface.ts'
+import type { ResourceState } from '../kubernetes/watch-health.ts'
 import { BRAKING } from '../signals/agent-series.ts'
-import type { ExporterRecord, FlowFeed, FlowRecord, InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
+import type {
+  ClusterRecord,
+  ExporterRecord,
+  FlowFeed,
+  FlowRecord,
+  InterfaceRecord,
+  StatusRecord,
+} from '../signals/flow-record.ts'
 import { flowRecord } from '../signals/flow-records.ts'
 import { type Books, nodeTotals } from '../signals/ledger-totals.ts'
 
@@ -20,6 +28,7 @@ export interface AgentFeedParts extends Books {
   /** Since when TCP detail is given up, wall clock. */
   readonly brakingSinceMs: () => number | undefined
   readonly exporters: () => ExporterRecord[]
+  readonly cluster?: () => readonly ResourceState[]
   readonly version: string
   readonly startedAtMs: number
 }
@@ -55,6 +64,7 @@ export class AgentFeed implements FlowFeed {
       faults: { ...health.faults, parkedDropped: table.parked.dropped },
       audit: health.audit,
       exporters: exporters(),
+      cluster: (this.#parts.cluster?.() ?? []).map(clusterRecord),
       ledger: nodeTotals(this.#parts),
     }
   }
@@ -92,6 +102,14 @@ export class AgentFeed implements FlowFeed {
     if (!attachment) return before
     const { transmit, receive } = this.#parts.ledger.account(attachment.interfaceSlot)
     return before + transmit.unobservedSkbs + receive.unobservedSkbs
+  }
+}
+
+function clusterRecord({ syncedAtMs, degraded, ...state }: ResourceState): ClusterRecord {
+  return {
+    ...state,
+    ...(syncedAtMs !== undefined && { syncedAt: new Date(syncedAtMs).toISOString() }),
+    ...(degraded && { degraded: { since: new Date(degraded.sinceMs).toISOString(), reason: degraded.reason } }),
   }
 }
 

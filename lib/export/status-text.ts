@@ -5,7 +5,7 @@ import { printable } from './printable.ts'
 const header = ['STATE', 'REASON', 'SINCE', 'POD', 'DEVICE', 'WHERE', 'UNOBSERVED']
 
 export function statusText(status: StatusRecord): string {
-  const { version, startedAt, interfaces, endedUnread, flows, exporters } = status
+  const { version, startedAt, interfaces, endedUnread, flows, exporters, cluster } = status
   const observed = interfaces.filter(({ state }) => state === 'attached' || state === 'degraded').length
   const lines = [
     `podweir ${version} since ${startedAt}`,
@@ -16,6 +16,10 @@ export function statusText(status: StatusRecord): string {
       const acknowledged =
         acknowledgedAt === undefined ? 'nothing acknowledged yet' : `acknowledged at ${acknowledgedAt}`
       return `${id}: ${acknowledged}, ${failures} failures`
+    }),
+    ...cluster.map(({ resource, syncedAt, degraded, objects }) => {
+      const known = syncedAt === undefined ? 'not known yet' : `known since ${syncedAt}`
+      return `${resource}: ${known}, ${objects} objects heard${degraded ? `; ${degraded.reason} since ${degraded.since}` : ''}`
     }),
   ]
   if (interfaces.length > 0) lines.push('', ...columns([header, ...[...interfaces].sort(worstFirst).map(cellsOf)]))

@@ -30,7 +30,8 @@ const HIGHEST_PORT = 65_535
 const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ZONE_LABELS = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone']
 const REGION_LABELS = ['topology.kubernetes.io/region', 'failure-domain.beta.kubernetes.io/region']
-const TEMPLATE_HASH_LABELS = ['pod-template-hash', 'rollouts-pod-template-hash']
+const ROLLOUT_HASH_LABEL = 'rollouts-pod-template-hash'
+const TEMPLATE_HASH_LABELS = ['pod-template-hash', ROLLOUT_HASH_LABEL]
 
 const nothing: readonly string[] = []
 const noPairs: Readonly<Record<string, string>> = {}
@@ -77,9 +78,11 @@ export class ObjectParser {
       hostNetwork: spec.hostNetwork === true,
       isRunning: status.phase !== 'Succeeded' && status.phase !== 'Failed',
       isReady: listOf(status.conditions, MOST.conditions).some(isReadyCondition),
+      ...(metadata.deletionTimestamp !== undefined && { isTerminating: true }),
       createdMs: momentMs(metadata.creationTimestamp),
       ...(owner && { owner }),
       ...(templateHash !== undefined && { templateHash: this.#shared.text(templateHash) }),
+      ...(firstOf(labels, [ROLLOUT_HASH_LABEL]) !== undefined && { templateOf: 'Rollout' }),
       ports: this.#shared.list(containerPorts(spec)),
       labels: chosenOf(labels, this.#kept.labels, LABEL_LIMIT) ?? noPairs,
       annotations: chosenOf(fieldsOf(metadata.annotations), this.#kept.annotations, ANNOTATION_LIMIT) ?? noPairs,

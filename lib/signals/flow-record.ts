@@ -114,6 +114,21 @@ export interface ExporterRecord {
   readonly failures: number
 }
 
+/** What is watched of the API server. */
+export interface ClusterRecord {
+  readonly resource: 'pods' | 'services' | 'endpointslices' | 'nodes'
+  /** Since when everything is known, ISO 8601; absent: it never was. */
+  readonly syncedAt?: string
+  /** Why what is known grows old, and since when. */
+  readonly degraded?: { readonly since: string; readonly reason: string }
+  readonly requests: number
+  /** Of answers, as they arrived. */
+  readonly bytes: number
+  readonly objects: number
+  /** Objects that were too long, or could not be told from others. */
+  readonly skipped: number
+}
+
 export interface StatusRecord {
   readonly version: string
   readonly startedAt: string
@@ -127,6 +142,8 @@ export interface StatusRecord {
   /** The kernel table's slots compared with its totals, since the start. */
   readonly audit: SelfAudit
   readonly exporters: readonly ExporterRecord[]
+  /** Empty where no API server is asked. */
+  readonly cluster: readonly ClusterRecord[]
   /** All interfaces and both directions added up, the stages of one equation from one snapshot. */
   readonly ledger: NodeTotals
 }

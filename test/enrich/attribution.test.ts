@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { attributionResults } from '../../lib/aggregate/attribution.ts'
 import type { FlowTable } from '../../lib/aggregate/flow-table.ts'
-import { formatKey } from '../../lib/capture/address.ts'
+import { DnsNamed } from '../../lib/enrich/dns-named.ts'
+import { DnsNames } from '../../lib/enrich/dns-names.ts'
+import { HEARD_MS } from '../support/cluster-objects.ts'
 import { type agent, agent as agentOf, fromOutside, namesOf, pods, tellAll, twoNodes } from './two-nodes.ts'
 
 function counted({ attribution }: FlowTable): Record<string, number> {
@@ -21,8 +23,11 @@ function dial({ see, table }: ReturnType<typeof agent>, ...remotes: string[]) {
 
 describe('attribution', () => {
   it('has each byte of exported flows in one result: how their remote end was found', () => {
-    const learnt = { class: 'external', name: 'api.example.com', foundBy: 'dns', ports: new Set<string>() } as const
-    const { first } = twoNodes({ dnsName: address => (formatKey(address) === '198.51.100.9' ? learnt : undefined) })
+    const names = namesOf()
+    tellAll(names)
+    const dns = new DnsNames()
+    dns.learn(1, 'api.example.com', ['198.51.100.9'], 60, HEARD_MS)
+    const first = agentOf(names, [pods.web.uid, pods.api.uid], 'off', new DnsNamed(names, dns))
     assert.deepEqual(
       dial(
         first,

@@ -1,7 +1,7 @@
 // A cluster of two nodes with an agent each: web and api on the first, db on the second, and Services in front of them.
 import { EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { FlowTable } from '../../lib/aggregate/flow-table.ts'
-import type { InterfaceOwner } from '../../lib/aggregate/identity.ts'
+import type { InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
 import { Opener } from '../../lib/capture/flow-batch.ts'
 import { parseInventory } from '../../lib/config/inventory.ts'
@@ -76,15 +76,20 @@ export function namesOf(parts: Partial<ClusterNamesParts> = {}, inventory = INVE
   })
 }
 
-/** An agent whose interfaces are those of `uids`, from slot 1 on. */
-export function agent(names: ClusterNames, uids: readonly string[], zones: 'on' | 'off' = 'off') {
+/** An agent whose interfaces are those of `uids`, from slot 1 on. `remotes`: who names the other ends. */
+export function agent(
+  names: ClusterNames,
+  uids: readonly string[],
+  zones: 'on' | 'off' = 'off',
+  remotes: Names = names,
+) {
   const owner = (slot: number): InterfaceOwner | undefined => {
     const uid = uids[slot - 1]
     return uid === undefined ? undefined : { identity: names.pod(uid), device: 'eth0' }
   }
   const edges = new EdgeTable(undefined, undefined, zones)
   const ledger = new InterfaceLedger(owner)
-  const table = new FlowTable({ flowLimit: 256, names, owner, edges, ledger, startedAtMs: HEARD_MS - 1000 })
+  const table = new FlowTable({ flowLimit: 256, names: remotes, owner, edges, ledger, startedAtMs: HEARD_MS - 1000 })
   for (const [i] of uids.entries()) ledger.attached(attachment(i + 1))
   let sequence = 0
   /** Flows that start, 100 bytes from the pod and 10 to it each; what the table says of its edges then. */

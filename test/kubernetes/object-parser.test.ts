@@ -49,6 +49,14 @@ describe('a pod', () => {
     })
   })
 
+  it('says that it is to go, and which controller gave its template’s hash', () => {
+    const labels = { 'rollouts-pod-template-hash': '7c4' }
+    const found = parse('pods', { metadata: { ...metadata, labels, deletionTimestamp: '2026-01-31T12:00:00Z' } })!
+    assert.deepEqual([found.isTerminating, found.templateHash, found.templateOf], [true, '7c4', 'Rollout'])
+    const plain = parse('pods', { metadata })!
+    assert.deepEqual([plain.isTerminating, plain.templateHash, plain.templateOf], [undefined, undefined, undefined])
+  })
+
   it('that is over is not running, and one without a phase may be', () => {
     const isRunning = (phase?: string) => parse('pods', { metadata, status: { phase } })!.isRunning
     assert.deepEqual(['Succeeded', 'Failed', 'Running', 'Unknown', undefined].map(isRunning), [

@@ -49,6 +49,7 @@ export const status: StatusRecord = {
   version: '0.1.0',
   startedAt: '2026-11-21T12:00:00.000Z',
   endedUnread: 0,
+  cluster: [],
   interfaces: [
     {
       pod: 'shop/cart',

@@ -1,0 +1,73 @@
+// The cluster's objects on their way from the API server to names.
+import type { Config } from '../config/config.ts'
+import { ClusterNames } from '../enrich/cluster-names.ts'
+import type { InventoryNames } from '../enrich/inventory-names.ts'
+import type { PodScope } from '../enrich/pod-scope.ts'
+import { systemClock } from '../host/clock.ts'
+import { nodeGateways } from '../host/gateways.ts'
+import type { Log } from '../host/log.ts'
+import { openAccess } from '../kubernetes/cluster-access.ts'
+import { ClusterConnection } from '../kubernetes/cluster-connection.ts'
+import { ClusterWatch } from '../kubernetes/cluster-watch.ts'
+import { OwnerLookup } from '../kubernetes/owner-lookup.ts'
+import type { ResourceState } from '../kubernetes/watch-health.ts'
+
+export interface ClusterParts {
+  readonly config: Config
+  /** What stands beside the cluster. */
+  readonly inventory: InventoryNames
+  readonly scope: PodScope
+  readonly version: string
+  readonly log: Log
+  /** Called when a pod of this node is called otherwise than before, often in a row. */
+  readonly onOwnPod: () => void
+}
+
+export interface Cluster {
+  readonly names: ClusterNames
+  readonly server: string
+  /** Begins to watch. Names come as objects do: nothing waits for them. */
+  start(): void
+  state(): readonly ResourceState[]
+  close(): Promise<void>
+}
+
+/** Static pods are known on their node by this hash, not by the UID that the API server gives them. */
+const STATIC_POD_HASH = 'kubernetes.io/config.hash'
+
+/** undefined where no API server is asked. Throws a Failure. */
+export async function openCluster(parts: ClusterParts): Promise<Cluster | undefined> {
+  const { config, inventory, scope, version, log, onOwnPod } = parts
+  const { kubernetes } = config
+  const access = await openAccess(kubernetes, systemClock)
+  if (!access) return undefined
+  const connection = new ClusterConnection(access, `podweir/${version}`)
+  const owners = new OwnerLookup({ connection, log, clock: systemClock })
+  const { peers, nodeName, labels, annotations } = kubernetes
+  const names = new ClusterNames({
+    ...{ inventory, peers, scope, labels, annotations, onOwnPod, gateways: nodeGateways() },
+    ...(nodeName !== undefined && { nodeName }),
+    ownerOf: (namespace, owner) => owners.ownerOf(namespace, owner),
+  })
+  const kept = {
+    labels: [...new Set([...labels, ...scopedLabels(config)])],
+    annotations: [...new Set([...annotations, STATIC_POD_HASH])],
+  }
+  const watch = new ClusterWatch({ config: kubernetes, connection, kept, listener: names, log, clock: systemClock })
+  return {
+    names,
+    server: connection.server,
+    start: () => watch.start(),
+    state: () => watch.state(),
+    close: async () => {
+      owners.close()
+      await watch.close()
+      connection.close()
+    },
+  }
+}
+
+/** Keys that the scope's rules look at. */
+function scopedLabels({ scope: { include, exclude } }: Config): string[] {
+  return [...include.labels, ...exclude.labels].map(rule => rule.split('=', 1)[0]!)
+}
