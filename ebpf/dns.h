@@ -16,9 +16,9 @@
 
 /* What the ring holds: this, then `payload_bytes` of payload. The remote port is DNS_PORT. */
 struct dns_message {
-	__u64 at_ns;                /* CLOCK_MONOTONIC */
-	__u32 local[4], remote[4];  /* network order, IPv4 in the first word */
-	__u16 local_port;           /* network order */
+	__u64 at_ns;               /* CLOCK_MONOTONIC */
+	__u32 local[4], remote[4]; /* network order, IPv4 in the first word */
+	__u16 local_port;          /* network order */
 	__u16 interface_slot;
 	__u16 payload_bytes;
 	__u8 direction; /* enum flow_direction: a query, or an answer */

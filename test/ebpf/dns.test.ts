@@ -5,7 +5,7 @@ import { formatAddress } from '../../lib/capture/address.ts'
 import type { DnsBatch, DnsSource } from '../../lib/capture/dns-source.ts'
 import { dnsMessage, withLength } from '../support/dns.ts'
 import { Namespaces } from '../support/namespaces.ts'
-import { type Envelope, ip, Protocol, padded, tcp, udp } from '../support/packet.ts'
+import { type Envelope, ip, Protocol, padded, patched, tcp, udp } from '../support/packet.ts'
 import { skip } from '../support/skip.ts'
 import { CountedInterface, flowRows } from './counted-interface.ts'
 
@@ -15,6 +15,8 @@ const POD6 = 'fd00::1'
 const SERVER6 = 'fd96::a'
 const SHARE_BYTES = 64 * 1024
 const HEAD_BYTES = 56
+/** From one reading to the next, in the agent. */
+const MOST_BYTES_OF_ONE = 1024 * 1024
 
 interface Row {
   readonly fromPod: number
@@ -46,6 +48,7 @@ const asked = (parts: Partial<Envelope> = {}) =>
   udp({ from: POD4, to: SERVER4, sourcePort: 40_000, destinationPort: 53, payload: query, ...parts })
 const answered = (parts: Partial<Envelope> = {}) =>
   udp({ from: SERVER4, to: POD4, sourcePort: 53, destinationPort: 40_000, payload: answer, ...parts })
+const ports = (destinationPort: number) => ({ sourcePort: 40_000, destinationPort })
 const tcpTo = { sourcePort: 40_000, destinationPort: 53, flags: 'PA' } as const
 
 describe('the module dns', function () {
@@ -109,6 +112,8 @@ describe('the module dns', function () {
       ip(Protocol.sctp, { from: POD4, to: SERVER4, payload: Buffer.from('00350035000000000000000000000000', 'hex') }),
       ip(Protocol.gre, { from: POD6, to: SERVER6, payload: Buffer.from('00350035000000000000000000000000', 'hex') }),
       asked({ fragment: { offset: 800, more: false } }),
+      // The dispatcher takes the end of its options for the port.
+      patched(udp({ from: POD4, to: SERVER4, ...ports(443), optionBytes: 4, payload: query }), 36, 0, 53),
     ]
     for (const packet of others) counted.send(packet)
     counted.receive(asked({ from: SERVER4, to: POD4 }))
@@ -156,6 +161,19 @@ describe('the module dns', function () {
     assert.equal(batch.lost - before, 500 - batch.length)
     counted.send(packet)
     assert.equal((await told()).length, 1)
+  })
+
+  it('has room for another interface when one floods', async () => {
+    const { b: other } = await namespaces.createPair()
+    const second = await CountedInterface.attach(counted.source, other.path)
+    counted.send(asked({ payload: Buffer.alloc(1000) }), { repeat: 1_500_000 })
+    second.send(asked())
+    const batch = await dns.read()
+    const ofFirst = [...batch.interfaceSlot].filter(slot => slot === counted.interfaceSlot)
+    assert.ok(ofFirst.length <= MOST_BYTES_OF_ONE / (HEAD_BYTES + 1000), `${ofFirst.length}`)
+    const ofSecond = [...batch.interfaceSlot].filter(slot => slot === second.interfaceSlot)
+    assert.equal(ofSecond.length, 1)
+    await counted.source.detach(second.interfaceSlot)
   })
 
   it('counts every packet once while nothing can be told', async () => {
