@@ -87,19 +87,7 @@ export class Agent {
 
   /** `GET /v1/status`. */
   status(): Promise<StatusRecord> {
-    return new Promise((resolve, reject) => {
-      const ask = request({ socketPath: this.#socket, path: '/v1/status', timeout: 5_000 }, response => {
-        let body = ''
-        response.setEncoding('utf8').on('data', text => {
-          body += text
-        })
-        response.on('end', () => resolve(JSON.parse(body) as StatusRecord))
-        response.on('error', reject)
-      })
-      ask.on('timeout', () => ask.destroy(new Error('no answer in 5 s')))
-      ask.on('error', reject)
-      ask.end()
-    })
+    return askStatus(this.#socket)
   }
 
   /** Asks for its status until the condition holds; fails with what it logged when it doesn't or when it ended. */
@@ -124,6 +112,23 @@ export class Agent {
   kill(): Promise<End> {
     return this.#process.end('SIGKILL')
   }
+}
+
+/** `GET /v1/status` of the agent that listens there. */
+export function askStatus(socketPath: string): Promise<StatusRecord> {
+  return new Promise((resolve, reject) => {
+    const ask = request({ socketPath, path: '/v1/status', timeout: 5_000 }, response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', text => {
+        body += text
+      })
+      response.on('end', () => resolve(JSON.parse(body) as StatusRecord))
+      response.on('error', reject)
+    })
+    ask.on('timeout', () => ask.destroy(new Error('no answer in 5 s')))
+    ask.on('error', reject)
+    ask.end()
+  })
 }
 
 function settings(options: AgentOptions, socket: string, inventoryFile: string) {

@@ -1,0 +1,54 @@
+// The edges that a file exporter wrote: each series' last value, as a backend would show it.
+import type { OtlpPoint, OtlpRequest } from './collector.ts'
+
+export interface ExportedEdge {
+  readonly observer: string
+  /** `Deployment/web`, or the name of an end that is no Kubernetes object. */
+  readonly source: string
+  readonly destination: string
+  readonly service: string | undefined
+  readonly port: number
+  readonly transport: string
+  readonly direction: string
+  readonly value: number
+}
+
+export class ExportedEdges {
+  readonly #requests: OtlpRequest[]
+
+  /** Whole lines only: the newest one may be cut. */
+  constructor(text: string) {
+    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
+    this.#requests = lines.filter(line => line !== '').map(line => JSON.parse(line) as OtlpRequest)
+  }
+
+  of(metric: string): ExportedEdge[] {
+    const last = new Map<string, OtlpPoint>()
+    for (const { resourceMetrics } of this.#requests)
+      for (const { scopeMetrics } of resourceMetrics)
+        for (const { metrics } of scopeMetrics)
+          for (const { name, sum } of metrics)
+            if (name === metric)
+              for (const point of sum?.dataPoints ?? []) last.set(JSON.stringify(point.attributes), point)
+    return [...last.values()].map(edgeOf)
+  }
+}
+
+function edgeOf({ attributes, asInt }: OtlpPoint): ExportedEdge {
+  const text = (key: string) => attributes?.find(each => each.key === key)?.value.stringValue
+  const number = (key: string) => Number(attributes?.find(each => each.key === key)?.value.intValue ?? 0)
+  const end = (side: 'source' | 'destination') => {
+    const name = text(`${side}.k8s.owner.name`)
+    return name === undefined ? (text(`${side}.name`) ?? '') : `${text(`${side}.k8s.owner.type`)}/${name}`
+  }
+  return {
+    observer: text('podweir.observer') ?? '',
+    source: end('source'),
+    destination: end('destination'),
+    service: text('destination.k8s.service.name') ?? text('source.k8s.service.name'),
+    port: number('server.port'),
+    transport: text('network.transport') ?? '',
+    direction: text('podweir.flow.direction') ?? '',
+    value: Number(asInt),
+  }
+}

@@ -1,0 +1,76 @@
+// Objects of a small application, as `kubectl apply` takes them. Its pods sleep: traffic is made inside their namespaces.
+
+interface Placement {
+  /** 1, 2, … */
+  readonly node?: number
+  readonly hostNetwork?: boolean
+}
+
+interface Served {
+  readonly port: number
+  readonly target: number
+  readonly nodePort?: number
+  /** externalTrafficPolicy: Local */
+  readonly isLocal?: boolean
+  readonly isHeadless?: boolean
+}
+
+export function namespaceOf(name: string): object {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+}
+
+export function deployment(namespace: string, name: string, placement: Placement): object {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace },
+    spec: { replicas: 1, ...templated(name, placement) },
+  }
+}
+
+export function statefulSet(namespace: string, name: string, placement: Placement): object {
+  const spec = { serviceName: name, replicas: 1, ...templated(name, placement) }
+  return { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name, namespace }, spec }
+}
+
+export function daemonSet(namespace: string, name: string): object {
+  return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name, namespace }, spec: templated(name, {}) }
+}
+
+/** Never due: jobs are made from it by hand. */
+export function cronJob(namespace: string, name: string, placement: Placement): object {
+  const { template } = templated(name, placement)
+  const job = { template: { ...template, spec: { ...template.spec, restartPolicy: 'Never' } } }
+  const spec = { schedule: '0 0 31 2 *', jobTemplate: { spec: job } }
+  return { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name, namespace }, spec }
+}
+
+/** In front of the workload of that name; UDP. */
+export function service(
+  namespace: string,
+  name: string,
+  { port, target, nodePort, isLocal, isHeadless }: Served,
+): object {
+  const spec = {
+    selector: { app: name },
+    ports: [{ port, targetPort: target, protocol: 'UDP', ...(nodePort !== undefined && { nodePort }) }],
+    ...(nodePort !== undefined && { type: 'NodePort', externalTrafficPolicy: isLocal ? 'Local' : 'Cluster' }),
+    ...(isHeadless && { clusterIP: 'None' }),
+  }
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec }
+}
+
+function templated(name: string, { node, hostNetwork }: Placement) {
+  return {
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: {
+        ...(node !== undefined && { nodeSelector: { 'kubernetes.io/hostname': `podweir-node-${node}` } }),
+        ...(hostNetwork && { hostNetwork }),
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'main', image: 'podweir.test/busybox:1', imagePullPolicy: 'Never' }],
+      },
+    },
+  }
+}
