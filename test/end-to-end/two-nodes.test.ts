@@ -21,6 +21,14 @@ const onNode = (node: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({ name: `${'ab'[node - 1]}${i + 1}`, node }))
 const deployments = [...onNode(1, 8), ...onNode(2, 8)]
 
+interface Sending {
+  readonly address: string
+  readonly port: number
+  readonly count: number
+  /** The Service that is dialled. */
+  readonly via?: string
+}
+
 describe('two nodes of a real Kubernetes', function () {
   this.timeout(240_000)
   let folder: string
@@ -33,29 +41,13 @@ describe('two nodes of a real Kubernetes', function () {
   /** Datagrams by `client > server service port`, as the client's end has them. */
   const sent = new Map<string, number>()
 
-  async function send(
-    from: string,
-    netns: string,
-    server: string,
-    address: string,
-    port: number,
-    count: number,
-    via = '',
-  ) {
-    const counts = await nodes.traffic(
-      netns,
-      'udp-send',
-      '--to',
-      address,
-      '--port',
-      port,
-      '--count',
-      count,
-      '--size',
-      DATAGRAM_BYTES,
-    )
+  const to = (address: string, port: number, count: number) =>
+    ['--to', address, '--port', port, '--count', count, '--size', DATAGRAM_BYTES] as const
+
+  async function send(from: string, server: string, { address, port, count, via = '' }: Sending) {
+    const counts = await nodes.traffic(pods.get(from)!.netns, 'udp-send', ...to(address, port, count))
     assert.equal(counts.sent, count)
-    const key = `${from} > ${server} ${via} ${port}`
+    const key = `${named(from)} > ${named(server)} ${via} ${port}`
     sent.set(key, (sent.get(key) ?? 0) + count)
   }
 
@@ -111,37 +103,109 @@ describe('two nodes of a real Kubernetes', function () {
     if (folder) rmSync(folder, { recursive: true, force: true })
   })
 
-  async function exported(): Promise<ExportedEdge[][]> {
+  /** Once nothing more has been drained for a second, and all of it is exported. */
+  async function exported(by = agents): Promise<ExportedEdge[][]> {
+    let drained = ''
+    let stillSinceMs = 0
     await until(
       'all that was drained is exported',
       async () => {
-        const ledgers = await Promise.all(agents.map(async agent => (await agent.status()).ledger))
-        return ledgers.every(({ delivery }) => delivery.packets.queued === 0)
+        const figures = await Promise.all(by.map(async agent => (await agent.status()).ledger.delivery.packets))
+        const now = JSON.stringify(figures.map(each => each.drained))
+        if (now !== drained || figures.some(({ queued }) => queued > 0)) stillSinceMs = performance.now()
+        drained = now
+        return performance.now() - stillSinceMs > 1_000
       },
-      { limitMs: 20_000, everyMs: 200 },
+      { limitMs: 20_000, everyMs: 100 },
     )
-    return agents.map(agent => agent.exported().of('podweir.network.flow.bytes'))
+    return by.map(agent => agent.exported().of('podweir.network.flow.bytes'))
   }
 
   const requestsOf = (edges: readonly ExportedEdge[], observer: string) =>
     edges.filter(each => each.direction === 'request' && each.transport === 'udp' && each.observer === observer)
+
+  /** Datagrams by edge, as the agents exported them, of those that the test sent. */
+  async function counted(observer: 'client' | 'server', ports: readonly number[]): Promise<Record<string, number>> {
+    const found = new Map<string, number>()
+    for (const { source, destination, service: via = '', port, value } of requestsOf(
+      (await exported()).flat(),
+      observer,
+    )) {
+      if (!ports.includes(port) || value === 0) continue
+      const key = `${source} > ${destination} ${via} ${port}`
+      found.set(key, (found.get(key) ?? 0) + value / WIRE_BYTES)
+    }
+    return Object.fromEntries([...found].sort())
+  }
+
+  const expected = () => Object.fromEntries([...sent].sort())
 
   it('have every pair of workloads under their names, each byte once in the client’s view', async () => {
     const withNetwork = [...pods.keys()].filter(name => name !== 'ingress')
     let i = 0
     for (const from of withNetwork)
       for (const to of withNetwork)
-        if (from !== to)
-          await send(named(from), pods.get(from)!.netns, named(to), pods.get(to)!.address, PORT, 1 + (i++ % 7))
-    const all = (await exported()).flat()
-    const seen = new Map<string, number>()
-    for (const { source, destination, service: via = '', port, value } of requestsOf(all, 'client')) {
-      const key = `${source} > ${destination} ${via} ${port}`
-      if (port === PORT) seen.set(key, (seen.get(key) ?? 0) + value)
+        if (from !== to) await send(from, to, { address: pods.get(to)!.address, port: PORT, count: 1 + (i++ % 7) })
+    assert.deepEqual(await counted('client', [PORT]), expected())
+    // Who opened what a pod received is a pod, which has told of it.
+    assert.deepEqual(await counted('server', [PORT]), {})
+  })
+
+  it('have the Service that was dialled beside the workload behind it', async () => {
+    await send('a1', 'b1', { address: clusterAddress.get('b1')!, port: SERVICE_PORT, count: 11, via: 'b1' })
+    await send('b4', 'b1', { address: clusterAddress.get('b1')!, port: SERVICE_PORT, count: 12, via: 'b1' })
+    await send('a2', 'b2', { address: nodes.address(1), port: NODE_PORTS.cluster, count: 13, via: 'b2' })
+    await send('a2', 'b2', { address: nodes.address(2), port: NODE_PORTS.cluster, count: 14, via: 'b2' })
+    await send('a3', 'b3', { address: nodes.address(2), port: NODE_PORTS.local, count: 15, via: 'b3' })
+    // To itself, by way of its own Service.
+    await send('a1', 'a1', { address: clusterAddress.get('a1')!, port: SERVICE_PORT, count: 16, via: 'a1' })
+    const ports = [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS)]
+    assert.deepEqual(await counted('client', ports), expected())
+  })
+
+  it('have in the server’s view what no pod’s interface shows as its own: node ports, hairpins, the nodes themselves', async () => {
+    await nodes.traffic(nodes.netns(1), 'udp-send', ...to(pods.get('b5')!.address, PORT, 17))
+    await nodes.traffic(nodes.netns(2), 'udp-send', ...to(pods.get('b5')!.address, PORT, 18))
+    // Masquerading hides the client behind a node: a2's datagrams to b2, and a1's to itself; not a3's to b3, whose policy is Local.
+    assert.deepEqual(await counted('server', [PORT]), {
+      'node > Deployment/a1  9000': 16,
+      'node > Deployment/b2  9000': 27,
+      'node > Deployment/b5  9000': 35,
+    })
+  })
+
+  it('have what goes to a node’s own servers under the node', async () => {
+    await send('a4', 'ingress', { address: nodes.address(2), port: PORT, count: 19 })
+    sent.delete('Deployment/a4 > Deployment/ingress  9000')
+    sent.set('Deployment/a4 > node  9000', 19)
+    assert.deepEqual(await counted('client', [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS)]), expected())
+  })
+
+  it('have drained what was exported and what the other end reports, and nothing else', async () => {
+    await exported()
+    for (const agent of agents) {
+      const { delivery } = (await agent.status()).ledger
+      for (const figures of [delivery.packets, delivery.bytes]) {
+        assert.equal(figures.drained, figures.exported + figures.otherEnd)
+        assert.ok(figures.otherEnd > 0)
+        assert.deepEqual([figures.queued, figures.excluded, figures.lost, figures.restart], [0, 0, 0, 0])
+      }
+      assert.deepEqual(agent.warnings, [])
     }
+  })
+
+  it('miss the client’s view of a node whose agent is gone, by just as much as the other has as `other_end`', async () => {
+    await agents[0]!.stop()
+    const otherEnd = async () => (await agents[1]!.status()).ledger.delivery.bytes.otherEnd
+    await exported([agents[1]!])
+    const before = await otherEnd()
+    await send('a5', 'b6', { address: pods.get('b6')!.address, port: PORT, count: 21 })
+    await until('it was drained', async () => (await otherEnd()) > before)
+    assert.equal((await otherEnd()) - before, 21 * WIRE_BYTES)
+    const edges = (await exported([agents[1]!])).flat()
     assert.deepEqual(
-      Object.fromEntries([...seen].sort()),
-      Object.fromEntries([...sent].map(([key, count]) => [key, count * WIRE_BYTES] as const).sort()),
+      edges.filter(({ source, destination, value }) => /a5$/.test(source) && /b6$/.test(destination) && value > 0),
+      [],
     )
   })
 })
