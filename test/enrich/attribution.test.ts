@@ -4,7 +4,7 @@ import { attributionResults } from '../../lib/aggregate/attribution.ts'
 import type { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import { DnsNamed } from '../../lib/enrich/dns-named.ts'
 import { DnsNames } from '../../lib/enrich/dns-names.ts'
-import { HEARD_MS } from '../support/cluster-objects.ts'
+import { HEARD_MS, owner } from '../support/cluster-objects.ts'
 import { type agent, agent as agentOf, fromOutside, namesOf, pods, tellAll, twoNodes } from './two-nodes.ts'
 
 function counted({ attribution }: FlowTable): Record<string, number> {
@@ -45,6 +45,16 @@ describe('attribution', () => {
     first.see({ remote: '10.2.0.13', ...fromOutside })
     assert.deepEqual(counted(first.table), {})
     assert.equal(first.ledger.totals.otherEndBytes, 110)
+  })
+
+  it('knows a pod by its interface as soon as that is known to be its own, under whatever name', () => {
+    const names = namesOf()
+    const here = agentOf(names, [pods.web.uid, pods.api.uid])
+    dial(here, '10.1.0.12')
+    tellAll(names)
+    dial(here, '10.1.0.12')
+    names.changed('pods', { ...pods.api, owner: owner('StatefulSet', 'api') }, HEARD_MS + 1)
+    assert.deepEqual(dial(here, '10.1.0.12'), { unknown: 110, interface: 220 })
   })
 
   it('says where a name is guessed, as without a list of all pods', () => {

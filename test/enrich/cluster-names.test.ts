@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'mocha'
 import { isNamed } from '../../lib/aggregate/edge-end.ts'
 import type { Identity } from '../../lib/aggregate/identity.ts'
+import { parseInventory } from '../../lib/config/inventory.ts'
 import type { ClusterNames } from '../../lib/enrich/cluster-names.ts'
 import { DnsNamed } from '../../lib/enrich/dns-named.ts'
 import { DnsNames } from '../../lib/enrich/dns-names.ts'
@@ -81,6 +82,20 @@ describe('ClusterNames', () => {
     assert.equal(names.remote(key('192.168.1.2'), NOW_MS).place?.zone, 'b')
   })
 
+  it('finds an address again that becomes a node’s, an endpoint’s or the inventory’s', () => {
+    const address = '198.51.100.9'
+    assert.equal(at(address), 'external external')
+    names.changed('nodes', clusterNode({ name: 'n9', addresses: [address] }), NOW_MS)
+    assert.equal(at(address), 'node node')
+    names.deleted('nodes', 'uid-node-n9', NOW_MS)
+    const endpoints = [{ addresses: [address], isReady: true }]
+    names.changed('endpointslices', clusterSlice({ uid: 'more', service: 'outside', endpoints }), NOW_MS)
+    assert.equal(at(address), 'external outside')
+    names.deleted('endpointslices', 'more', NOW_MS)
+    names.replace(parseInventory(`cidrs: [{ name: office, cidr: ${address}/32, class: external }]`, 'i.yaml'))
+    assert.equal(at(address), 'external office')
+  })
+
   it('keeps the object of an end of which nothing changes, and the version with it', () => {
     const before = ['10.1.0.12', '10.96.0.1', '192.168.1.2', '198.51.100.8'].map(each =>
       names.remote(key(each), NOW_MS),
@@ -143,10 +158,6 @@ describe('ClusterNames', () => {
     names.deleted('endpointslices', 'uid-slice-db-svc', NOW_MS)
     assert.deepEqual(names.remote(key('10.2.0.13'), NOW_MS).ports, new Set(['tcp/50051']))
     assert.equal(names.remote(key('10.1.0.11'), NOW_MS).ports.size, 0)
-  })
-
-  it('takes a node for what it is when somebody dials from one of its node ports', () => {
-    assert.equal(said(names.remote(key('192.168.1.2'), NOW_MS)), 'node node')
   })
 
   it('tells Services with one address apart by their ports, and knows neither where it can’t', () => {
