@@ -76,7 +76,7 @@ async function newPodMs(attachments: Attachments, count: number): Promise<number
   return tookMs
 }
 
-/** Seconds of CPU time of all its threads, as the scheduler measured it: ticks see too little of what runs so briefly. */
+/** Seconds of CPU time of all its threads, as the scheduler measured it: ticks would guess at what runs so briefly. */
 function cpuSeconds(pid: number): number {
   const nanoseconds = (thread: string) =>
     Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
