@@ -25,7 +25,17 @@ export class Attacher {
   }
 
   /** Throws a Failure. `others`: the ends that are attached already. */
-  async attach({ wanted, found, isNew }: TrackedInterface, others: Iterable<TrackedInterface>): Promise<MadeAtEnd> {
+  async attach(tracked: TrackedInterface, others: Iterable<TrackedInterface>): Promise<MadeAtEnd> {
+    tracked.isAttaching = true
+    try {
+      return await this.#attach(tracked, others)
+    } catch (error) {
+      tracked.isAttaching = false
+      throw error
+    }
+  }
+
+  async #attach({ wanted, found, isNew }: TrackedInterface, others: Iterable<TrackedInterface>): Promise<MadeAtEnd> {
     const { source, attach, hook } = this.#parts
     const { netns, inode } = wanted
     const ends = new PairEnds(

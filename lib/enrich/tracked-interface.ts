@@ -79,6 +79,8 @@ export class TrackedInterface {
   /** Its device came when it was wanted already: nothing that it has counted is from before. */
   isNew = false
   owner: InterfaceOwner
+  /** From the request on, until it fails: what its device counts meanwhile may have been seen by us. */
+  isAttaching = false
   made: MadeAttachment | undefined
   /** Monotonic: when its device was last read because it can't be attached. */
   readAtMs = Number.NEGATIVE_INFINITY

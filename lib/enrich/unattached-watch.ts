@@ -34,7 +34,7 @@ export class UnattachedWatch {
 
   /** To be called with each dump that has the interface's device. */
   read(tracked: TrackedInterface): void {
-    if (tracked.made || !tracked.found) return
+    if (tracked.made || tracked.isAttaching || !tracked.found) return
     const counts = countsOf(tracked.found.link, tracked.found.place)
     if (!counts) return
     const { owner, subject, isNew, unattached } = tracked

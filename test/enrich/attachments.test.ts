@@ -163,6 +163,7 @@ describe('attachments', () => {
     counted(100, 10)
     await attachments.reconcile([wanted('one')])
     assert.deepEqual(unobserved(), [], 'what was there before is nobody’s loss')
+    await attachments.settled()
     counted(103, 10)
     await attachments.reconcile([wanted('one')])
     assert.deepEqual(unobserved(), [{ transmit: 3, receive: 0 }])
@@ -192,6 +193,23 @@ describe('attachments', () => {
     await attachments.reconcile([wanted('one', { known })])
     await attachments.settled()
     assert.deepEqual([unattached.length, attachments.endedUnread], [1, 0])
+  })
+
+  it('say nothing of what a device counts while it is being attached: we may have seen it', async () => {
+    const counted = (transmitPackets: number) =>
+      source.linksIn.set('/run/netns/one', [vethIn(2, { transmitPackets, receivePackets: 0 })])
+    const known = new Set<string>()
+    counted(0)
+    const { promise: made, resolve: make } = Promise.withResolvers<void>()
+    source.gate = made
+    await attachments.reconcile([wanted('one', { known })])
+    await until('it is being attached', () => source.requests.length === 1)
+    counted(65)
+    await attachments.reconcile([wanted('one', { known })])
+    assert.deepEqual(unattached, [])
+    make()
+    await attachments.settled()
+    assert.deepEqual([states(), unattached], [['attached'], []])
   })
 
   it('say it of a device that was waited for, and not of hardware, which may have counted elsewhere', async () => {
