@@ -30,6 +30,11 @@ export function parseAddressKey(text: string): AddressKey | undefined {
   return bytes && addressKey(bytes, 0, bytes.length === 4 ? 4 : 6)
 }
 
+/** Each once; texts that are no address are left out. */
+export function parseAddressKeys(texts: readonly string[]): AddressKey[] {
+  return [...new Set(texts)].flatMap(text => parseAddressKey(text) ?? [])
+}
+
 /** 4 or 16 bytes. */
 export function keyBytes(key: AddressKey): Uint8Array {
   if (typeof key === 'string') return Uint8Array.from(key, character => character.charCodeAt(0))

@@ -1,6 +1,6 @@
 // The nodes of a cluster: their addresses, where they are, and which of their blocks an address without a pod is from.
 import type { Identity, Place } from '../aggregate/identity.ts'
-import { type AddressKey, type Cidr, keyBytes, parseAddressKey, parseCidr } from '../capture/address.ts'
+import { type AddressKey, type Cidr, keyBytes, parseAddressKeys, parseCidr } from '../capture/address.ts'
 import type { ClusterNode } from '../kubernetes/cluster-objects.ts'
 
 const noPorts: ReadonlySet<string> = new Set()
@@ -37,7 +37,7 @@ export class ClusterNodes {
 
   constructor(parts: ClusterNodesParts) {
     this.#parts = parts
-    this.#gateways = new Set(keysOf(parts.gateways))
+    this.#gateways = new Set(parseAddressKeys(parts.gateways))
   }
 
   /** Where pods of that node are: one object, until the node says something else. */
@@ -53,7 +53,7 @@ export class ClusterNodes {
   changed(node: ClusterNode): boolean {
     const before = this.#records.get(node.uid)
     const place = this.#place(node)
-    const addresses = keysOf(node.addresses)
+    const addresses = parseAddressKeys(node.addresses)
     const isSame =
       before &&
       before.place === place &&
@@ -162,10 +162,6 @@ function textsOf(cidrs: readonly string[]): string[] {
 
 function textOf({ network, prefixLength }: Cidr): string {
   return `${network.join(' ')}/${prefixLength}`
-}
-
-function keysOf(addresses: readonly string[]): AddressKey[] {
-  return addresses.flatMap(address => parseAddressKey(address) ?? [])
 }
 
 function sameList<Value>(a: readonly Value[], b: readonly Value[]): boolean {

@@ -1,6 +1,6 @@
 // The pods of a cluster: who each one is, and who had an address when.
 import type { Identity, Workload } from '../aggregate/identity.ts'
-import { type AddressKey, formatKey, parseAddressKey } from '../capture/address.ts'
+import { type AddressKey, formatKey, parseAddressKeys } from '../capture/address.ts'
 import type { ClusterPod } from '../kubernetes/cluster-objects.ts'
 import { AddressHistory, type Doubt } from './address-history.ts'
 import type { ClusterNodes } from './cluster-nodes.ts'
@@ -77,7 +77,7 @@ export class ClusterPods {
     this.#identify(record, pod)
     // What is over has given its addresses back; those of a host-network pod are its node's.
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
-    this.#claim(record, keysOf(owned), pod.createdMs, atMs)
+    this.#claim(record, parseAddressKeys(owned), pod.createdMs, atMs)
     this.#setState(record, pod, atMs)
     if (this.#isOwn(record)) this.#index(record, pod)
   }
@@ -266,11 +266,6 @@ export class ClusterPods {
 function partsOf({ workload, pod, ports, place }: Identity) {
   const { namespace, name, uid, labels, annotations } = pod!
   return { namespace, name, uid: uid!, workload: workload!, place, ports, labels, annotations }
-}
-
-/** Each once; what is no address is nobody's. */
-function keysOf(addresses: readonly string[]): AddressKey[] {
-  return [...new Set(addresses)].flatMap(address => parseAddressKey(address) ?? [])
 }
 
 /** Those that are asked for, each cut where it would be a burden to a backend. */

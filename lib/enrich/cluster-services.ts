@@ -1,7 +1,7 @@
 // The Services of a cluster: their addresses, node ports, and the workload behind each one.
 import type { Identity, RemotePoint, Workload } from '../aggregate/identity.ts'
 import { Protocol, transportOf } from '../aggregate/transport.ts'
-import { type AddressKey, parseAddressKey } from '../capture/address.ts'
+import { type AddressKey, parseAddressKeys } from '../capture/address.ts'
 import type { ClusterEndpointSlice, ClusterService } from '../kubernetes/cluster-objects.ts'
 import type { ClusterPods } from './cluster-pods.ts'
 import { type PodRecord, severalOf } from './pod-record.ts'
@@ -61,7 +61,7 @@ export class ClusterServices {
     const before = this.#records.get(uid)
     const record: ServiceRecord = {
       ...{ uid, namespace, name },
-      addresses: keysOf(service.addresses),
+      addresses: parseAddressKeys(service.addresses),
       ports: this.#portSets.of(service.ports.map(each => `${each.protocol}/${each.port}`)),
       nodePorts: service.ports
         .filter(each => each.nodePort > 0)
@@ -98,7 +98,7 @@ export class ClusterServices {
       ...{ uid, ports, service: `${namespace}/${slice.service}` },
       ready: this.#podsOf(slice, true),
       unready: this.#podsOf(slice, false),
-      strangers: keysOf(endpoints.filter(each => each.podUid === undefined).flatMap(each => each.addresses)),
+      strangers: parseAddressKeys(endpoints.filter(each => each.podUid === undefined).flatMap(each => each.addresses)),
       stranger: {
         class: 'external',
         service: { namespace, name: slice.service },
@@ -205,11 +205,6 @@ export class ClusterServices {
     for (const address of record.addresses) this.#byAddress.remove(address, record)
     for (const key of record.nodePorts) this.#byNodePort.remove(key, record)
   }
-}
-
-/** Each once; what is no address is nobody's. */
-function keysOf(addresses: readonly string[]): AddressKey[] {
-  return [...new Set(addresses)].flatMap(address => parseAddressKey(address) ?? [])
 }
 
 function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
