@@ -1,6 +1,6 @@
 // Whom an agent's exported packets went to: last values of every series of its file exporter.
 import { readFileSync } from 'node:fs'
-import type { OtlpPoint, OtlpRequest } from './collector.ts'
+import { pointsOf, requestsIn } from './exported-points.ts'
 
 export interface Attributed {
   /** `k8s.pod.uid`, or the plain name of who sent. */
@@ -31,19 +31,12 @@ export function attributedInterfaces(file: string, what: 'packets' | 'unobserved
 
 function lastValues(file: string, metric: string): { attributes: Record<string, string>; value: number }[] {
   const last = new Map<string, { attributes: Record<string, string>; value: number }>()
-  const text = readFileSync(file, 'utf8')
-  for (const line of text.slice(0, text.lastIndexOf('\n')).split('\n').filter(Boolean))
-    for (const point of pointsOf(JSON.parse(line) as OtlpRequest, metric)) {
-      const attributes = Object.fromEntries(
-        (point.attributes ?? []).map(({ key, value }) => [key, String(value.stringValue ?? value.intValue)]),
-      )
-      const key = JSON.stringify([point.startTimeUnixNano, attributes])
-      last.set(key, { attributes, value: Math.max(Number(point.asInt), last.get(key)?.value ?? 0) })
-    }
+  for (const point of pointsOf(requestsIn(readFileSync(file, 'utf8')), metric)) {
+    const attributes = Object.fromEntries(
+      (point.attributes ?? []).map(({ key, value }) => [key, String(value.stringValue ?? value.intValue)]),
+    )
+    const key = JSON.stringify([point.startTimeUnixNano, attributes])
+    last.set(key, { attributes, value: Math.max(Number(point.asInt), last.get(key)?.value ?? 0) })
+  }
   return [...last.values()]
-}
-
-function pointsOf(request: OtlpRequest, metric: string): OtlpPoint[] {
-  const metrics = request.resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics))
-  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
 }

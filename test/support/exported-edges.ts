@@ -1,5 +1,6 @@
 // The edges that a file exporter wrote: each series' last value, as a backend would show it.
 import type { OtlpPoint, OtlpRequest } from './collector.ts'
+import { pointsOf, requestsIn } from './exported-points.ts'
 
 export interface ExportedEdge {
   readonly observer: string
@@ -16,20 +17,13 @@ export interface ExportedEdge {
 export class ExportedEdges {
   readonly #requests: OtlpRequest[]
 
-  /** Whole lines only: the newest one may be cut. */
   constructor(text: string) {
-    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-    this.#requests = lines.filter(line => line !== '').map(line => JSON.parse(line) as OtlpRequest)
+    this.#requests = requestsIn(text)
   }
 
   of(metric: string): ExportedEdge[] {
     const last = new Map<string, OtlpPoint>()
-    for (const { resourceMetrics } of this.#requests)
-      for (const { scopeMetrics } of resourceMetrics)
-        for (const { metrics } of scopeMetrics)
-          for (const { name, sum } of metrics)
-            if (name === metric)
-              for (const point of sum?.dataPoints ?? []) last.set(JSON.stringify(point.attributes), point)
+    for (const point of pointsOf(this.#requests, metric)) last.set(JSON.stringify(point.attributes), point)
     return [...last.values()].map(edgeOf)
   }
 }

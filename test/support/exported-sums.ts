@@ -1,13 +1,12 @@
 // What a file exporter wrote over the lives of several agents, added up as a backend would.
 import type { OtlpPoint, OtlpRequest } from './collector.ts'
+import { pointsOf, requestsIn } from './exported-points.ts'
 
 export class ExportedSums {
   readonly #requests: OtlpRequest[]
 
-  /** Whole lines only: a killed agent may have been in the middle of one. */
   constructor(text: string) {
-    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-    this.#requests = lines.filter(line => line !== '').map(line => JSON.parse(line) as OtlpRequest)
+    this.#requests = requestsIn(text)
   }
 
   /** The last value of each series under each start time, added up. */
@@ -44,13 +43,6 @@ export class ExportedSums {
   #points(metric: string): OtlpPoint[] {
     return pointsOf(this.#requests, metric)
   }
-}
-
-function pointsOf(requests: readonly OtlpRequest[], metric: string): OtlpPoint[] {
-  const metrics = requests.flatMap(({ resourceMetrics }) =>
-    resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics)),
-  )
-  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
 }
 
 function sumOfLast(points: readonly OtlpPoint[]): number {
