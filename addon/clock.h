@@ -1,20 +1,19 @@
-// Milliseconds of the machine's clocks.
+// The machine's clocks.
 #ifndef PODWEIR_CLOCK_H
 #define PODWEIR_CLOCK_H
 
-#include <chrono>
+#include <time.h>
+
 #include <cstdint>
 
 namespace podweir {
 
-template <typename Clock>
-int64_t NowMs() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(Clock::now().time_since_epoch()).count();
-}
+int64_t ClockNs(clockid_t clock);
+// By the pair of readings that lie closest together: a reading is now and then interrupted.
+double WallMinusMonotonicMs();
 
-inline int64_t WallMs() { return NowMs<std::chrono::system_clock>(); }
-inline int64_t MonotonicMs() { return NowMs<std::chrono::steady_clock>(); }
+inline int64_t WallMs() { return ClockNs(CLOCK_REALTIME) / 1'000'000; }
+inline int64_t MonotonicMs() { return ClockNs(CLOCK_MONOTONIC) / 1'000'000; }
 
 }  // namespace podweir
 

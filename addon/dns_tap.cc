@@ -9,13 +9,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <type_traits>
 #include <utility>
 
 #include "capabilities.h"
+#include "clock.h"
 #include "dns.skel.h"
 #include "load_log.h"
 
@@ -28,21 +28,6 @@ constexpr char kObject[] = "dns.bpf.o";
 // From one reading to the next; what is more is lost, and so is what one interface has more than its share.
 constexpr uint32_t kMostBytes = 4 << 20, kMostBytesOfOne = kMostBytes / 4;
 constexpr double kNsPerMs = 1e6;
-
-// CAP_SYS_ADMIN stands for both when programs are loaded.
-Status LoadFailure(int error, const LoadLog& log) {
-  bool refused = (error == -EPERM || error == -EACCES) && !MissingCapabilities(kSysAdmin).empty();
-  std::string missing = refused ? MissingCapabilities(kBpf, kNetAdmin) : std::string();
-  if (!missing.empty()) return Failed("load", kObject, EPERM, missing);
-  return Failed("load", kObject, error, log.LastLines(8));
-}
-
-double WallMinusMonotonicMs() {
-  using namespace std::chrono;
-  auto monotonic = steady_clock::now().time_since_epoch();
-  auto wall = system_clock::now().time_since_epoch();
-  return duration<double, std::milli>(wall - monotonic).count();
-}
 
 }  // namespace
 
@@ -74,7 +59,7 @@ Status DnsTap::Open(const DispatcherMaps& maps) {
   if (!error) error = bpf_map__reuse_fd(skeleton_->maps.scratch, maps.scratch);
   if (error) return Failed("open", kObject, error, log.LastLines(8));
   error = dns_bpf::load(skeleton_);
-  return error ? LoadFailure(error, log) : Status{};
+  return error ? LoadFailure(kObject, error, log, MissingCapabilities(kBpf, kNetAdmin)) : Status{};
 }
 
 Status DnsTap::Connect() {

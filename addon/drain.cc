@@ -1,9 +1,8 @@
 #include "drain.h"
 
-#include <time.h>
-
 #include <algorithm>
 
+#include "clock.h"
 #include "interface_rows.h"
 #include "slot_view.h"
 
@@ -13,24 +12,6 @@ namespace {
 constexpr double kNsPerMs = 1e6;
 constexpr uint32_t kSlotsAhead = 12;
 constexpr size_t kSpareRows = 8;  // room for a part more than last time
-
-int64_t ClockNs(clockid_t clock) {
-  timespec now;
-  clock_gettime(clock, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
-// The pair of readings that lie closest together: a reading is now and then interrupted.
-double WallMinusMonoMs() {
-  int64_t best_span = INT64_MAX, difference = 0;
-  for (int i = 0; i < 3; i++) {
-    int64_t before = ClockNs(CLOCK_MONOTONIC), wall = ClockNs(CLOCK_REALTIME), after = ClockNs(CLOCK_MONOTONIC);
-    if (after - before >= best_span) continue;
-    best_span = after - before;
-    difference = wall - before - (after - before) / 2;
-  }
-  return static_cast<double>(difference) / kNsPerMs;
-}
 
 // There is something that the interface's rows before did not say.
 bool HasNews(const Interface& interface) {
@@ -70,7 +51,7 @@ DrainResult Drain::Run(uint32_t mark) {
   DrainResult result;
   result.sequence = ++sequence_;
   result.flows.Reserve(last_rows_ + last_rows_ / kSpareRows);
-  reader_.Begin({ClockNs(CLOCK_MONOTONIC), WallMinusMonoMs()});
+  reader_.Begin({ClockNs(CLOCK_MONOTONIC), WallMinusMonotonicMs()});
   result.read_at_ms = static_cast<double>(ClockNs(CLOCK_REALTIME)) / kNsPerMs;
   Result<Netlink> opened = Netlink::Open();
   Netlink* netlink = opened.ok() ? &*opened : nullptr;

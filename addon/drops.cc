@@ -16,15 +16,6 @@ namespace {
 
 constexpr char kObject[] = "drops.bpf.o";
 
-Status LoadFailure(int error, const LoadLog& log) {
-  bool refused = error == -EPERM || error == -EACCES;
-  // CAP_SYS_ADMIN stands for both when programs are loaded.
-  std::string missing =
-      refused && !MissingCapabilities(kSysAdmin).empty() ? MissingCapabilities(kBpf, kPerfmon) : std::string();
-  if (!missing.empty()) return Failed("load", kObject, EPERM, missing);
-  return Failed("load", kObject, error, log.LastLines(8));
-}
-
 uint32_t InodeOf(const std::string& netns) { return static_cast<uint32_t>(NamespaceInode(netns)); }
 
 }  // namespace
@@ -51,7 +42,7 @@ Status Drops::Open(bool as_before_6_11) {
   skeleton_->rodata->has_receiver = reasons_.has_receiver && !as_before_6_11;
   skeleton_->rodata->consumed_reason = reasons_.consumed;
   int error = drops_bpf::load(skeleton_);
-  if (error) return LoadFailure(error, log);
+  if (error) return LoadFailure(kObject, error, log, MissingCapabilities(kBpf, kPerfmon));
   link_ = Fd(bpf_raw_tracepoint_open("kfree_skb", bpf_program__fd(skeleton_->progs.drops_kfree_skb)));
   return link_.valid() ? Status{} : Failed("attach to tracepoint", "kfree_skb", errno);
 }

@@ -5,9 +5,13 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <string>
+
+#include "capabilities.h"
+#include "status.h"
 
 namespace podweir {
 
@@ -48,6 +52,13 @@ class LoadLog {
 
   libbpf_print_fn_t before_;
 };
+
+// `missing`: of those capabilities that loading takes where CAP_SYS_ADMIN does not stand for them.
+inline Status LoadFailure(const char* object, int error, const LoadLog& log, const std::string& missing) {
+  bool refused = (error == -EPERM || error == -EACCES) && !MissingCapabilities(kSysAdmin).empty();
+  if (refused && !missing.empty()) return Failed("load", object, EPERM, missing);
+  return Failed("load", object, error, log.LastLines(8));
+}
 
 }  // namespace podweir
 
