@@ -10,6 +10,7 @@ export const layers = [
   'aggregate',
   'enrich',
   'signals',
+  'encode',
   'export',
   'pipeline',
   'demo',

@@ -1,0 +1,17 @@
+// Attributes of points, spans and records that are made once and shared by all receivers.
+import type { Attributes } from '@opentelemetry/api'
+
+export class AttributeSet {
+  readonly attributes: Attributes
+  /** What an encoder has made of them, at the index that is its own: an edge is encoded once, not with each point. */
+  readonly encoded: unknown[] = []
+
+  constructor(attributes: Attributes) {
+    this.attributes = attributes
+  }
+}
+
+/** The resource of what follows; one object for all that share it. */
+export interface SignalResource {
+  readonly set: AttributeSet
+}
