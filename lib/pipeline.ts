@@ -119,7 +119,7 @@ export class Pipeline {
     const { attachments } = this
     const modules = { drops: this.#drops, dns: this.#dns }
     this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, ...modules })
-    const edges = new EdgeTable(config.seriesLimit, config.detail, config.zones)
+    const edges = new EdgeTable(config)
     const delivery = new Delivery()
     this.books = { edges, ledger, delivery }
     this.table = new FlowTable({

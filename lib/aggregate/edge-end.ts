@@ -1,13 +1,21 @@
-// One end of an edge: what of an identity leaves the program at level `workload`, and nothing else.
-import type { Identity } from './identity.ts'
+// One end of an edge: what of an identity leaves the program at a level of detail of names, and nothing else.
+import { type AddressKey, formatKey } from '../capture/address.ts'
+import type { Identity, Workload } from './identity.ts'
+
+/** What tells the ends of edges apart. `address` has what `pod` has, and that what `workload` has. */
+export type Level = 'namespace' | 'workload' | 'pod' | 'address'
 
 export interface EdgeEnd {
   readonly namespace?: string
   readonly ownerName?: string
   readonly ownerKind?: string
+  readonly podName?: string
+  /** A pod that took the place of another of its name is another end. */
+  readonly podUid?: string
   /** For an end that is no Kubernetes object. */
   readonly name?: string
   readonly service?: string
+  readonly address?: string
   /** Equal for two ends exactly when everything above is equal. */
   readonly key: string
 }
@@ -17,21 +25,33 @@ export function observedNamespace(client: EdgeEnd, server: EdgeEnd, observer: 'c
   return observer === 'client' ? client.namespace : server.namespace
 }
 
+/** Of what found no place of its own. */
+export const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
+
 /** Ends of one side, one object per identity. A Service belongs to the server; a client has it only for want of anything else. */
 export class EdgeEnds {
   readonly #ofIdentity = new WeakMap<Identity, EdgeEnd>()
   readonly #withService: boolean
+  readonly #level: Level
 
-  constructor(side: 'client' | 'server') {
+  constructor(side: 'client' | 'server', level: Level) {
     this.#withService = side === 'server'
+    this.#level = level
   }
 
-  of(identity: Identity): EdgeEnd {
-    const known = this.#ofIdentity.get(identity)
-    if (known) return known
-    const end = describe(identity, this.#withService)
-    this.#ofIdentity.set(identity, end)
-    return end
+  /** `address`: as our interface sees it; told at level `address` alone. */
+  of(identity: Identity, address?: AddressKey): EdgeEnd {
+    const end = this.#ofIdentity.get(identity) ?? this.#describe(identity)
+    if (this.#level !== 'address' || address === undefined) return end
+    const text = formatKey(address)
+    return { ...end, address: text, key: `${end.key} ${text}` }
+  }
+
+  #describe(identity: Identity): EdgeEnd {
+    const end = this.#level === 'namespace' ? describeNamespace(identity) : describe(identity, this.#withService)
+    const whole = this.#level === 'pod' || this.#level === 'address' ? withPod(end, identity) : end
+    this.#ofIdentity.set(identity, whole)
+    return whole
   }
 }
 
@@ -43,10 +63,10 @@ export function isNamed(identity: Identity): boolean {
 }
 
 function describe(identity: Identity, withService: boolean): EdgeEnd {
-  const workload = identity.workload ?? identity.pod?.workload
+  const workload = workloadOf(identity)
   const service = withService || !workload ? identity.service : undefined
   const namespace = workload?.namespace ?? service?.namespace
-  const name = workload || service ? undefined : (identity.name ?? nameOfClass(identity))
+  const name = workload || service ? undefined : nameOf(identity)
   return {
     ...(namespace !== undefined && { namespace }),
     ...(workload && { ownerName: workload.name, ownerKind: workload.kind }),
@@ -56,6 +76,28 @@ function describe(identity: Identity, withService: boolean): EdgeEnd {
   }
 }
 
-function nameOfClass(identity: Identity): string {
+function describeNamespace(identity: Identity): EdgeEnd {
+  const namespace = workloadOf(identity)?.namespace ?? identity.service?.namespace
+  const end = namespace === undefined ? { name: nameOf(identity) } : { namespace }
+  return { ...end, key: JSON.stringify(end) }
+}
+
+function withPod(end: EdgeEnd, { pod }: Identity): EdgeEnd {
+  if (!pod) return end
+  const podUid = pod.uid
+  return {
+    ...end,
+    podName: pod.name,
+    ...(podUid !== undefined && { podUid }),
+    key: JSON.stringify([end.key, pod.name, podUid]),
+  }
+}
+
+function workloadOf(identity: Identity): Workload | undefined {
+  return identity.workload ?? identity.pod?.workload
+}
+
+function nameOf(identity: Identity): string {
+  if (identity.name !== undefined) return identity.name
   return identity.class === 'external' || identity.class === 'node' ? identity.class : 'unknown'
 }

@@ -1,9 +1,8 @@
 // Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them.
 import { beginsWithEdge, COUNTS_PER_EDGE, type Detail, EdgeCount, edgeSeries, overflowCounts } from './edge-counts.ts'
-import { type EdgeEnd, EdgeEnds, observedNamespace } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, type Level, observedNamespace, UNKNOWN_END } from './edge-end.ts'
 import { grown } from './histograms.ts'
-import type { Identity } from './identity.ts'
-import { type Observer, PairTable } from './pair-table.ts'
+import { type Observer, type PairQuestion, PairTable } from './pair-table.ts'
 import { SeriesBudget } from './series-budget.ts'
 import { ZoneTable } from './zone-table.ts'
 
@@ -31,17 +30,19 @@ export interface Restart {
   readonly value: number
 }
 
-export interface EdgeQuestion {
-  readonly client: Identity
-  readonly server: Identity
+export interface EdgeQuestion extends PairQuestion {
   readonly serverPort: number
-  readonly transport: string
-  readonly family: number
-  readonly observer: Observer
+}
+
+export interface EdgeTableOptions {
+  /** Series as a backend counts them; those of the overflow come on top of it. */
+  readonly seriesLimit?: number
+  readonly detail?: Detail
+  readonly level?: Level
+  readonly zones?: 'on' | 'off'
 }
 
 const INITIAL_EDGES = 64
-const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
 
 export class EdgeTable {
   /** Cumulative counts, `COUNTS_PER_EDGE` an edge. Whole numbers up to 2^53 - 1, see `restarts`. */
@@ -51,6 +52,7 @@ export class EdgeTable {
   readonly edges: Edge[] = []
   readonly pairs: PairTable
   readonly detail: Detail
+  readonly level: Level
   /** Absent: what goes from zone to zone is not counted. */
   readonly zones: ZoneTable | undefined
   /** In the order in which they happened. One for each 9 PB of an edge. */
@@ -59,17 +61,19 @@ export class EdgeTable {
   readonly #budget: SeriesBudget
   readonly #index = new Map<string, number>()
   readonly #endIds = new Map<string, number>()
-  readonly #clients = new EdgeEnds('client')
-  readonly #servers = new EdgeEnds('server')
+  readonly #clients: EdgeEnds
+  readonly #servers: EdgeEnds
   #overflowIndex = -1
   #sinceMs = 0
 
-  /** `seriesLimit` counts series as a backend does; those of the overflow come on top of it. */
-  constructor(seriesLimit = 10_000, detail: Detail = 'basic', zones: 'on' | 'off' = 'off') {
+  constructor({ seriesLimit = 10_000, detail = 'basic', level = 'workload', zones = 'off' }: EdgeTableOptions = {}) {
     this.detail = detail
+    this.level = level
+    this.#clients = new EdgeEnds('client', level)
+    this.#servers = new EdgeEnds('server', level)
     this.#budget = new SeriesBudget(seriesLimit)
-    this.pairs = new PairTable(this.#budget, detail)
-    this.zones = zones === 'on' ? new ZoneTable(this.#budget) : undefined
+    this.pairs = new PairTable(this.#budget, detail, level)
+    this.zones = zones === 'on' ? new ZoneTable(this.#budget, level) : undefined
   }
 
   /** From now on counts that begin, begin at this time. */
@@ -83,8 +87,8 @@ export class EdgeTable {
 
   /** The index of the edge of a flow. */
   edgeFor(question: EdgeQuestion): number {
-    const client = this.#clients.of(question.client)
-    const server = this.#servers.of(question.server)
+    const client = this.#clients.of(question.client, question.clientAddress)
+    const server = this.#servers.of(question.server, question.serverAddress)
     const { serverPort, transport, family, observer } = question
     const key = `${this.#endIds.get(client.key)}|${this.#endIds.get(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const known = this.#index.get(key)

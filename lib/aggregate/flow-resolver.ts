@@ -110,15 +110,17 @@ export class FlowResolver {
   #edgeOf(slots: FlowSlots, slot: number, local: Identity, remote: Identity, { client }: OpenerAnswer): number {
     if (local.outOfScope || slots.isOwn[slot] === 1) return EXCLUDED
     if (client === 'remote' && remote.class === 'pod' && !remote.outOfScope) return OTHER_END
+    const isClient = client === 'local'
     const protocol = slots.protocol[slot]!
-    const dialledPort = client === 'local' ? slots.remotePort[slot]! : slots.localPort[slot]!
+    const dialledPort = isClient ? slots.remotePort[slot]! : slots.localPort[slot]!
     return this.#parts.edges.edgeFor({
-      client: client === 'local' ? local : remote,
-      server: client === 'local' ? remote : local,
+      client: isClient ? local : remote,
+      server: isClient ? remote : local,
+      ...(this.#parts.edges.level === 'address' && addressesOf(slots, slot, isClient)),
       serverPort: hasPorts(protocol) ? dialledPort : 0,
       transport: transportOf(protocol),
       family: slots.family[slot]!,
-      observer: client === 'local' ? 'client' : 'server',
+      observer: isClient ? 'client' : 'server',
     })
   }
 
@@ -127,6 +129,15 @@ export class FlowResolver {
     if (!zones || edge === EXCLUDED) return NO_CROSSING
     return zones.crossingFor({ local, remote, clientIsLocal }, sinceMs)
   }
+}
+
+function addressesOf(slots: FlowSlots, slot: number, clientIsLocal: boolean) {
+  const keyOf = (column: Uint8Array) => addressKey(column, slot * ADDRESS_BYTES, slots.family[slot]!)
+  const local = keyOf(slots.localAddress)
+  const remote = keyOf(slots.remoteAddress)
+  return clientIsLocal
+    ? { clientAddress: local, serverAddress: remote }
+    : { clientAddress: remote, serverAddress: local }
 }
 
 function answerOf({ clientIsLocal, basis }: DecidedClient): OpenerAnswer {

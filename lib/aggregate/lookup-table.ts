@@ -1,5 +1,5 @@
 // How long lookups took: a histogram for each owner, domain and outcome, and how many lookups there are.
-import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, UNKNOWN_END } from './edge-end.ts'
 import { Histograms, powersOfTwo } from './histograms.ts'
 import type { Identity } from './identity.ts'
 
@@ -39,7 +39,6 @@ export const lookupBounds = powersOfTwo(-13, 1, 2)
 const LOOKUPS_LIMIT = 512
 /** Of one owner: who asks for names of ever new domains does not take the others' place. */
 const LOOKUPS_OF_OWNER = 64
-const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
 
 export class LookupTable {
   /** Index as in `durations`. */
@@ -52,7 +51,7 @@ export class LookupTable {
   excluded = 0
   readonly #index = new Map<string, number>()
   readonly #ofOwner = new Map<string, number>()
-  readonly #ends = new EdgeEnds('client')
+  readonly #ends = new EdgeEnds('client', 'workload')
   #overflowIndex = -1
 
   constructor() {

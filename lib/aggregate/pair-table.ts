@@ -1,7 +1,7 @@
 // Pairs of owners and how long things took between them: edges without port and Service share one.
-
+import type { AddressKey } from '../capture/address.ts'
 import type { Detail } from './edge-counts.ts'
-import { type EdgeEnd, EdgeEnds, observedNamespace } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, type Level, observedNamespace, UNKNOWN_END } from './edge-end.ts'
 import { Histograms, powersOfTwo } from './histograms.ts'
 import type { Identity } from './identity.ts'
 import type { SeriesBudget } from './series-budget.ts'
@@ -21,6 +21,9 @@ export interface Pair {
 export interface PairQuestion {
   readonly client: Identity
   readonly server: Identity
+  /** Told at level `address` alone. */
+  readonly clientAddress?: AddressKey
+  readonly serverAddress?: AddressKey
   readonly transport: string
   readonly family: number
   readonly observer: Observer
@@ -36,7 +39,6 @@ export const sentBounds = {
 /** As a backend counts them: a series per bucket, the count and the sum. */
 const WHOLE_HISTOGRAM = sentBounds.rtt.length + 3
 const SUM_AND_COUNT = 3
-const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
 
 export class PairTable {
   readonly pairs: Pair[] = []
@@ -48,11 +50,12 @@ export class PairTable {
   readonly #detail: Detail
   readonly #budget: SeriesBudget
   readonly #index = new Map<string, number>()
-  readonly #ends = new EdgeEnds('client')
+  readonly #ends: EdgeEnds
   #overflowIndex = -1
 
-  constructor(budget: SeriesBudget, detail: Detail) {
+  constructor(budget: SeriesBudget, detail: Detail, level: Level) {
     this.#budget = budget
+    this.#ends = new EdgeEnds('client', level)
     this.#detail = detail
     this.handshake = new Histograms(detail === 'full' ? powersOfTwo(-15, 4) : [])
   }
@@ -62,8 +65,8 @@ export class PairTable {
     const series = this.#seriesOf(question.transport)
     if (series === 0) return -1
     const { transport, family, observer } = question
-    const client = this.#ends.of(question.client)
-    const server = this.#ends.of(question.server)
+    const client = this.#ends.of(question.client, question.clientAddress)
+    const server = this.#ends.of(question.server, question.serverAddress)
     const key = `${client.key} ${server.key} ${transport} ${family} ${observer}`
     const known = this.#index.get(key)
     if (known !== undefined) return known

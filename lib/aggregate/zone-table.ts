@@ -1,5 +1,5 @@
 // Bytes from one zone to another, by the owners at both ends: each byte once over all agents.
-import { type EdgeEnd, EdgeEnds } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, type Level, UNKNOWN_END } from './edge-end.ts'
 import { grown } from './histograms.ts'
 import type { Identity, Place } from './identity.ts'
 import type { SeriesBudget } from './series-budget.ts'
@@ -23,7 +23,6 @@ export interface ZoneQuestion {
 /** In place of a crossing: both ends are in one zone, or nobody knows where one of them is, or the other end counts it. */
 export const NO_CROSSING = -1
 const INITIAL_CROSSINGS = 64
-const UNKNOWN_END: EdgeEnd = { name: 'unknown', key: '' }
 
 export class ZoneTable {
   /** Two after each other belong to the same two ends: what the local one sent, and what it got. */
@@ -34,11 +33,13 @@ export class ZoneTable {
   starts = new Float64Array(INITIAL_CROSSINGS)
   readonly #budget: SeriesBudget
   readonly #index = new Map<string, number>()
-  readonly #ends = new EdgeEnds('client')
+  readonly #ends: EdgeEnds
   #overflowIndex = NO_CROSSING
 
-  constructor(budget: SeriesBudget) {
+  /** Of levels below `workload` it knows nothing: with pods or addresses there would be two series for each pair of them. */
+  constructor(budget: SeriesBudget, level: Level) {
     this.#budget = budget
+    this.#ends = new EdgeEnds('client', level === 'namespace' ? level : 'workload')
   }
 
   /** Index of what the local end sends; what it gets is one further. */

@@ -28,6 +28,8 @@ export interface Config {
   readonly flowLimit: number
   /** Which metrics of edges there are. */
   readonly detail: 'basic' | 'full'
+  /** What tells the ends of edges apart. */
+  readonly level: 'namespace' | 'workload' | 'pod' | 'address'
   /** Whether bytes from zone to zone are counted. */
   readonly zones: 'on' | 'off'
   /** Series of edges and pairs of owners; what exceeds it shares one per metric. */
@@ -97,6 +99,7 @@ export function parseConfig(text: string, file: string, environment: Environment
     onStop: receiver.on_stop,
     flowLimit: receiver.flow_limit,
     detail: receiver.detail,
+    level: receiver.level,
     zones: receiver.zones,
     seriesLimit: receiver.series_limit,
     drainIntervalMs: receiver.drain_interval,

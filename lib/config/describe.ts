@@ -44,6 +44,7 @@ function describeReceiver(config: Config) {
     on_stop: config.onStop,
     flow_limit: config.flowLimit,
     detail: config.detail,
+    level: config.level,
     zones: config.zones,
     series_limit: config.seriesLimit,
     drain_interval: formatDuration(config.drainIntervalMs),

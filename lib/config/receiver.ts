@@ -44,6 +44,7 @@ export const receiverSchema = section({
   on_stop: choice('detach', 'keep').default('detach'),
   flow_limit: wholeNumber(16, 1_048_576).default(32_768),
   detail: choice('basic', 'full').default('basic'),
+  level: choice('namespace', 'workload', 'pod', 'address').default('workload'),
   zones: choice('on', 'off').default('off'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),
   drain_interval: duration(100, minute).default(second),

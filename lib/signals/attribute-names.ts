@@ -40,7 +40,16 @@ export function endAttributes(end: 'source' | 'destination') {
     ownerType: `${end}.k8s.owner.type`,
     service: `${end}.k8s.service.name`,
     name: `${end}.name`,
+    podName: `${end}.k8s.pod.name`,
+    podUid: `${end}.k8s.pod.uid`,
+    address: `${end}.address`,
   } as const
+}
+
+/** Keys of an end that has neither pod nor Service. */
+export function ownerKeys(end: 'source' | 'destination'): string[] {
+  const { namespace, ownerName, ownerType, name } = endAttributes(end)
+  return [namespace, ownerName, ownerType, name]
 }
 
 /** Where one end is, on what goes from zone to zone. */

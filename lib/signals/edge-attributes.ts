@@ -50,7 +50,10 @@ export function oneEnd(keys: ReturnType<typeof endAttributes>, end: EdgeEnd): At
     ...(end.namespace !== undefined && { [keys.namespace]: end.namespace }),
     ...(end.ownerName !== undefined && { [keys.ownerName]: end.ownerName }),
     ...(end.ownerKind !== undefined && { [keys.ownerType]: end.ownerKind }),
+    ...(end.podName !== undefined && { [keys.podName]: end.podName }),
+    ...(end.podUid !== undefined && { [keys.podUid]: end.podUid }),
     ...(end.service !== undefined && { [keys.service]: end.service }),
     ...(end.name !== undefined && { [keys.name]: end.name }),
+    ...(end.address !== undefined && { [keys.address]: end.address }),
   }
 }

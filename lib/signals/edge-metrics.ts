@@ -1,10 +1,8 @@
 // The metrics of edges and pairs: names, units, attributes, and from which detail on they are sent.
-import { attribute, endAttributes, placeAttributes } from './attribute-names.ts'
+import { attribute, endAttributes, ownerKeys, placeAttributes } from './attribute-names.ts'
 import type { Metric } from './metric-names.ts'
 
 const bothEnds = [...Object.values(endAttributes('source')), ...Object.values(endAttributes('destination'))]
-
-const serviceKeys: readonly string[] = [endAttributes('source').service, endAttributes('destination').service]
 
 const edgeAttributes = [
   ...bothEnds,
@@ -98,7 +96,8 @@ export const edgeMetric = {
     description: 'Bytes on the wire from one zone to another.',
     attributes: [
       // What has a zone has a name of its own, and needs no Service's.
-      ...bothEnds.filter(key => !serviceKeys.includes(key)),
+      ...ownerKeys('source'),
+      ...ownerKeys('destination'),
       ...Object.values(placeAttributes('source')),
       ...Object.values(placeAttributes('destination')),
       attribute.overflow,

@@ -1,6 +1,6 @@
 // The only place, with edge-metrics.ts, where names of metrics are spelled: docs/signals.md is the same list for people.
 import type { Detail } from '../aggregate/edge-counts.ts'
-import { annotationAttribute, attribute, endAttributes, labelAttribute, ownerAttribute } from './attribute-names.ts'
+import { annotationAttribute, attribute, labelAttribute, ownerAttribute, ownerKeys } from './attribute-names.ts'
 import { edgeMetric, pairMetric } from './edge-metrics.ts'
 
 export type Instrument = 'counter' | 'up_down_counter' | 'gauge' | 'histogram'
@@ -70,12 +70,7 @@ export const dnsMetric = {
     instrument: 'histogram',
     unit: 's',
     description: 'From a pod’s DNS query to its answer.',
-    attributes: [
-      ...Object.values(endAttributes('source')).filter(key => key !== endAttributes('source').service),
-      attribute.questionSuffix,
-      attribute.errorType,
-      attribute.overflow,
-    ],
+    attributes: [...ownerKeys('source'), attribute.questionSuffix, attribute.errorType, attribute.overflow],
   },
   messages: {
     name: 'podweir.dns.messages',

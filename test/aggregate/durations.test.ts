@@ -32,7 +32,7 @@ describe('histograms', () => {
 
 describe('pairs of owners', () => {
   it('are shared by edges of several ports and Services, and told apart by transport, family and observer', () => {
-    const edges = new EdgeTable(10_000, 'full')
+    const edges = new EdgeTable({ detail: 'full' })
     const question = {
       client: web,
       server: api,
@@ -49,7 +49,7 @@ describe('pairs of owners', () => {
   })
 
   it('that exceed the series budget share one, and their edges keep their own series', () => {
-    const edges = new EdgeTable(11 + 2, 'basic')
+    const edges = new EdgeTable({ seriesLimit: 11 + 2 })
     const question = {
       client: web,
       server: api,

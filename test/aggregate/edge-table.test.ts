@@ -70,7 +70,7 @@ describe('edge table', () => {
   })
 
   it('puts what exceeds the series budget into one overflow edge, both directions together', () => {
-    const edges = new EdgeTable(29)
+    const edges = new EdgeTable({ seriesLimit: 29 })
     edges.edgeFor(webToApi)
     edges.edgeFor({ ...webToApi, serverPort: 1 })
     const third = edges.edgeFor({ ...webToApi, serverPort: 2 })

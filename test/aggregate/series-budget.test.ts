@@ -26,7 +26,7 @@ describe('series budget', () => {
   })
 
   it('leaves edges to others when a namespace has 100,000 peers, and its totals stay', () => {
-    const edges = new EdgeTable(10_000)
+    const edges = new EdgeTable({ seriesLimit: 10_000 })
     const rest = { transport: 'tcp', family: 4, observer: 'client' } as const
     for (let i = 0; i < 100_000; i++) {
       const peer = podIdentity('many', `peer-${i}`, `peer-${i}`)

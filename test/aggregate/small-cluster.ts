@@ -1,6 +1,6 @@
 // Two pods on this node, one of another node, a Service and the world outside: enough names for a flow table.
-import { COUNTS_PER_EDGE, type Detail, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
-import { EdgeTable } from '../../lib/aggregate/edge-table.ts'
+import { COUNTS_PER_EDGE, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
+import { EdgeTable, type EdgeTableOptions } from '../../lib/aggregate/edge-table.ts'
 import { FlowTable } from '../../lib/aggregate/flow-table.ts'
 import type { Identity, InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
@@ -66,12 +66,9 @@ export function attachment(interfaceSlot: number, parts: Partial<Attachment> = {
 }
 
 /** Interface 1 is web's, interface 2 is api's. */
-interface ClusterParts {
-  readonly seriesLimit?: number
+interface ClusterParts extends EdgeTableOptions {
   readonly flowLimit?: number
-  readonly detail?: Detail
   readonly ownTraffic?: OwnTraffic
-  readonly zones?: 'on' | 'off'
 }
 
 export function smallCluster(parts: ClusterParts = {}) {
@@ -81,7 +78,7 @@ export function smallCluster(parts: ClusterParts = {}) {
     [2, { identity: api, device: 'eth0' }],
   ])
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
-  const edges = new EdgeTable(parts.seriesLimit, parts.detail, parts.zones)
+  const edges = new EdgeTable(parts)
   const ledger = new InterfaceLedger(owner)
   const { flowLimit = 64, ownTraffic } = parts
   const ours = ownTraffic && { ownTraffic }

@@ -17,6 +17,7 @@ describe('config', () => {
       attachPaceMs: 100,
       flowLimit: 32_768,
       detail: 'basic',
+      level: 'workload',
       zones: 'off',
       seriesLimit: 10_000,
       drainIntervalMs: 1000,
@@ -49,7 +50,7 @@ describe('config', () => {
   it('reads every setting', () => {
     const config = parse(`
 receivers:
-  podweir: { attach: host, hook: clsact, attach_pace: 20ms, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, zones: on, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
+  podweir: { attach: host, hook: clsact, attach_pace: 20ms, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, level: address, zones: on, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
     kubernetes: { auth_type: kubeConfig, kubeconfig: k.yaml, context: blue, node_name: n1, peers: none, labels: [app.kubernetes.io/name], annotations: [team] },
     audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on, dns: on } }
@@ -78,6 +79,7 @@ service:
       onStop: 'keep',
       flowLimit: 16,
       detail: 'full',
+      level: 'address',
       zones: 'on',
       seriesLimit: 20,
       drainIntervalMs: 100,
@@ -167,7 +169,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, detail, zones, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, discovery, kubernetes, scope, own_traffic, modules",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, detail, level, zones, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, discovery, kubernetes, scope, own_traffic, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',

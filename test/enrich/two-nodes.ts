@@ -87,7 +87,7 @@ export function agent(
     const uid = uids[slot - 1]
     return uid === undefined ? undefined : { identity: names.pod(uid), device: 'eth0' }
   }
-  const edges = new EdgeTable(undefined, undefined, zones)
+  const edges = new EdgeTable({ zones })
   const ledger = new InterfaceLedger(owner)
   const table = new FlowTable({ flowLimit: 256, names: remotes, owner, edges, ledger, startedAtMs: HEARD_MS - 1000 })
   for (const [i] of uids.entries()) ledger.attached(attachment(i + 1))

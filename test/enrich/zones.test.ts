@@ -3,7 +3,7 @@ import { describe, it } from 'mocha'
 import { EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { Opener } from '../../lib/capture/flow-batch.ts'
 import { clusterNode, clusterPod, HEARD_MS, ofDeployment } from '../support/cluster-objects.ts'
-import { agent, namesOf, pods, twoNodes } from './two-nodes.ts'
+import { agent, namesOf, pods, tellAll, twoNodes } from './two-nodes.ts'
 
 const dialled = { opener: Opener.remote, localPort: 50_051, remotePort: 40_000 }
 
@@ -51,7 +51,7 @@ describe('bytes from zone to zone', () => {
   })
 
   it('go to one overflow where the series budget is spent', () => {
-    const edges = new EdgeTable(2, 'basic', 'on')
+    const edges = new EdgeTable({ seriesLimit: 2, zones: 'on' })
     const names = namesOf()
     for (const [i, zone] of ['a', 'b', 'c', 'd'].entries())
       names.changed('nodes', clusterNode({ name: `n${i}`, addresses: [`192.168.1.${i}`], zone }), HEARD_MS)
@@ -65,6 +65,21 @@ describe('bytes from zone to zone', () => {
     for (const crossing of at) zones!.add(crossing, 100, 10)
     assert.deepEqual(at, [0, 2, 2])
     assert.deepEqual(crossings(edges), { 'web a > node b': 100, 'node b > web a': 10, overflow: 220 })
+  })
+
+  it('are by owners, and at level `namespace` by namespaces', () => {
+    const names = namesOf()
+    tellAll(names)
+    const local = names.pod(pods.web.uid)
+    const remote = names.remote(0xc0a80102 | 0, HEARD_MS)
+    const sources = (['namespace', 'workload', 'pod', 'address'] as const).map(level => {
+      const { zones } = new EdgeTable({ level, zones: 'on' })
+      return zones!.crossings[zones!.crossingFor({ local, remote, clientIsLocal: true }, HEARD_MS)]!.source
+    })
+    assert.deepEqual(
+      sources.map(({ namespace, ownerName, podName }) => [namespace, ownerName, podName]),
+      [['shop', undefined, undefined], ...new Array(3).fill(['shop', 'web', undefined])],
+    )
   })
 
   it('follow a node whose zone becomes known later', () => {

@@ -90,7 +90,7 @@ function comparable(described: readonly (Omit<Described, 'attributes'> & { attri
 /** One of everything: Services at both ends, names, overflow, an unnamed interface, failed attaches, drops, lookups. */
 async function everything(detail: Detail): Promise<ResourceMetrics> {
   const seriesLimit = { basic: 103, full: 432 }[detail]
-  const cluster = observedCluster({ seriesLimit, detail, zones: 'on' })
+  const cluster = observedCluster({ seriesLimit, detail, level: 'address', zones: 'on' })
   const { table, ledger, interfaces, drops, lookups, owners, collect, names } = cluster
   const nakedService = {
     class: 'service',

@@ -1,7 +1,7 @@
 // The small cluster with a producer of metrics and a clock that the test moves.
 
 import { DropTable } from '../../lib/aggregate/drop-table.ts'
-import type { Detail } from '../../lib/aggregate/edge-counts.ts'
+import type { EdgeTableOptions } from '../../lib/aggregate/edge-table.ts'
 import { LookupTable } from '../../lib/aggregate/lookup-table.ts'
 import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import type { InterfaceState } from '../../lib/signals/agent-series.ts'
@@ -11,13 +11,7 @@ import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 import { capturedLog } from '../support/captured-log.ts'
 
 export function observedCluster(
-  parts: {
-    seriesLimit?: number
-    flowLimit?: number
-    detail?: Detail
-    zones?: 'on' | 'off'
-    everyPoint?: Record<string, string>
-  } = {},
+  parts: EdgeTableOptions & { flowLimit?: number; everyPoint?: Record<string, string> } = {},
 ) {
   const cluster = smallCluster(parts)
   const delivery = new Delivery()
