@@ -7,6 +7,7 @@ import type { Names } from '../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../lib/aggregate/interface-ledger.ts'
 import { addressKey } from '../lib/capture/address.ts'
 import { ClusterNames } from '../lib/enrich/cluster-names.ts'
+import { ClusterState } from '../lib/enrich/cluster-state.ts'
 import { InventoryNames } from '../lib/enrich/inventory-names.ts'
 import { attachment } from '../test/aggregate/small-cluster.ts'
 import { clusterPod, HEARD_MS } from '../test/support/cluster-objects.ts'
@@ -42,7 +43,10 @@ function remoteOf(i: number): string {
 }
 
 const before = heapMegabytes()
-const names = new ClusterNames({ inventory: new InventoryNames(undefined, []), peers: 'watch', nodeName: 'none' })
+const names = new ClusterNames({
+  inventory: new InventoryNames(undefined, []),
+  view: onChange => new ClusterState({ peers: 'watch', nodeName: 'none', onChange }),
+})
 tellLargeCluster(names, PODS)
 const keptMegabytes = heapMegabytes() - before
 

@@ -1,5 +1,4 @@
 // One interval after the other: drain, count, name; export on its own clock. Read this first.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { EdgeTable } from './aggregate/edge-table.ts'
 import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
@@ -275,8 +274,7 @@ export class Pipeline {
     try {
       const batch = await this.#parts.source.drain(mark)
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
-      const { wordsTakeMs } = this.#parts.names
-      if (wordsTakeMs > 0) await sleep(wordsTakeMs)
+      await this.#parts.names.hear(batch.started)
       await this.#dns?.drain()
       this.table.apply(batch)
       this.health.update(batch)

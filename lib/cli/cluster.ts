@@ -1,6 +1,7 @@
 // The cluster's objects on their way from the API server to names.
 import type { Config } from '../config/config.ts'
 import { ClusterNames } from '../enrich/cluster-names.ts'
+import { ClusterState } from '../enrich/cluster-state.ts'
 import type { InventoryNames } from '../enrich/inventory-names.ts'
 import type { PodScope } from '../enrich/pod-scope.ts'
 import { systemClock } from '../host/clock.ts'
@@ -8,6 +9,7 @@ import { nodeGateways } from '../host/gateways.ts'
 import type { Log } from '../host/log.ts'
 import { openAccess } from '../kubernetes/cluster-access.ts'
 import { ClusterConnection } from '../kubernetes/cluster-connection.ts'
+import type { Owner } from '../kubernetes/cluster-objects.ts'
 import { ClusterWatch } from '../kubernetes/cluster-watch.ts'
 import { OwnerLookup } from '../kubernetes/owner-lookup.ts'
 import type { ResourceState } from '../kubernetes/watch-health.ts'
@@ -44,11 +46,12 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster | undefi
   const connection = new ClusterConnection(access, `podweir/${version}`)
   const owners = new OwnerLookup({ connection, log, clock: systemClock })
   const { peers, nodeName, labels, annotations } = kubernetes
-  const names = new ClusterNames({
-    ...{ inventory, peers, scope, labels, annotations, onOwnPod, gateways: nodeGateways() },
+  const known = {
+    ...{ peers, scope, labels, annotations, onOwnPod, gateways: nodeGateways() },
     ...(nodeName !== undefined && { nodeName }),
-    ownerOf: (namespace, owner) => owners.ownerOf(namespace, owner),
-  })
+    ownerOf: (namespace: string, owner: Owner) => owners.ownerOf(namespace, owner),
+  }
+  const names = new ClusterNames({ inventory, view: onChange => new ClusterState({ ...known, onChange }) })
   const kept = {
     labels: [...new Set([...labels, ...scopedLabels(config)])],
     annotations: [...new Set([...annotations, STATIC_POD_HASH])],

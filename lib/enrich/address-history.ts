@@ -1,32 +1,12 @@
 // Who had an address at a time. Addresses are given again at once; flows are named by the time at which they started.
 
 import type { AddressKey } from '../capture/address.ts'
+import { type AddressHolder, type Claim, type Doubt, holderAmong, holderAt, KEPT_MS } from './address-claims.ts'
 
-/** A pod that is gone keeps its addresses for so long, unless another pod has them: flows are told after they end. */
-const KEPT_MS = 300_000
-/** Between an object's creation by the API server's clock and the flows of ours, where nobody else claims the address. */
-const CLOCKS_APART_MS = 5_000
 /** Pods with one address: of more the earliest of those that are over are forgotten first. */
-const MOST_CLAIMS = 16
+export const MOST_CLAIMS = 16
 /** No flow is older. */
 const LONG_AGO_MS = -(2 ** 30)
-
-export interface AddressHolder {
-  readonly isReady: boolean
-}
-
-/** Times are relative to `#epochMs`. */
-interface Claim<Holder> {
-  readonly holder: Holder
-  /** The holder's creation: before it, it had no address. */
-  readonly fromMs: number
-  /** When we heard that the holder has the address: it got it before. */
-  readonly seenMs: number
-  /** When we heard that the holder is to go: until then the address was nobody else's. */
-  leavingMs: number | undefined
-  /** When we heard that it has the address no more: it lost it before. */
-  endedMs: number | undefined
-}
 
 /** Claims of an address in the order of `fromMs`; most addresses have one. */
 type Claims<Holder> = Claim<Holder> | Claim<Holder>[]
@@ -36,14 +16,18 @@ interface Ended<Holder> {
   readonly claim: Claim<Holder>
 }
 
-/** It was a pod's, and which pod's can't be told. */
-export interface Doubt<Holder> {
-  readonly candidates: readonly Holder[]
-  /** One of these it was. false: or one that we have not heard of yet. */
-  readonly areAll: boolean
+/** A claim as others may know it, too. Wall clock. */
+export interface KnownClaim<Holder> {
+  readonly holder: Holder
+  readonly fromMs: number
+  readonly seenMs: number
+  readonly leavingMs?: number
+  readonly endedMs?: number
 }
 
 export class AddressHistory<Holder extends AddressHolder> {
+  /** Of holders that others tell us of we have heard everything that happened before this, wall clock. */
+  heardUntilMs = Number.POSITIVE_INFINITY
   readonly #claims = new Map<AddressKey, Claims<Holder>>()
   /** In the order in which they ended. */
   #ended: Ended<Holder>[] = []
@@ -60,12 +44,10 @@ export class AddressHistory<Holder extends AddressHolder> {
   /** `createdMs`: by the API server's clock; `atMs`: when we heard that the holder has the address, by ours. */
   claim(address: AddressKey, holder: Holder, createdMs: number, atMs: number): void {
     this.#aheadMs = Math.max(this.#aheadMs, createdMs - atMs)
-    if (this.#claims.size === 0) this.#epochMs = Math.round(atMs)
-    const seenMs = Math.round(atMs - this.#epochMs)
-    const fromMs = Math.max(Math.round(Math.min(createdMs - this.#aheadMs, atMs) - this.#epochMs), LONG_AGO_MS)
-    const claim: Claim<Holder> = { holder, fromMs, seenMs, leavingMs: undefined, endedMs: undefined }
-    const before = this.#claims.get(address)
-    this.#claims.set(address, before ? inOrder([...roomIn(listOf(before)), claim]) : claim)
+    this.#beginAt(atMs)
+    const seenMs = this.#since(atMs)
+    const fromMs = Math.max(this.#since(Math.min(createdMs - this.#aheadMs, atMs)), LONG_AGO_MS)
+    this.#add(address, { holder, fromMs, seenMs, leavingMs: undefined, endedMs: undefined })
   }
 
   /** Somebody else claims the address too, or did a short time ago. */
@@ -76,14 +58,12 @@ export class AddressHistory<Holder extends AddressHolder> {
   /** The holder is to go, and its address with it. */
   leave(address: AddressKey, holder: Holder, atMs: number): void {
     const open = this.#openClaim(address, holder)
-    if (open) open.leavingMs ??= Math.round(atMs - this.#epochMs)
+    if (open) open.leavingMs ??= this.#since(atMs)
   }
 
   release(address: AddressKey, holder: Holder, atMs: number): void {
     const open = this.#openClaim(address, holder)
-    if (!open) return
-    open.endedMs = Math.round(atMs - this.#epochMs)
-    this.#ended.push({ address, claim: open })
+    if (open) this.#end(address, open, this.#since(atMs))
   }
 
   /** Drops what ended long ago. */
@@ -92,7 +72,7 @@ export class AddressHistory<Holder extends AddressHolder> {
     const over = kept === -1 ? this.#ended : this.#ended.slice(0, kept)
     if (over.length === 0) return
     this.#ended = kept === -1 ? [] : this.#ended.slice(kept)
-    for (const { address, claim } of over) this.#drop(address, claim)
+    for (const { address, claim } of over) this.#keep(address, each => each !== claim)
   }
 
   /** Who had the address when a flow started at `atMs`; `undefined`: nobody that we know of. */
@@ -100,70 +80,115 @@ export class AddressHistory<Holder extends AddressHolder> {
     const claims = this.#claims.get(address)
     if (claims === undefined) return undefined
     const sinceMs = atMs - this.#epochMs
-    if (Array.isArray(claims)) return among(claims, sinceMs)
-    if (!mayHave(claims, sinceMs)) return undefined
-    return mayHaveLost(claims, sinceMs) ? successorUnknown(claims) : claims.holder
+    const heardUntilMs = this.heardUntilMs - this.#epochMs
+    return Array.isArray(claims) ? holderAmong(claims, sinceMs, heardUntilMs) : holderAt(claims, sinceMs, heardUntilMs)
+  }
+
+  /** For others to know it, too. */
+  of(address: AddressKey): KnownClaim<Holder>[] {
+    const epochMs = this.#epochMs
+    return listOf(this.#claims.get(address)).map(({ holder, fromMs, seenMs, leavingMs, endedMs }) => ({
+      holder,
+      fromMs: epochMs + fromMs,
+      seenMs: epochMs + seenMs,
+      ...(leavingMs !== undefined && { leavingMs: epochMs + leavingMs }),
+      ...(endedMs !== undefined && { endedMs: epochMs + endedMs }),
+    }))
+  }
+
+  /** Who has, or had, one of the addresses. */
+  holders(): ReadonlySet<Holder> {
+    return new Set([...this.#claims.values()].flatMap(claims => listOf(claims).map(({ holder }) => holder)))
+  }
+
+  /** Addresses that the holder had a short time ago. */
+  lastOf(holder: Holder): AddressKey[] {
+    return this.#ended.filter(({ claim }) => claim.holder === holder).map(({ address }) => address)
+  }
+
+  /**
+   * Everything that others know of the address. Who they do not know any more went between `heardUntilMs` and now;
+   * what we heard ourselves stays.
+   */
+  told(address: AddressKey, told: readonly KnownClaim<Holder>[], nowMs: number): void {
+    this.#beginAt(nowMs)
+    const before = listOf(this.#claims.get(address)).filter(({ holder }) => holder.isTold)
+    const kept = new Set<Claim<Holder>>()
+    for (const each of told) {
+      const known = before.filter(claim => claim.holder === each.holder && !kept.has(claim))
+      const same = each.endedMs === undefined ? (known.find(isOpen) ?? known.at(-1)) : known[0]
+      kept.add(this.#merge(address, same, each))
+    }
+    const goneMs = this.#since(nowMs)
+    for (const claim of before) {
+      if (kept.has(claim) || claim.endedMs !== undefined) continue
+      claim.leavingMs ??= Math.min(goneMs, this.#since(this.heardUntilMs))
+      this.#end(address, claim, goneMs)
+    }
+  }
+
+  /** Whatever others have told of it. */
+  untell(address: AddressKey): void {
+    this.#keep(address, ({ holder }) => !holder.isTold)
+  }
+
+  /** The earlier of two words is the surer one, of what somebody has as of what it may have lost. */
+  #merge(address: AddressKey, known: Claim<Holder> | undefined, told: KnownClaim<Holder>): Claim<Holder> {
+    const [fromMs, seenMs] = [Math.max(this.#since(told.fromMs), LONG_AGO_MS), this.#since(told.seenMs)]
+    const leavingMs = told.leavingMs === undefined ? undefined : this.#since(told.leavingMs)
+    const endedMs = told.endedMs === undefined ? undefined : this.#since(told.endedMs)
+    const claim = known ?? { holder: told.holder, fromMs, seenMs, leavingMs, endedMs: undefined }
+    if (!known) this.#add(address, claim)
+    claim.fromMs = Math.min(claim.fromMs, fromMs)
+    claim.seenMs = Math.min(claim.seenMs, seenMs)
+    claim.leavingMs = earlier(known?.endedMs === undefined ? claim.leavingMs : undefined, leavingMs)
+    if (endedMs !== undefined && claim.endedMs === undefined) this.#end(address, claim, endedMs)
+    else if (endedMs === undefined) this.#reopen(claim)
+    return claim
+  }
+
+  /** It was taken for gone because somebody had not heard of it yet. */
+  #reopen(claim: Claim<Holder>): void {
+    if (claim.endedMs === undefined) return
+    claim.endedMs = undefined
+    this.#ended = this.#ended.filter(each => each.claim !== claim)
+  }
+
+  #end(address: AddressKey, claim: Claim<Holder>, endedMs: number): void {
+    claim.endedMs = endedMs
+    this.#ended.push({ address, claim })
+  }
+
+  #add(address: AddressKey, claim: Claim<Holder>): void {
+    const before = this.#claims.get(address)
+    this.#claims.set(address, before ? inOrder([...roomIn(listOf(before)), claim]) : claim)
   }
 
   #openClaim(address: AddressKey, holder: Holder): Claim<Holder> | undefined {
-    return listOf(this.#claims.get(address)).find(each => each.holder === holder && each.endedMs === undefined)
+    return listOf(this.#claims.get(address)).find(each => each.holder === holder && isOpen(each))
   }
 
-  #drop(address: AddressKey, claim: Claim<Holder>): void {
-    const left = listOf(this.#claims.get(address)).filter(each => each !== claim)
+  #keep(address: AddressKey, isKept: (claim: Claim<Holder>) => boolean): void {
+    const left = listOf(this.#claims.get(address)).filter(isKept)
     if (left.length === 0) this.#claims.delete(address)
     else this.#claims.set(address, left.length === 1 ? left[0]! : left)
   }
+
+  #beginAt(atMs: number): void {
+    if (this.#claims.size === 0) this.#epochMs = Math.round(atMs)
+  }
+
+  #since(atMs: number): number {
+    return Math.round(atMs - this.#epochMs)
+  }
 }
 
-/**
- * Evidence, from the surest on: who was not to go yet when the flow started had the address, whoever came later; who was
- * over by then had it not, if there is another. What lies between, from a pod's creation to when we heard of its address
- * and from when it was to go to when we heard that it is over, is nobody's unless only one can have it.
- */
-function among<Holder extends AddressHolder>(
-  claims: readonly Claim<Holder>[],
-  atMs: number,
-): Holder | Doubt<Holder> | undefined {
-  const possible = claims.filter(each => mayHave(each, atMs))
-  const present = possible.filter(each => each.endedMs === undefined || each.endedMs > atMs)
-  if (present.length === 0) return possible.length > 0 ? successorUnknown(possible.at(-1)!) : undefined
-  const held = present.filter(each => each.seenMs <= atMs && !mayHaveLost(each, atMs))
-  if (held.length > 1) return heardLast(held)
-  // Who went without a word before may have been gone for as long as words take.
-  const [holder] = held
-  const mayHaveIt = present.some(each => each !== holder && each.fromMs <= atMs && !mayHaveLost(each, atMs))
-  if (holder && (holder.leavingMs !== undefined || !mayHaveIt)) return holder.holder
-  // Beside others the time of creation is taken as it stands: the margin is for who is alone.
-  const candidates = present.length === 1 ? present : present.filter(each => each.fromMs <= atMs)
-  const [only] = candidates
-  if (!only) return undefined
-  if (candidates.length > 1) return { candidates: holdersOf(candidates), areAll: true }
-  return mayHaveLost(only, atMs) ? successorUnknown(only) : only.holder
+function isOpen<Holder>({ endedMs }: Claim<Holder>): boolean {
+  return endedMs === undefined
 }
 
-/** Its node gave the address to the later one. That an earlier one goes on being ready with it contradicts that. */
-function heardLast<Holder extends AddressHolder>(held: readonly Claim<Holder>[]): Holder | Doubt<Holder> {
-  const last = held.at(-1)!.holder
-  const contradicts = held.some(each => each.holder !== last && each.endedMs === undefined && each.holder.isReady)
-  return contradicts ? { candidates: holdersOf(held), areAll: true } : last
-}
-
-function successorUnknown<Holder>(claim: Claim<Holder>): Doubt<Holder> {
-  return { candidates: [claim.holder], areAll: false }
-}
-
-function holdersOf<Holder>(claims: readonly Claim<Holder>[]): Holder[] {
-  return [...new Set(claims.map(({ holder }) => holder))]
-}
-
-function mayHave<Holder>({ fromMs, endedMs }: Claim<Holder>, atMs: number): boolean {
-  return atMs >= fromMs - CLOCKS_APART_MS && (endedMs === undefined || atMs <= endedMs + KEPT_MS)
-}
-
-function mayHaveLost<Holder>({ leavingMs, endedMs }: Claim<Holder>, atMs: number): boolean {
-  const sinceMs = leavingMs ?? endedMs
-  return sinceMs !== undefined && atMs >= sinceMs
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 }
 
 function inOrder<Holder>(claims: Claim<Holder>[]): Claim<Holder>[] {

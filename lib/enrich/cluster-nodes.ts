@@ -18,15 +18,7 @@ interface NodeRecord {
   readonly guessedPod: Identity
 }
 
-export interface ClusterNodesParts {
-  /** false: an address of a node's pods is taken for a pod's, whose name nobody knows. */
-  readonly knowsPods: boolean
-  /** Next hops of this node's routes: they are no pod's. */
-  readonly gateways: readonly string[]
-}
-
 export class ClusterNodes {
-  readonly #parts: ClusterNodesParts
   readonly #gateways: ReadonlySet<AddressKey>
   readonly #records = new Map<string, NodeRecord>()
   readonly #byAddress = new Map<AddressKey, NodeRecord>()
@@ -35,9 +27,9 @@ export class ClusterNodes {
   #blocks: readonly (readonly [Pick<Cidr, 'prefixLength'> & { bytes: number }, ReadonlyMap<string, NodeRecord>])[] = []
   #areBlocksOld = false
 
-  constructor(parts: ClusterNodesParts) {
-    this.#parts = parts
-    this.#gateways = new Set(parseAddressKeys(parts.gateways))
+  /** `gateways`: next hops of this node's routes, which are no pod's. */
+  constructor(gateways: readonly string[]) {
+    this.#gateways = new Set(parseAddressKeys(gateways))
   }
 
   /** Where pods of that node are: one object, until the node says something else. */
@@ -101,13 +93,13 @@ export class ClusterNodes {
   }
 
   /** What is in the block of a node's pods, and no known pod's. */
-  inPodBlock(address: AddressKey): Identity | undefined {
+  inPodBlock(address: AddressKey, knowsPods: boolean): Identity | undefined {
     if (this.#blocksNow.length === 0) return undefined
     const bytes = keyBytes(address)
     for (const [{ prefixLength, bytes: length }, networks] of this.#blocksNow) {
       if (length !== bytes.length) continue
       const record = networks.get(networkKey(bytes, prefixLength))
-      if (record) return this.#inBlock(record, bytes, prefixLength, address)
+      if (record) return knowsPods ? record.node : this.#guess(record, bytes, prefixLength, address)
     }
     return undefined
   }
@@ -116,8 +108,7 @@ export class ClusterNodes {
    * Where pods are known, what is no pod's is one of the node's bridges or tunnels. Where they are not, only the two
    * first addresses and those that routes name are taken for these: what is doubtful is exported.
    */
-  #inBlock(record: NodeRecord, bytes: Uint8Array, prefixLength: number, address: AddressKey): Identity {
-    if (this.#parts.knowsPods) return record.node
+  #guess(record: NodeRecord, bytes: Uint8Array, prefixLength: number, address: AddressKey): Identity {
     const isNode = hostPart(bytes, prefixLength) <= 1 || this.#gateways.has(address)
     return isNode ? record.guessedNode : record.guessedPod
   }

@@ -1,19 +1,29 @@
 // The pods of a cluster: who each one is, and who had an address when.
 import type { Identity, Workload } from '../aggregate/identity.ts'
-import { type AddressKey, formatKey, parseAddressKeys } from '../capture/address.ts'
+import { type AddressKey, parseAddressKeys } from '../capture/address.ts'
 import type { ClusterPod } from '../kubernetes/cluster-objects.ts'
-import { AddressHistory, type Doubt } from './address-history.ts'
+import type { Doubt } from './address-claims.ts'
+import { AddressHistory } from './address-history.ts'
 import type { ClusterNodes } from './cluster-nodes.ts'
 import { Interned } from './interned.ts'
-import type { OwnerChains, Top } from './owner-chains.ts'
+import { OwnPods } from './own-pods.ts'
+import type { Owners, Top } from './owner-chains.ts'
 import type { OwnPod } from './pod-names.ts'
-import { oneOf, PodRecord, podIdentity, type ServedPorts, saysTheSame, severalOf } from './pod-record.ts'
+import {
+  oneOf,
+  type PodIdentityParts,
+  PodRecord,
+  podIdentity,
+  type ServedPorts,
+  saysTheSame,
+  severalOf,
+} from './pod-record.ts'
 import type { PodScope } from './pod-scope.ts'
 import type { PortSets } from './port-sets.ts'
 
 export interface ClusterPodsParts {
   readonly nodes: ClusterNodes
-  readonly chains: OwnerChains
+  readonly owners: Owners
   readonly ports: PortSets
   /** Absent: every pod is in scope. */
   readonly scope: PodScope | undefined
@@ -26,29 +36,31 @@ export interface ClusterPodsParts {
   readonly onChange: () => void
   /** Called whenever a pod of this node is called otherwise than before. */
   readonly onOwnPod: () => void
+  readonly words?: PodWords
 }
 
-interface OwnRecord {
-  readonly record: PodRecord
-  readonly createdMs: number
+/** For who tells others: everything that they may want to know. */
+export interface PodWords {
+  /** Somebody has one of these, has lost it or is to go, or is called otherwise. */
+  addresses(addresses: readonly AddressKey[]): void
+  /** It is called otherwise, or serves other ports. */
+  pod(record: PodRecord): void
 }
 
 /** A pod that is gone is known for so long: its last flows are told after it, and its interface may be there still. */
 const KEPT_MS = 300_000
-/** The UID by which kubelet calls a static pod; the API server gives its mirror another. */
-const STATIC_UID = 'kubernetes.io/config.hash'
 const LONGEST_VALUE = 256
 const noPorts: ReadonlySet<string> = new Set()
 const UNDECIDED: Identity = { class: 'pod', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
 
 export class ClusterPods {
+  /** Who has, or had, which address. */
+  readonly history = new AddressHistory<PodRecord>()
   readonly #parts: ClusterPodsParts
+  /** By UID; of pods that others tell of, too. */
   readonly #records = new Map<string, PodRecord>()
-  readonly #history = new AddressHistory<PodRecord>()
   readonly #workloads = new Interned<Workload>()
-  /** Pods of this node, by `namespace/name` and by the UIDs of static pods. */
-  readonly #own = new Map<string, OwnRecord>()
-  readonly #static = new Map<string, PodRecord>()
+  readonly #own = new OwnPods()
   readonly #undecided = new WeakMap<Workload, Identity>()
   /** In the order in which they went. */
   #gone: PodRecord[] = []
@@ -65,7 +77,7 @@ export class ClusterPods {
 
   /** How much is kept of pods that are there, were a short time ago, or are mentioned. */
   get kept(): { pods: number; addresses: number; workloads: number } {
-    return { pods: this.#records.size, addresses: this.#history.size, workloads: this.#workloads.size }
+    return { pods: this.#records.size, addresses: this.history.size, workloads: this.#workloads.size }
   }
 
   changed(pod: ClusterPod, atMs: number): void {
@@ -79,7 +91,7 @@ export class ClusterPods {
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
     this.#claim(record, parseAddressKeys(owned), pod.createdMs, atMs)
     this.#setState(record, pod, atMs)
-    if (this.#isOwn(record)) this.#index(record, pod)
+    if (this.#isOwn(record)) this.#own.add(record, pod)
   }
 
   deleted(uid: string, atMs: number): void {
@@ -91,33 +103,33 @@ export class ClusterPods {
     this.#claim(record, [], 0, atMs)
   }
 
-  /** Of pods that are there. */
+  /** Of pods that are there, by what we heard ourselves. */
   *uids(): Generator<string> {
-    for (const record of this.#records.values()) if (record.identity && record.goneAtMs === undefined) yield record.uid
+    for (const record of this.#records.values())
+      if (record.identity && record.goneAtMs === undefined && !record.isTold) yield record.uid
   }
 
   /** Whose address it was; `undefined`: no pod's. Of several pods of one workload that it can be alone, the workload. */
   at(address: AddressKey, atMs: number): Identity | undefined {
-    const found = this.#history.at(address, atMs)
+    const found = this.history.at(address, atMs)
     return found instanceof PodRecord ? found.identity : found && this.#doubtful(found)
   }
 
   byUid(uid: string): Identity | undefined {
-    return (this.#records.get(uid) ?? this.#static.get(uid))?.identity
+    return (this.#records.get(uid) ?? this.#own.byStaticUid(uid))?.identity
   }
 
   /** Of this node, by `namespace/name`. */
   own(key: string): Identity | undefined {
-    return this.#own.get(key)?.record.identity
+    return this.#own.named(key)
   }
 
   ownPods(): OwnPod[] {
-    return [...this.#own.values()]
-      .filter(({ record }) => record.addresses !== undefined)
-      .map(({ record: { identity, uid, addresses }, createdMs }) => {
-        const { namespace, name } = identity!.pod!
-        return { namespace, name, uid, addresses: severalOf(addresses).map(formatKey), createdMs }
-      })
+    return this.#own.list()
+  }
+
+  known(uid: string): PodRecord | undefined {
+    return this.#records.get(uid)
   }
 
   /** Made when it is not there yet: Services mention pods that come later. */
@@ -129,10 +141,21 @@ export class ClusterPods {
     return record
   }
 
+  /** A record that others keep: it is called and forgotten as they say. */
+  adopt(record: PodRecord): void {
+    this.#records.set(record.uid, record)
+  }
+
+  /** Those that others keep and that are not `needed`. */
+  disown(needed: ReadonlySet<PodRecord>): void {
+    for (const record of this.#records.values())
+      if (record.isTold && !needed.has(record)) this.#records.delete(record.uid)
+  }
+
   /** What Services say of the ports of a pod. */
   setServedBy(record: PodRecord, servedBy: readonly ServedPorts[]): void {
     record.servedBy = oneOf(servedBy)
-    if (record.identity) this.#become(record, { ...partsOf(record.identity), ports: this.#portsOf(record) })
+    if (record.identity) this.become(record, { ...partsOf(record.identity), ports: this.#portsOf(record) })
     else if (servedBy.length === 0) this.#records.delete(record.uid)
   }
 
@@ -141,18 +164,18 @@ export class ClusterPods {
     for (const record of this.#records.values()) {
       const node = record.identity?.place?.node
       if (node === undefined || this.#parts.nodes.placeOf(node) === record.identity!.place) continue
-      this.#become(record, { ...partsOf(record.identity!), place: this.#parts.nodes.placeOf(node) })
+      this.become(record, { ...partsOf(record.identity!), place: this.#parts.nodes.placeOf(node) })
     }
   }
 
   #identify(record: PodRecord, pod: ClusterPod): void {
-    const { nodes, chains, labels, annotations } = this.#parts
-    const top = chains.topOf(pod, () => this.#rename(record, pod))
-    this.#become(record, {
+    const { nodes, owners, labels, annotations } = this.#parts
+    const top = owners.topOf(pod, () => this.#rename(record, pod))
+    this.become(record, {
       namespace: pod.namespace,
       name: pod.name,
       uid: pod.uid,
-      workload: this.#workloadOf(pod.namespace, top),
+      workload: this.workloadOf(pod.namespace, top),
       place: pod.node === '' ? undefined : nodes.placeOf(pod.node),
       ports: this.#portsOf(record),
       labels: picked(pod.labels, labels),
@@ -163,12 +186,14 @@ export class ClusterPods {
   /** The chain of its owners has been climbed. */
   #rename(record: PodRecord, pod: ClusterPod): void {
     if (!record.identity || this.#records.get(record.uid) !== record) return
-    const top = this.#parts.chains.topOf(pod, () => {})
-    this.#become(record, { ...partsOf(record.identity), workload: this.#workloadOf(pod.namespace, top) })
+    const top = this.#parts.owners.topOf(pod, () => {})
+    this.become(record, { ...partsOf(record.identity), workload: this.workloadOf(pod.namespace, top) })
+    if (record.addresses === undefined) this.#parts.words?.addresses(this.history.lastOf(record))
   }
 
-  #become(record: PodRecord, parts: Omit<Parameters<typeof podIdentity>[0], 'isOutOfScope'>): void {
-    const { scope, onChange, onOwnPod } = this.#parts
+  /** What it is called from now on. */
+  become(record: PodRecord, parts: Omit<PodIdentityParts, 'isOutOfScope'>): void {
+    const { scope, onChange, onOwnPod, words } = this.#parts
     const { namespace, workload } = parts
     const isOutOfScope = scope?.has({ namespace, workload, labels: record.labels ?? {} }) === false
     const identity = podIdentity({ ...parts, isOutOfScope })
@@ -177,28 +202,35 @@ export class ClusterPods {
     record.identity = identity
     if (before?.workload !== identity.workload) this.#workloadsVersion++
     if (this.#isOwn(record)) onOwnPod()
+    words?.pod(record)
     // A pod that has no address yet is nobody's remote end.
-    if (record.addresses !== undefined) onChange()
+    if (record.addresses === undefined) return
+    words?.addresses(severalOf(record.addresses))
+    onChange()
   }
 
   #claim(record: PodRecord, addresses: readonly AddressKey[], createdMs: number, atMs: number): void {
     const before = severalOf(record.addresses)
     const isSame = before.length === addresses.length && addresses.every(each => before.includes(each))
     if (isSame) return
-    for (const address of before) if (!addresses.includes(address)) this.#history.release(address, record, atMs)
-    for (const address of addresses)
-      if (!before.includes(address)) this.#history.claim(address, record, createdMs, atMs)
+    for (const address of before) if (!addresses.includes(address)) this.history.release(address, record, atMs)
+    for (const address of addresses) if (!before.includes(address)) this.history.claim(address, record, createdMs, atMs)
     record.addresses = oneOf(addresses)
+    this.#parts.words?.addresses([...before, ...addresses])
     this.#parts.onChange()
   }
 
   #setState(record: PodRecord, { isReady, isTerminating }: ClusterPod, atMs: number): void {
     const addresses = severalOf(record.addresses)
-    if (isTerminating) for (const address of addresses) this.#history.leave(address, record, atMs)
+    if (isTerminating) for (const address of addresses) this.history.leave(address, record, atMs)
+    if (isTerminating) this.#parts.words?.addresses(addresses)
     if (record.isReady === isReady) return
     record.isReady = isReady
     // Of two pods with one address the one that goes on being ready contradicts the other.
-    if (addresses.some(each => this.#history.isShared(each))) this.#parts.onChange()
+    const shared = addresses.filter(each => this.history.isShared(each))
+    if (shared.length === 0) return
+    this.#parts.words?.addresses(shared)
+    this.#parts.onChange()
   }
 
   #doubtful({ candidates, areAll }: Doubt<PodRecord>): Identity {
@@ -218,7 +250,7 @@ export class ClusterPods {
     return this.#parts.ports.of([...containerPorts, ...severalOf(servedBy).flatMap(({ ports }) => ports)])
   }
 
-  #workloadOf(namespace: string, { kind, name }: Top): Workload {
+  workloadOf(namespace: string, { kind, name }: Top): Workload {
     return this.#workloads.of(`${namespace}\n${kind}\n${name}`, () => ({ namespace, kind, name }))
   }
 
@@ -227,14 +259,8 @@ export class ClusterPods {
     return identity !== undefined && (nodeName === undefined || identity.place?.node === nodeName)
   }
 
-  #index(record: PodRecord, { namespace, name, owner, annotations, createdMs }: ClusterPod): void {
-    this.#own.set(`${namespace}/${name}`, { record, createdMs })
-    const staticUid = owner?.kind === 'Node' ? annotations[STATIC_UID] : undefined
-    if (staticUid !== undefined) this.#static.set(staticUid, record)
-  }
-
   #forget(nowMs: number): void {
-    this.#history.forget(nowMs)
+    this.history.forget(nowMs)
     let over = 0
     while (over < this.#gone.length && nowMs - (this.#gone[over]!.goneAtMs ?? nowMs) > KEPT_MS) over++
     if (over === 0) return
@@ -247,9 +273,7 @@ export class ClusterPods {
     const { namespace, name } = record.identity!.pod!
     record.identity = undefined
     if (record.servedBy === undefined) this.#records.delete(record.uid)
-    const key = `${namespace}/${name}`
-    if (this.#own.get(key)?.record === record) this.#own.delete(key)
-    for (const [uid, each] of this.#static) if (each === record) this.#static.delete(uid)
+    this.#own.remove(record, namespace, name)
   }
 
   #sweep(): void {

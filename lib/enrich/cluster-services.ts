@@ -36,12 +36,21 @@ interface SliceRecord {
 
 const noPorts: ReadonlySet<string> = new Set()
 /** Several have the address, and the port does not tell them apart. */
-const UNDECIDED: Identity = { class: 'service', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
+export const UNDECIDED_SERVICE: Identity = { class: 'service', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
 const protocols = { tcp: Protocol.tcp, udp: Protocol.udp, sctp: Protocol.sctp } as const
+
+/** For who tells others: everything that they may want to know. */
+export interface ServiceWords {
+  /** Services with one of these have come, gone, or lead elsewhere. */
+  addresses(addresses: readonly AddressKey[]): void
+  /** The same by node ports, as `pointKey`. */
+  nodePorts(points: readonly number[]): void
+}
 
 export class ClusterServices {
   readonly #pods: ClusterPods
   readonly #portSets: PortSets
+  readonly #words: ServiceWords | undefined
   readonly #records = new Map<string, ServiceRecord>()
   readonly #byName = new Map<string, ServiceRecord>()
   readonly #byAddress = new Shared<AddressKey, ServiceRecord>()
@@ -50,9 +59,10 @@ export class ClusterServices {
   readonly #slicesOf = new Shared<string, SliceRecord>()
   readonly #strangers = new Shared<AddressKey, SliceRecord>()
 
-  constructor(pods: ClusterPods, portSets: PortSets) {
+  constructor(pods: ClusterPods, portSets: PortSets, words?: ServiceWords) {
     this.#pods = pods
     this.#portSets = portSets
+    this.#words = words
   }
 
   /** True when answers may differ. */
@@ -75,6 +85,7 @@ export class ClusterServices {
     this.#byName.set(keyOf(record), record)
     for (const address of record.addresses) this.#byAddress.add(address, record)
     for (const key of record.nodePorts) this.#byNodePort.add(key, record)
+    this.#tell(before, record)
     return true
   }
 
@@ -83,6 +94,7 @@ export class ClusterServices {
     if (!record) return false
     this.#remove(record)
     this.#records.delete(uid)
+    this.#tell(record)
     return true
   }
 
@@ -121,14 +133,14 @@ export class ClusterServices {
   /** Whose cluster, external or load balancer address it is. Of several that share it, the one with the port. */
   at(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
     const record = this.#byAddress.only(address, each => servesAt(each, point))
-    return record === 'several' ? UNDECIDED : record && this.#identityOf(record)
+    return record === 'several' ? UNDECIDED_SERVICE : record && this.#identityOf(record)
   }
 
   /** The same for an address that is a node's too: what does not fit the Service's ports is the node's. */
   atNode(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
     if (!point) return undefined
     const record = this.#byAddress.some(address, each => servesAt(each, point))
-    if (record) return record === 'several' ? UNDECIDED : this.#identityOf(record)
+    if (record) return record === 'several' ? UNDECIDED_SERVICE : this.#identityOf(record)
     const byPort = this.#byNodePort.only(pointKey(point.protocol, point.port), () => true)
     return byPort === undefined || byPort === 'several' ? undefined : this.#identityOf(byPort)
   }
@@ -137,6 +149,34 @@ export class ClusterServices {
   endpointAt(address: AddressKey): Identity | undefined {
     const slices = this.#strangers.all(address)
     return slices.every(({ service }) => service === slices[0]!.service) ? slices[0]?.stranger : undefined
+  }
+
+  /** All that have the address. */
+  allAt(address: AddressKey): readonly Identity[] {
+    return this.#byAddress.all(address).map(each => this.#identityOf(each))
+  }
+
+  /** All that have the node port, as `pointKey`. */
+  allAtNodePort(point: number): readonly Identity[] {
+    return this.#byNodePort.all(point).map(each => this.#identityOf(each))
+  }
+
+  /** As `pointKey`. */
+  nodePorts(): Iterable<number> {
+    return this.#byNodePort.keys()
+  }
+
+  /** To be called when a pod is called otherwise: its Services may lead elsewhere. */
+  podChanged(record: PodRecord): void {
+    for (const { service } of severalOf(record.servedBy)) this.#tell(this.#byName.get(service))
+  }
+
+  #tell(...records: (ServiceRecord | undefined)[]): void {
+    for (const record of records) {
+      if (!record) continue
+      this.#words?.addresses(record.addresses)
+      this.#words?.nodePorts(record.nodePorts)
+    }
   }
 
   #identityOf(record: ServiceRecord): Identity {
@@ -172,10 +212,14 @@ export class ClusterServices {
       for (const address of record.strangers) this.#strangers.add(address, record)
     }
     this.#tellPods(before, record)
-    let differs = strangersBefore.join() !== (record?.strangers ?? []).join()
+    const strangersNow = record?.strangers ?? []
+    let differs = strangersBefore.join() !== strangersNow.join()
+    if (differs) this.#words?.addresses([...strangersBefore, ...strangersNow])
     for (const [i, service] of [...services].entries()) {
       service.identifiedAt = -1
-      differs ||= this.#identityOf(service).workload !== workloads[i]
+      if (this.#identityOf(service).workload === workloads[i]) continue
+      differs = true
+      this.#tell(service)
     }
     return differs
   }
@@ -211,11 +255,13 @@ function keyOf({ namespace, name }: { readonly namespace: string; readonly name:
   return `${namespace}/${name}`
 }
 
-function pointKey(protocol: number, port: number): number {
+/** One number for a protocol and a port. */
+export function pointKey(protocol: number, port: number): number {
   return protocol * 65_536 + port
 }
 
-function servesAt({ ports }: ServiceRecord, point: RemotePoint | undefined): boolean {
+/** As somebody dials it. */
+export function servesAt({ ports }: Pick<Identity, 'ports'>, point: RemotePoint | undefined): boolean {
   return point !== undefined && ports.has(`${transportOf(point.protocol)}/${point.port}`)
 }
 

@@ -98,9 +98,8 @@ export class InventoryNames implements PodNames {
     return this.#blocks.identify(undefined)
   }
 
-  get wordsTakeMs(): number {
-    return 0
-  }
+  /** A file is read at once. */
+  async hear(): Promise<void> {}
 
   ownPods(): readonly OwnPod[] {
     return []

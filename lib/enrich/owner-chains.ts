@@ -10,6 +10,12 @@ export interface Top {
   readonly name: string
 }
 
+/** Who knows what a person deployed, of which a pod is a part. */
+export interface Owners {
+  /** What is known now; `onAnswer` is called once if more becomes known, and asks again. */
+  topOf(pod: OwnedPod & { readonly uid: string }, onAnswer: () => void): Top
+}
+
 export interface OwnedPod {
   readonly namespace: string
   readonly name: string
@@ -32,7 +38,7 @@ const deployed: ReadonlySet<string> = new Set([
   'argoproj.io Rollout',
 ])
 
-export class OwnerChains {
+export class OwnerChains implements Owners {
   readonly #ownerOf: OwnerLookup | undefined
   /** By the UID of the pod's controller, oldest first. */
   readonly #answers = new Map<string, Top>()
@@ -52,10 +58,8 @@ export class OwnerChains {
   /** What is known now; `onAnswer` is called once if more becomes known, and asks again. */
   topOf(pod: OwnedPod, onAnswer: () => void): Top {
     const { owner, namespace } = pod
-    // A static pod's mirror is owned by its node, which did not deploy it.
-    if (!owner || (owner.kind === 'Node' && owner.apiVersion === 'v1')) return { kind: 'Pod', name: pod.name }
-    const proven = provenTop(pod, owner)
-    if (proven) return proven
+    const proven = provenTop(pod)
+    if (proven || !owner) return proven ?? { kind: 'Pod', name: pod.name }
     const answer = this.#answers.get(owner.uid)
     if (answer) return answer
     if (this.#ownerOf) this.#ask(this.#ownerOf, namespace, owner, onAnswer)
@@ -86,8 +90,13 @@ export class OwnerChains {
   }
 }
 
-/** A controller that makes ReplicaSets calls them by its own name and the hash of the template, which the pod has as a label. */
-function provenTop({ templateHash, templateOf }: OwnedPod, owner: Owner): Top | undefined {
+/**
+ * What the pod itself proves; undefined: somebody has to be asked. A controller that makes ReplicaSets calls them by its
+ * own name and the hash of the template, which the pod has as a label.
+ */
+export function provenTop({ name, owner, templateHash, templateOf }: OwnedPod): Top | undefined {
+  // A static pod's mirror is owned by its node, which did not deploy it.
+  if (!owner || (owner.kind === 'Node' && owner.apiVersion === 'v1')) return { kind: 'Pod', name }
   if (isDeployed(owner)) return owner
   if (groupOf(owner) !== 'apps' || owner.kind !== 'ReplicaSet' || !templateHash) return undefined
   const end = `-${templateHash}`

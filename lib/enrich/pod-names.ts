@@ -1,5 +1,6 @@
 // What tells whose an interface is, and who has an address: an inventory, a cluster's objects, or both.
 import type { Identity, Names } from '../aggregate/identity.ts'
+import type { StartedColumns } from '../capture/flow-batch.ts'
 import type { Inventory } from '../config/inventory.ts'
 
 /** A pod of this node, for joining it to a namespace by its addresses. */
@@ -21,8 +22,8 @@ export interface PodNames extends Names {
   readonly unknown: Identity
   /** Pods of this node with a network of their own, beside those of an inventory. */
   ownPods(): readonly OwnPod[]
-  /** What is drained is named so much later: words of what happened before are on their way. */
-  readonly wordsTakeMs: number
+  /** Resolves when these flows can be named: words of what happened before are on their way. Never rejects. */
+  hear(started: StartedColumns): Promise<void>
   /** The inventory was read again. */
   replace(inventory: Inventory | undefined): void
 }

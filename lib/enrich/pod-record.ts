@@ -1,10 +1,12 @@
 // What is kept of one pod of the cluster, and how much of it is told.
 import type { Identity, Place, Pod, Workload } from '../aggregate/identity.ts'
 import type { AddressKey } from '../capture/address.ts'
-import type { AddressHolder } from './address-history.ts'
+import type { AddressHolder } from './address-claims.ts'
 
 /** Ports on which a Service's pods listen. */
 export interface ServedPorts {
+  /** `namespace/name` of the Service. */
+  readonly service: string
   readonly ports: readonly string[]
 }
 
@@ -26,6 +28,17 @@ export class PodRecord implements AddressHolder {
 
   constructor(uid: string) {
     this.uid = uid
+  }
+
+  get isTold(): boolean {
+    return false
+  }
+}
+
+/** Of another node; a resolver tells of it. */
+export class ToldPodRecord extends PodRecord {
+  override get isTold(): boolean {
+    return true
   }
 }
 

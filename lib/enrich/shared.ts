@@ -16,6 +16,10 @@ export class Shared<Key, Value extends object> {
     else this.#holders.set(key, left.length === 1 ? left[0]! : left)
   }
 
+  keys(): Iterable<Key> {
+    return this.#holders.keys()
+  }
+
   all(key: Key): readonly Value[] {
     const holders = this.#holders.get(key)
     if (holders === undefined) return []

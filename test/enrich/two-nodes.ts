@@ -5,7 +5,8 @@ import type { InterfaceOwner, Names } from '../../lib/aggregate/identity.ts'
 import { InterfaceLedger } from '../../lib/aggregate/interface-ledger.ts'
 import { Opener } from '../../lib/capture/flow-batch.ts'
 import { parseInventory } from '../../lib/config/inventory.ts'
-import { ClusterNames, type ClusterNamesParts } from '../../lib/enrich/cluster-names.ts'
+import { ClusterNames } from '../../lib/enrich/cluster-names.ts'
+import { ClusterState, type ClusterStateParts } from '../../lib/enrich/cluster-state.ts'
 import { InventoryNames } from '../../lib/enrich/inventory-names.ts'
 import type { PodScope } from '../../lib/enrich/pod-scope.ts'
 import type { ClusterListener } from '../../lib/kubernetes/cluster-objects.ts'
@@ -68,11 +69,11 @@ export function tellAll(listener: ClusterListener, atMs = HEARD_MS): void {
 }
 
 /** Names on a node, before anything is known of the cluster. */
-export function namesOf(parts: Partial<ClusterNamesParts> = {}, inventory = INVENTORY): ClusterNames {
+export function namesOf(parts: Partial<ClusterStateParts> = {}, inventory = INVENTORY): ClusterNames {
   const ownAddresses = ['192.168.1.1', '10.1.0.1']
   return new ClusterNames({
     inventory: new InventoryNames(parseInventory(inventory, 'i.yaml'), ownAddresses, parts.scope as PodScope),
-    ...{ peers: 'watch', nodeName: 'n1', ...parts },
+    view: onChange => new ClusterState({ peers: 'watch', nodeName: 'n1', ...parts, onChange }),
   })
 }
 
@@ -107,7 +108,7 @@ export function agent(
 export const fromOutside = { opener: Opener.remote, localPort: 8080, remotePort: 40_000 }
 
 /** Both agents of a cluster of which everything is known. */
-export function twoNodes(parts: Partial<ClusterNamesParts> = {}, zones: 'on' | 'off' = 'off') {
+export function twoNodes(parts: Partial<ClusterStateParts> = {}, zones: 'on' | 'off' = 'off') {
   const here = namesOf(parts)
   const there = namesOf({ ...parts, nodeName: 'n2' })
   for (const names of [here, there]) tellAll(names)

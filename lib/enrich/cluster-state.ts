@@ -1,0 +1,155 @@
+// What is known of a cluster: its nodes, pods and Services, from the API server's words of them.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Identity, RemotePoint } from '../aggregate/identity.ts'
+import type { AddressKey } from '../capture/address.ts'
+import type { StartedColumns } from '../capture/flow-batch.ts'
+import type {
+  ClusterEndpointSlice,
+  ClusterListener,
+  ClusterNode,
+  ClusterObjects,
+  ClusterPod,
+  ClusterService,
+  Resource,
+} from '../kubernetes/cluster-objects.ts'
+import { ClusterNodes } from './cluster-nodes.ts'
+import { ClusterPods, type PodWords } from './cluster-pods.ts'
+import { ClusterServices, type ServiceWords } from './cluster-services.ts'
+import { OwnerChains, type OwnerLookup } from './owner-chains.ts'
+import type { PodScope } from './pod-scope.ts'
+import { PortSets } from './port-sets.ts'
+
+/** Whose an address is that is a Service's: see `ClusterServices`. */
+export interface ServiceNames {
+  at(address: AddressKey, point: RemotePoint | undefined): Identity | undefined
+  atNode(address: AddressKey, point: RemotePoint | undefined): Identity | undefined
+  endpointAt(address: AddressKey): Identity | undefined
+}
+
+/** Who names are asked of. It hears of what it has to hear of. */
+export interface ClusterView extends ClusterListener {
+  readonly nodes: ClusterNodes
+  readonly pods: ClusterPods
+  readonly services: ServiceNames
+  /** false: an address of a node's pods that is no pod's may be one's all the same. */
+  knowsPodAt(address: AddressKey, atMs: number): boolean
+  /** To be called before anything is asked for. */
+  settle(): void
+  /** Resolves when these flows can be named: words of what happened before are on their way. */
+  hear(started: StartedColumns): Promise<void>
+}
+
+export interface ClusterStateParts {
+  /** `watch`: the objects are those of the whole cluster. `none`: pods are those of this node alone. */
+  readonly peers: 'watch' | 'none'
+  /** Absent: every pod is taken for one of this node. */
+  readonly nodeName?: string
+  readonly scope?: PodScope
+  readonly ownerOf?: OwnerLookup
+  /** Next hops of this node's routes. */
+  readonly gateways?: readonly string[]
+  /** Keys of labels and annotations that are exported. */
+  readonly labels?: readonly string[]
+  readonly annotations?: readonly string[]
+  /** Called whenever an answer may differ from the one before. */
+  readonly onChange: () => void
+  /** Called whenever a pod of this node is called otherwise than before; often in a row. */
+  readonly onOwnPod?: () => void
+  readonly words?: ClusterWords
+}
+
+/** For who tells others what they ask for: everything of which an answer may differ. */
+export interface ClusterWords extends ServiceWords {
+  /** Of that UID. */
+  pod(uid: string): void
+}
+
+/** From a change of an object to our hearing of it, where all are well. */
+export const WORDS_TAKE_MS = 100
+
+export class ClusterState implements ClusterView {
+  readonly nodes: ClusterNodes
+  readonly pods: ClusterPods
+  readonly services: ClusterServices
+  readonly #parts: ClusterStateParts
+  #arePlacesOld = false
+
+  constructor(parts: ClusterStateParts) {
+    this.#parts = parts
+    const { scope, nodeName, ownerOf, gateways = [], labels = [], annotations = [], onChange, words } = parts
+    const ports = new PortSets()
+    this.nodes = new ClusterNodes(gateways)
+    this.pods = new ClusterPods({
+      ...{ nodes: this.nodes, owners: new OwnerChains(ownerOf), ports, scope, nodeName, labels, annotations, onChange },
+      onOwnPod: parts.onOwnPod ?? (() => {}),
+      ...(words && { words: this.#podWords(words) }),
+    })
+    this.services = new ClusterServices(this.pods, ports, words)
+  }
+
+  knowsPodAt(): boolean {
+    return this.#parts.peers === 'watch'
+  }
+
+  async hear(): Promise<void> {
+    await sleep(WORDS_TAKE_MS)
+  }
+
+  /** Once for all nodes that changed in a row: each of them means a look at all pods. */
+  settle(): void {
+    if (!this.#arePlacesOld) return
+    this.#arePlacesOld = false
+    this.pods.placesChanged()
+  }
+
+  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number): void {
+    if (resource === 'pods') this.pods.changed(object as ClusterPod, atMs)
+    else if (resource === 'services') this.#tellIf(this.services.changed(object as ClusterService))
+    else if (resource === 'nodes') this.#nodesChanged(this.nodes.changed(object as ClusterNode))
+    else this.#tellIf(this.services.sliceChanged(object as ClusterEndpointSlice))
+  }
+
+  deleted(resource: Resource, uid: string, atMs: number): void {
+    if (resource === 'pods') this.pods.deleted(uid, atMs)
+    else if (resource === 'services') this.#tellIf(this.services.deleted(uid))
+    else if (resource === 'nodes') this.#nodesChanged(this.nodes.deleted(uid))
+    else this.#tellIf(this.services.sliceDeleted(uid))
+  }
+
+  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number): void {
+    for (const uid of [...this.#uidsOf(resource)]) if (!uids.has(uid)) this.deleted(resource, uid, atMs)
+  }
+
+  #uidsOf(resource: Resource): Iterable<string> {
+    switch (resource) {
+      case 'pods':
+        return this.pods.uids()
+      case 'services':
+        return this.services.uids()
+      case 'endpointslices':
+        return this.services.sliceUids()
+      case 'nodes':
+        return this.nodes.uids()
+    }
+  }
+
+  #podWords(words: ClusterWords): PodWords {
+    return {
+      addresses: addresses => words.addresses(addresses),
+      pod: record => {
+        words.pod(record.uid)
+        this.services.podChanged(record)
+      },
+    }
+  }
+
+  #nodesChanged(differs: boolean): void {
+    if (!differs) return
+    this.#arePlacesOld = true
+    this.#parts.onChange()
+  }
+
+  #tellIf(differs: boolean): void {
+    if (differs) this.#parts.onChange()
+  }
+}
