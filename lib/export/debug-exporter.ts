@@ -10,7 +10,7 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
 import type { DebugExporterConfig } from '../config/exporters.ts'
-import { printable } from './printable.ts'
+import { printable } from '../encode/printable.ts'
 
 /** `basic`: a line per request. `normal`: a line per data point. `detailed`: times and resource too. */
 type Verbosity = DebugExporterConfig['verbosity']

@@ -1,7 +1,7 @@
 // A flow as one line for people: names at both ends, amounts, and what is wrong with it.
 import { styleText } from 'node:util'
+import { printable } from '../encode/printable.ts'
 import type { End, FlowRecord, TcpRecord } from '../signals/flow-record.ts'
-import { printable } from './printable.ts'
 
 export interface RowLayout {
   /** Width of each of the two names; longer ones are shortened in the middle. */

@@ -1,6 +1,6 @@
 // A request as OTLP JSON, the way the Collector's file exporter writes it: 64-bit integers as strings, enums as numbers,
 // fields that hold their type's zero left out where the Collector leaves them out.
-import { type Attributes, type AttributeValue, type HrTime, ValueType } from '@opentelemetry/api'
+import { type Attributes, type HrTime, ValueType } from '@opentelemetry/api'
 import {
   AggregationTemporality,
   type DataPoint,
@@ -11,8 +11,7 @@ import {
   type ResourceMetrics,
   type ScopeMetrics,
 } from '@opentelemetry/sdk-metrics'
-
-type Json = Record<string, unknown>
+import { attributesJson, doubleJson, integerJson, type Json, nonEmpty } from '../encode/attribute-json.ts'
 
 /** One line without its line end. */
 export function otlpJson(metrics: ResourceMetrics): string {
@@ -99,35 +98,8 @@ function bucketsJson({ offset, bucketCounts }: ExponentialHistogram['positive'])
   return { offset: offset || undefined, bucketCounts: nonEmpty(bucketCounts.map(integerJson)) }
 }
 
-function attributesJson(attributes: Attributes): Json[] | undefined {
-  const list: Json[] = []
-  for (const [key, value] of Object.entries(attributes)) list.push({ key, value: valueJson(value) })
-  return nonEmpty(list)
-}
-
-function valueJson(value: AttributeValue | null | undefined): Json {
-  if (typeof value === 'string') return { stringValue: value.toWellFormed() }
-  if (typeof value === 'boolean') return { boolValue: value }
-  if (typeof value === 'number') {
-    return Number.isInteger(value) && Math.abs(value) < 2 ** 63
-      ? { intValue: integerJson(value) }
-      : { doubleValue: doubleJson(value) }
-  }
-  if (Array.isArray(value)) return { arrayValue: { values: nonEmpty(value.map(valueJson)) } }
-  return {}
-}
-
-/** A number's own text is cut to the digits that tell it from its neighbours: 2^60 would end in zeros. */
-function integerJson(value: number): string {
-  return Number.isSafeInteger(value) ? String(value) : BigInt(Math.trunc(value)).toString()
-}
-
 function nonZero(value: number): string | undefined {
   return value === 0 ? undefined : integerJson(value)
-}
-
-function doubleJson(value: number): number | string {
-  return Number.isFinite(value) ? value : String(value)
 }
 
 function optional(value: number | undefined): number | string | undefined {
@@ -137,8 +109,4 @@ function optional(value: number | undefined): number | string | undefined {
 function nanosJson([seconds, nanos]: HrTime): string | undefined {
   if (seconds === 0) return nanos === 0 ? undefined : String(nanos)
   return `${seconds}${String(nanos).padStart(9, '0')}`
-}
-
-function nonEmpty<T>(list: T[]): T[] | undefined {
-  return list.length === 0 ? undefined : list
 }

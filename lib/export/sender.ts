@@ -1,14 +1,5 @@
 // How requests leave the program, whatever the protocol: one implementation for each kind of receiver.
-
-export type Signal = 'metrics' | 'traces' | 'logs'
-
-/** Encoded once; sent as often as it takes. */
-export interface EncodedRequest {
-  readonly signal: Signal
-  readonly body: Uint8Array
-  /** Points, spans or log records. */
-  readonly items: number
-}
+import type { EncodedRequest } from '../encode/encoded-request.ts'
 
 export type SendOutcome =
   /** The receiver has it, but for the `rejected` items that it will never take. */

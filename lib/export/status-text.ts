@@ -1,6 +1,7 @@
 // The agent's status as lines for people: each interface, how far it is attached, since when and why not.
+
+import { printable } from '../encode/printable.ts'
 import type { InterfaceRecord, StatusRecord } from '../signals/flow-record.ts'
-import { printable } from './printable.ts'
 
 const header = ['STATE', 'REASON', 'SINCE', 'POD', 'DEVICE', 'WHERE', 'UNOBSERVED']
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'mocha'
+import { printable, printableJson } from '../../lib/encode/printable.ts'
 import { amount, endName, flowRow, headerRow, rowLayout, seconds } from '../../lib/export/flow-row.ts'
-import { printable, printableJson } from '../../lib/export/printable.ts'
 import type { FlowRecord } from '../../lib/signals/flow-record.ts'
 import { flowRecord, tcpRecord, tcpSide } from '../support/flow-records.ts'
 
