@@ -55,6 +55,30 @@ export class EdgeEnds {
   }
 }
 
+/** Short numbers for ends, as long as an edge has them. */
+export class EndNumbers {
+  readonly #ends = new Map<string, { readonly number: number; edges: number }>()
+  #last = 0
+
+  find({ key }: EdgeEnd): number | undefined {
+    return this.#ends.get(key)?.number
+  }
+
+  /** For an edge more. */
+  take({ key }: EdgeEnd): number {
+    const end = this.#ends.get(key) ?? { number: ++this.#last, edges: 0 }
+    end.edges++
+    this.#ends.set(key, end)
+    return end.number
+  }
+
+  /** An edge less: the number of what no edge has is not given to another end. */
+  release({ key }: EdgeEnd): void {
+    const end = this.#ends.get(key)!
+    if (--end.edges === 0) this.#ends.delete(key)
+  }
+}
+
 /** True when a reader learns who it is: not only that it is somewhere outside, on a node or unknown. */
 export function isNamed(identity: Identity): boolean {
   if (identity.workload || identity.pod || identity.service) return true

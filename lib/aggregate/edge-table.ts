@@ -1,6 +1,8 @@
-// Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them.
+// Edges between workloads and their cumulative counts: every packet that is exported is in exactly one of them, or was.
 import { beginsWithEdge, COUNTS_PER_EDGE, type Detail, EdgeCount, edgeSeries, overflowCounts } from './edge-counts.ts'
-import { type EdgeEnd, EdgeEnds, type Level, observedNamespace, UNKNOWN_END } from './edge-end.ts'
+import { type EdgeEnd, EdgeEnds, EndNumbers, type Level, observedNamespace, UNKNOWN_END } from './edge-end.ts'
+import { EdgeIdleness } from './edge-idleness.ts'
+import { EdgeIndexes, type EvictionListener } from './edge-indexes.ts'
 import { grown } from './histograms.ts'
 import { type Observer, type PairQuestion, PairTable } from './pair-table.ts'
 import { SeriesBudget } from './series-budget.ts'
@@ -16,7 +18,7 @@ export interface Edge {
   readonly observer: Observer
   /** Index in `EdgeTable.pairs`, -1: no durations are measured. */
   readonly pair: number
-  /** The edge of everything that found no place: see `overflowCounts`. */
+  /** The edge of everything that found no place: see `overflowCounts`. Never evicted. */
   readonly overflow: boolean
 }
 
@@ -49,22 +51,28 @@ export class EdgeTable {
   values = new Float64Array(INITIAL_EDGES * COUNTS_PER_EDGE)
   /** Wall clock in ms of each count's start: nothing of it was counted before. */
   starts = new Float64Array(INITIAL_EDGES * COUNTS_PER_EDGE)
-  readonly edges: Edge[] = []
+  /** An edge that was evicted leaves its index free; an edge is one object as long as it is there. */
+  readonly edges: (Edge | undefined)[] = []
   readonly pairs: PairTable
   readonly detail: Detail
   readonly level: Level
   /** Absent: what goes from zone to zone is not counted. */
   readonly zones: ZoneTable | undefined
-  /** In the order in which they happened. One for each 9 PB of an edge. */
+  /** In the order in which they happened, one for each 9 PB of an edge. Indexes are those of before the next eviction. */
   readonly restarts: Restart[] = []
 
   readonly #budget: SeriesBudget
   readonly #index = new Map<string, number>()
-  readonly #endIds = new Map<string, number>()
+  readonly #keys: string[] = []
+  readonly #ends = new EndNumbers()
+  readonly #indexes = new EdgeIndexes()
+  readonly #idleness = new EdgeIdleness()
+  readonly #evicted = { packets: 0, bytes: 0 }
   readonly #clients: EdgeEnds
   readonly #servers: EdgeEnds
   #overflowIndex = -1
   #sinceMs = 0
+  #nowMs = 0
 
   constructor({ seriesLimit = 10_000, detail = 'basic', level = 'workload', zones = 'off' }: EdgeTableOptions = {}) {
     this.detail = detail
@@ -76,13 +84,35 @@ export class EdgeTable {
     this.zones = zones === 'on' ? new ZoneTable(this.#budget, level) : undefined
   }
 
-  /** From now on counts that begin, begin at this time. */
-  startsAt(sinceMs: number): void {
+  /** From now on counts that begin, begin at this time; `nowMs`: when what is added now was read. */
+  startsAt(sinceMs: number, nowMs = sinceMs): void {
     this.#sinceMs = sinceMs
+    this.#nowMs = nowMs
+    this.zones?.startsAt(sinceMs, nowMs)
   }
 
   get sinceMs(): number {
     return this.#sinceMs
+  }
+
+  /** Series that edges, pairs and crossings have come to take, of the limit. Those of the overflow come on top. */
+  get series(): { readonly count: number; readonly limit: number } {
+    return { count: this.#budget.taken, limit: this.#budget.limit }
+  }
+
+  /** -1: everything has found a place so far. */
+  get overflowIndex(): number {
+    return this.#overflowIndex
+  }
+
+  /** To be told of edges that are evicted. */
+  onEvicted(listener: EvictionListener): void {
+    this.#indexes.onEvicted(listener)
+  }
+
+  /** See `EdgeIdleness`. */
+  isLeaving(edge: number): boolean {
+    return this.#idleness.isLeaving(edge)
   }
 
   /** The index of the edge of a flow. */
@@ -90,17 +120,31 @@ export class EdgeTable {
     const client = this.#clients.of(question.client, question.clientAddress)
     const server = this.#servers.of(question.server, question.serverAddress)
     const { serverPort, transport, family, observer } = question
-    const key = `${this.#endIds.get(client.key)}|${this.#endIds.get(server.key)}|${serverPort}|${transport}|${family}|${observer}`
-    const known = this.#index.get(key)
+    const rest = `${serverPort}|${transport}|${family}|${observer}`
+    const known = this.#index.get(`${this.#ends.find(client)}|${this.#ends.find(server)}|${rest}`)
     if (known !== undefined) return known
     const namespace = observedNamespace(client, server, observer)
     if (!this.#budget.take(edgeSeries(transport, this.detail), namespace)) return this.#overflow()
-    const newKey = `${this.#idOf(client.key)}|${this.#idOf(server.key)}|${serverPort}|${transport}|${family}|${observer}`
     const networkType = family === 6 ? 'ipv6' : 'ipv4'
-    const pair = this.pairs.pairFor(question)
+    const pair = this.pairs.take(question)
     const index = this.#create({ client, server, serverPort, transport, networkType, observer, pair, overflow: false })
-    this.#index.set(newKey, index)
+    this.#keys[index] = `${this.#ends.take(client)}|${this.#ends.take(server)}|${rest}`
+    this.#index.set(this.#keys[index], index)
     return index
+  }
+
+  /**
+   * Evicts the edges that have been idle for `idleMs` and were so at the sweep before. `inUse`: 1 for edges that a flow
+   * has. Readers are told first; the index and its share of the budget are free then. How many there were.
+   */
+  sweep(inUse: Uint8Array, nowMs: number, idleMs: number): number {
+    let evicted = 0
+    for (const [index, edge] of this.edges.entries()) {
+      if (!edge || edge.overflow || !this.#idleness.hasToGo(index, inUse[index] === 1, nowMs, idleMs)) continue
+      this.#evict(index, edge, nowMs)
+      evicted++
+    }
+    return evicted
   }
 
   /** Adds one flow's increase. */
@@ -112,6 +156,7 @@ export class EdgeTable {
     responseBytes: number,
   ): void {
     const base = edge * COUNTS_PER_EDGE
+    this.#idleness.usedMs[edge] = this.#nowMs
     const response = edge === this.#overflowIndex ? EdgeCount.requestBytes : EdgeCount.responseBytes
     this.#increase(base + EdgeCount.requestBytes, requestBytes)
     this.#increase(base + EdgeCount.requestPackets, requestPackets)
@@ -123,15 +168,15 @@ export class EdgeTable {
   addEvents(edge: number, count: number, events: number): void {
     const ofOverflow = edge === this.#overflowIndex
     const index = edge * COUNTS_PER_EDGE + (ofOverflow ? overflowCounts[count]! : count)
+    this.#idleness.usedMs[edge] = this.#nowMs
     if (this.values[index] === 0 && !beginsWithEdge(this.edges[edge]!.transport, count))
       this.starts[index] = this.#sinceMs
     this.#increase(index, events)
   }
 
-  /** Everything that was ever added, counted from the edges themselves. */
+  /** Everything that was ever added, counted from the edges themselves and from what they had when they were evicted. */
   totals(): { packets: number; bytes: number } {
-    let packets = 0
-    let bytes = 0
+    let { packets, bytes } = this.#evicted
     for (let base = 0; base < this.edges.length * COUNTS_PER_EDGE; base += COUNTS_PER_EDGE) {
       packets += this.values[base + EdgeCount.requestPackets]! + this.values[base + EdgeCount.responsePackets]!
       bytes += this.values[base + EdgeCount.requestBytes]! + this.values[base + EdgeCount.responseBytes]!
@@ -142,6 +187,23 @@ export class EdgeTable {
       if (count === EdgeCount.requestBytes || count === EdgeCount.responseBytes) bytes += value
     }
     return { packets, bytes }
+  }
+
+  #evict(index: number, edge: Edge, nowMs: number): void {
+    this.#indexes.tell(index, nowMs)
+    const base = index * COUNTS_PER_EDGE
+    const { values } = this
+    this.#evicted.packets += values[base + EdgeCount.requestPackets]! + values[base + EdgeCount.responsePackets]!
+    this.#evicted.bytes += values[base + EdgeCount.requestBytes]! + values[base + EdgeCount.responseBytes]!
+    values.fill(0, base, base + COUNTS_PER_EDGE)
+    const { client, server, transport, observer } = edge
+    this.#index.delete(this.#keys[index]!)
+    this.#ends.release(client)
+    this.#ends.release(server)
+    this.#budget.giveBack(edgeSeries(transport, this.detail), observedNamespace(client, server, observer))
+    this.pairs.release(edge.pair, nowMs)
+    this.edges[index] = undefined
+    this.#indexes.free(index)
   }
 
   #increase(index: number, increase: number): void {
@@ -172,20 +234,15 @@ export class EdgeTable {
   }
 
   #create(edge: Edge): number {
-    const index = this.edges.length
-    this.edges.push(edge)
-    const needed = this.edges.length * COUNTS_PER_EDGE
-    if (needed > this.values.length) {
+    const index = this.#indexes.take()
+    this.edges[index] = edge
+    const end = (index + 1) * COUNTS_PER_EDGE
+    if (end > this.values.length) {
       this.values = grown(this.values, this.values.length * 2)
       this.starts = grown(this.starts, this.starts.length * 2)
     }
-    this.starts.fill(this.#sinceMs, index * COUNTS_PER_EDGE, needed)
+    this.starts.fill(this.#sinceMs, index * COUNTS_PER_EDGE, end)
+    this.#idleness.begin(index, this.#nowMs)
     return index
-  }
-
-  #idOf(key: string): number {
-    const id = this.#endIds.get(key) ?? this.#endIds.size
-    this.#endIds.set(key, id)
-    return id
   }
 }

@@ -5,7 +5,7 @@ import { ADDRESS_BYTES, compareAddresses } from './address-order.ts'
 import { attributionOf, attributionResults } from './attribution.ts'
 import { isNamed } from './edge-end.ts'
 import type { EdgeTable } from './edge-table.ts'
-import { EXCLUDED, type FlowSlots, OTHER_END, openerBases } from './flow-slots.ts'
+import { EXCLUDED, type FlowSlots, OTHER_END, openerBases, SlotState } from './flow-slots.ts'
 import type { Identity, InterfaceOwner, Names } from './identity.ts'
 import { decideOpener, type OpenerAnswer } from './opener.ts'
 import { ServedPorts } from './served-ports.ts'
@@ -79,6 +79,28 @@ export class FlowResolver {
     slots.crossing[slot] = this.#crossingOf(slots.edge[slot]!, local, remote, clientIsLocal === 1)
   }
 
+  /** Flows that found no place of their own are asked for again: there is room now. What was counted stays where it is. */
+  leaveOverflow(slots: FlowSlots): void {
+    const { edges } = this.#parts
+    const overflow = edges.overflowIndex
+    const crossing = edges.zones?.overflowIndex ?? NO_CROSSING
+    if (overflow === -1 && crossing === NO_CROSSING) return
+    for (let slot = 0; slot < slots.length; slot++) {
+      if (slots.state[slot] !== SlotState.live) continue
+      const isInOverflow = overflow !== -1 && slots.edge[slot] === overflow
+      const crossesInOverflow = crossing !== NO_CROSSING && slots.crossing[slot] === crossing
+      if (isInOverflow || crossesInOverflow) this.#askAgain(slots, slot)
+    }
+  }
+
+  #askAgain(slots: FlowSlots, slot: number): void {
+    const local = slots.local.of(slot)!
+    const remote = slots.remote.of(slot)!
+    const answer = answerOf({ clientIsLocal: slots.clientIsLocal[slot]!, basis: slots.basis[slot]! })
+    slots.edge[slot] = this.#edgeOf(slots, slot, local, remote, answer)
+    slots.crossing[slot] = this.#crossingOf(slots.edge[slot]!, local, remote, answer.client === 'local')
+  }
+
   #foundBy(remote: Identity): number {
     return attributionResults.indexOf(attributionOf(remote, this.#parts.isObserved(remote)))
   }
@@ -125,9 +147,9 @@ export class FlowResolver {
   }
 
   #crossingOf(edge: number, local: Identity, remote: Identity, clientIsLocal: boolean): number {
-    const { zones, sinceMs } = this.#parts.edges
+    const { zones } = this.#parts.edges
     if (!zones || edge === EXCLUDED) return NO_CROSSING
-    return zones.crossingFor({ local, remote, clientIsLocal }, sinceMs)
+    return zones.crossingFor({ local, remote, clientIsLocal })
   }
 }
 

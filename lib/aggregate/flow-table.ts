@@ -11,6 +11,7 @@ import {
 import { countActive } from './active-connections.ts'
 import { Attribution } from './attribution.ts'
 import { ConnectionCounter } from './connection-counter.ts'
+import { EdgeEviction } from './edge-eviction.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { FlowResolver } from './flow-resolver.ts'
 import { FlowSlots, isExported, SlotState } from './flow-slots.ts'
@@ -36,6 +37,8 @@ export interface FlowTableParts {
   readonly ownTraffic?: OwnTraffic
   /** A connection that the kernel has no slot for stays active for so long without a packet. */
   readonly parkedForMs?: number
+  /** An edge without flows that does not change is evicted after so long; absent: none is. */
+  readonly edgeIdleMs?: number
 }
 
 const PARKED_FOR_MS = 7_200_000
@@ -53,6 +56,7 @@ export class FlowTable {
   readonly #connections: ConnectionCounter
   readonly #tcp: TcpCounter
   readonly #parked: ParkedConnections
+  readonly #eviction: EdgeEviction | undefined
   readonly #startedAtMs: number
   readonly #pendingRows = new PendingRows()
   #endedSlots: number[] = []
@@ -79,11 +83,14 @@ export class FlowTable {
     this.#tcp = new TcpCounter(this.#slots, parts.edges)
     this.#parked = new ParkedConnections(parts.flowLimit, parts.parkedForMs ?? PARKED_FOR_MS)
     this.#startedAtMs = parts.startedAtMs
+    const counted = { edges: parts.edges, slots: this.#slots, parked: this.#parked, resolver: this.#resolver }
+    if (parts.edgeIdleMs !== undefined) this.#eviction = new EdgeEviction({ ...counted, idleMs: parts.edgeIdleMs })
   }
 
   apply(batch: FlowBatch): void {
     this.#freeEnded()
-    this.#edges.startsAt(this.#readAtMs ?? Math.max(this.#startedAtMs, this.#ledger.earliestAttachMs ?? 0))
+    const sinceMs = this.#readAtMs ?? Math.max(this.#startedAtMs, this.#ledger.earliestAttachMs ?? 0)
+    this.#edges.startsAt(sinceMs, batch.readAtMs)
     this.#sequence = batch.sequence
     this.#readAtMs = batch.readAtMs
     const ownersChanged = this.#ledger.ownersChanged()
@@ -96,6 +103,7 @@ export class FlowTable {
     this.#tcp.count(batch.flows, batch.rtt)
     this.#parked.forgetOld(batch.readAtMs)
     this.#ledger.apply(batch.interfaces, batch.readAtMs, interfaceSlot => this.#interfaceEnded(interfaceSlot))
+    this.#eviction?.batchCounted(batch.readAtMs)
     this.#liveFlows = batch.liveFlows
     this.#collapsedFlows = batch.collapsedFlows
   }

@@ -55,6 +55,15 @@ export class Histograms {
     this.sums[index]! += seconds
   }
 
+  /** As it was before its first sample. */
+  clear(index: number): void {
+    if (index >= this.#length) return
+    this.counts.fill(0, index * this.buckets, (index + 1) * this.buckets)
+    this.sums[index] = 0
+    this.samples[index] = 0
+    this.starts[index] = 0
+  }
+
   #ensure(index: number): void {
     if (index < this.#length) return
     this.#length = index + 1

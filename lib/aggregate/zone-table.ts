@@ -1,5 +1,7 @@
 // Bytes from one zone to another, by the owners at both ends: each byte once over all agents.
 import { type EdgeEnd, EdgeEnds, type Level, UNKNOWN_END } from './edge-end.ts'
+import { EdgeIdleness } from './edge-idleness.ts'
+import { EdgeIndexes, type EvictionListener } from './edge-indexes.ts'
 import { grown } from './histograms.ts'
 import type { Identity, Place } from './identity.ts'
 import type { SeriesBudget } from './series-budget.ts'
@@ -25,16 +27,21 @@ export const NO_CROSSING = -1
 const INITIAL_CROSSINGS = 64
 
 export class ZoneTable {
-  /** Two after each other belong to the same two ends: what the local one sent, and what it got. */
-  readonly crossings: ZoneCrossing[] = []
+  /** Two after each other belong to the same two ends: what the local one sent, and what it got. Those that are gone leave their indexes free. */
+  readonly crossings: (ZoneCrossing | undefined)[] = []
   /** Bytes. Whole numbers up to 2^53 - 1. */
   values = new Float64Array(INITIAL_CROSSINGS)
   /** Wall clock in ms: nothing was counted before. */
   starts = new Float64Array(INITIAL_CROSSINGS)
   readonly #budget: SeriesBudget
   readonly #index = new Map<string, number>()
+  readonly #keys: string[] = []
+  readonly #indexes = new EdgeIndexes(2)
+  readonly #idleness = new EdgeIdleness()
   readonly #ends: EdgeEnds
   #overflowIndex = NO_CROSSING
+  #sinceMs = 0
+  #nowMs = 0
 
   /** Of levels below `workload` it knows nothing: with pods or addresses there would be two series for each pair of them. */
   constructor(budget: SeriesBudget, level: Level) {
@@ -42,8 +49,29 @@ export class ZoneTable {
     this.#ends = new EdgeEnds('client', level === 'namespace' ? level : 'workload')
   }
 
+  /** As of an `EdgeTable`. */
+  startsAt(sinceMs: number, nowMs = sinceMs): void {
+    this.#sinceMs = sinceMs
+    this.#nowMs = nowMs
+  }
+
+  /** -1: everything has found a place so far. */
+  get overflowIndex(): number {
+    return this.#overflowIndex
+  }
+
+  /** To be told of crossings that are evicted, of each two of them the first. */
+  onEvicted(listener: EvictionListener): void {
+    this.#indexes.onEvicted(listener)
+  }
+
+  /** Of either of the two. See `EdgeIdleness`. */
+  isLeaving(crossing: number): boolean {
+    return this.#idleness.isLeaving(crossing & ~1)
+  }
+
   /** Index of what the local end sends; what it gets is one further. */
-  crossingFor(question: ZoneQuestion, sinceMs: number): number {
+  crossingFor(question: ZoneQuestion): number {
     const { local, remote } = question
     const [from, to] = [local.place, remote.place]
     if (from?.zone === undefined || to?.zone === undefined || !crosses(from, to)) return NO_CROSSING
@@ -53,9 +81,10 @@ export class ZoneTable {
     const key = JSON.stringify([source.key, destination.key, from.zone, from.region, to.zone, to.region])
     const known = this.#index.get(key)
     if (known !== undefined) return known
-    if (!this.#budget.take(2, source.namespace)) return this.#overflow(sinceMs)
-    const index = this.#create({ source, destination, from, to, overflow: false }, sinceMs)
-    this.#create({ source: destination, destination: source, from: to, to: from, overflow: false }, sinceMs)
+    if (!this.#budget.take(2, source.namespace)) return this.#overflow()
+    const back = { source: destination, destination: source, from: to, to: from, overflow: false }
+    const index = this.#create({ source, destination, from, to, overflow: false }, back)
+    this.#keys[index] = key
     this.#index.set(key, index)
     return index
   }
@@ -64,24 +93,42 @@ export class ZoneTable {
     const isOverflow = crossing === this.#overflowIndex
     this.values[crossing]! += sentBytes
     this.values[isOverflow ? crossing : crossing + 1]! += receivedBytes
+    this.#idleness.usedMs[crossing] = this.#nowMs
   }
 
-  #overflow(sinceMs: number): number {
-    if (this.#overflowIndex === NO_CROSSING)
-      this.#overflowIndex = this.#create(
-        { source: UNKNOWN_END, destination: UNKNOWN_END, from: {}, to: {}, overflow: true },
-        sinceMs,
-      )
+  /** As of an `EdgeTable`. */
+  sweep(inUse: Uint8Array, nowMs: number, idleMs: number): number {
+    let evicted = 0
+    for (let index = 0; index < this.crossings.length; index += 2) {
+      const crossing = this.crossings[index]
+      if (!crossing || crossing.overflow || !this.#idleness.hasToGo(index, inUse[index] === 1, nowMs, idleMs)) continue
+      this.#indexes.tell(index, nowMs)
+      this.values.fill(0, index, index + 2)
+      this.crossings.fill(undefined, index, index + 2)
+      this.#index.delete(this.#keys[index]!)
+      this.#budget.giveBack(2, crossing.source.namespace)
+      this.#indexes.free(index)
+      evicted++
+    }
+    return evicted
+  }
+
+  #overflow(): number {
+    const ends = { source: UNKNOWN_END, destination: UNKNOWN_END, from: {}, to: {} }
+    if (this.#overflowIndex === NO_CROSSING) this.#overflowIndex = this.#create({ ...ends, overflow: true }, undefined)
     return this.#overflowIndex
   }
 
-  #create(crossing: ZoneCrossing, sinceMs: number): number {
-    const index = this.crossings.push(crossing) - 1
-    if (index >= this.values.length) {
+  #create(there: ZoneCrossing, back: ZoneCrossing | undefined): number {
+    const index = this.#indexes.take()
+    this.crossings[index] = there
+    this.crossings[index + 1] = back
+    if (index + 2 > this.values.length) {
       this.values = grown(this.values, this.values.length * 2)
       this.starts = grown(this.starts, this.starts.length * 2)
     }
-    this.starts[index] = sinceMs
+    this.starts.fill(this.#sinceMs, index, index + 2)
+    this.#idleness.begin(index, this.#nowMs)
     return index
   }
 }

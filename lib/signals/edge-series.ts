@@ -94,7 +94,8 @@ export class EdgeSeries {
   }
 
   #isSent(edge: number, count: number): boolean {
-    const { transport, overflow } = this.#edges.edges[edge]!
+    const { transport, overflow } = this.#edges.edges[edge] ?? {}
+    if (transport === undefined) return false
     if (overflow && overflowCounts[count] !== count) return false
     return beginsWithEdge(transport, count) || this.#edges.values[edge * COUNTS_PER_EDGE + count] !== 0
   }

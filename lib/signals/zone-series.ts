@@ -26,6 +26,7 @@ export class ZoneSeries {
   collect(moment: Moment): MetricData[] {
     const points: Points = []
     for (const [i, crossing] of this.#zones.crossings.entries()) {
+      if (!crossing) continue
       this.#series[i] ??= this.#writer.begin(attributesOf(crossing), this.#zones.starts[i]!)
       this.#writer.write(points, this.#series[i], this.#zones.values[i]!, moment)
     }

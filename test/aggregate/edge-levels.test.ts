@@ -28,7 +28,7 @@ function told({ key: _key, ...end }: EdgeEnd): string {
 }
 
 function ends(level: Level): string[] {
-  return talk(level).edges.edges.map(({ client, server }) => `${told(client)} > ${told(server)}`)
+  return talk(level).edges.edges.map(edge => `${told(edge!.client)} > ${told(edge!.server)}`)
 }
 
 describe('level of edges', () => {
@@ -84,7 +84,7 @@ describe('level of edges', () => {
 
   it('is that of pairs too: histograms lie between what edges lie between, the Service aside', () => {
     const pairs = (level: Level) =>
-      talk(level).edges.pairs.pairs.map(({ client, server }) => `${told(client)} > ${told(server)}`)
+      talk(level).edges.pairs.pairs.map(pair => `${told(pair!.client)} > ${told(pair!.server)}`)
     assert.deepEqual(pairs('namespace'), ends('namespace'))
     assert.deepEqual(pairs('workload'), [
       'shop web Deployment > shop api Deployment',

@@ -69,6 +69,7 @@ export function attachment(interfaceSlot: number, parts: Partial<Attachment> = {
 interface ClusterParts extends EdgeTableOptions {
   readonly flowLimit?: number
   readonly ownTraffic?: OwnTraffic
+  readonly edgeIdleMs?: number
 }
 
 export function smallCluster(parts: ClusterParts = {}) {
@@ -80,20 +81,21 @@ export function smallCluster(parts: ClusterParts = {}) {
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
   const edges = new EdgeTable(parts)
   const ledger = new InterfaceLedger(owner)
-  const { flowLimit = 64, ownTraffic } = parts
-  const ours = ownTraffic && { ownTraffic }
-  const table = new FlowTable({ flowLimit, names, owner, edges, ledger, startedAtMs, ...ours })
+  const { flowLimit = 64, ownTraffic, edgeIdleMs } = parts
+  const more = { ...(ownTraffic && { ownTraffic }), ...(edgeIdleMs !== undefined && { edgeIdleMs }) }
+  const table = new FlowTable({ flowLimit, names, owner, edges, ledger, startedAtMs, ...more })
   ledger.attached(attachment(1))
   ledger.attached(attachment(2))
   return { names, owners, edges, ledger, table }
 }
 
-/** `web>api:8080/tcp client` and its first five counts: bytes and packets of both directions, opened. */
+/** `web>api:8080/tcp client`, of edges that are there, and its first five counts: bytes and packets of both directions, opened. */
 export function edgesOf(edges: EdgeTable): Record<string, number[]> {
-  const entries = edges.edges.map((edge, index): [string, number[]] => {
+  const entries = edges.edges.flatMap((edge, index): [string, number[]][] => {
+    if (!edge) return []
     const ends = [edge.client, edge.server].map(end => end.ownerName ?? end.name).join('>')
     const counts = edges.values.subarray(index * COUNTS_PER_EDGE, index * COUNTS_PER_EDGE + EdgeCount.opened + 1)
-    return [`${ends}:${edge.serverPort}/${edge.transport} ${edge.observer}`, [...counts]]
+    return [[`${ends}:${edge.serverPort}/${edge.transport} ${edge.observer}`, [...counts]]]
   })
   return Object.fromEntries(entries)
 }

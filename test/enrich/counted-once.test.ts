@@ -116,7 +116,7 @@ describe('counted once', () => {
       left: 0,
     })
     assert.deepEqual(
-      first.edges.edges.map(({ server }) => server.service),
+      first.edges.edges.map(edge => edge!.server.service),
       ['db-svc', 'api-svc'],
     )
   })

@@ -69,7 +69,8 @@ describe('a rolling update of 200 pods with their addresses reused at once', () 
           flows += rows.length
         }
         const bytes = new Map<string, number>()
-        for (const [i, { server, serverPort }] of edges.edges.entries()) {
+        for (const [i, edge] of edges.edges.entries()) {
+          const { server, serverPort } = edge!
           const was = serverPort === OLD_PORT ? 'old' : 'new'
           const key = `${was} as ${server.ownerName ?? server.name}`
           bytes.set(key, (bytes.get(key) ?? 0) + edges.values[i * COUNTS_PER_EDGE]!)
