@@ -12,6 +12,7 @@ import { type BudgetTimes, brake, type MeasuredPrograms, type ProgramBudget } fr
 import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
+import { outletsOf } from './config/pipelines.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DnsNamed } from './enrich/dns-named.ts'
 import { DnsWatch } from './enrich/dns-watch.ts'
@@ -227,12 +228,12 @@ export class Pipeline {
 
   #export(): MetricReaders {
     const { source, config, log, clock, version } = this.#parts
+    const metricExporters = outletsOf(config, 'metrics').map(({ exporter }) => exporter)
     return new MetricReaders({
-      exporters: config.exporters,
+      exporters: metricExporters,
       resource: agentResource(version, config.resourceAttributes),
       exportIntervalMs: config.exportIntervalMs,
-      log,
-      clock,
+      ...{ log, clock },
       streamFor: exporterId => {
         const producer = new FlowMetricProducer({
           ...this.books,
@@ -250,7 +251,7 @@ export class Pipeline {
           everyPoint: clusterAttribute(config.resourceAttributes),
         })
         // The watermarks follow one of them.
-        if (this.#handover && exporterId === config.exporters[0]?.id) return this.#handover.track(producer)
+        if (this.#handover && exporterId === metricExporters[0]?.id) return this.#handover.track(producer)
         return { producer, acknowledged: m => producer.acknowledged(m), failed: () => producer.failed() }
       },
     })

@@ -6,8 +6,10 @@ import { NativeDropSource } from '../capture/native-drops.ts'
 import { NativeProbeSource } from '../capture/native-probe.ts'
 import { dropPrivileges, PURPOSES, profileOf } from '../capture/privileges.ts'
 import type { Config } from '../config/config.ts'
+import { destinationText } from '../config/destination.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
+import { signalsOf } from '../config/pipelines.ts'
 import { loadConfigApart, loadInventoryApart } from '../config/settings-process.ts'
 import { InventoryNames } from '../enrich/inventory-names.ts'
 import { PodScope } from '../enrich/pod-scope.ts'
@@ -103,7 +105,7 @@ async function startAgent(
   // With a pace this takes as long as there are many pods, and a signal is not to wait for them.
   await Promise.race([pipeline.start(), ending.signalled])
   tellOfInterfaces(pipeline, config, story)
-  story.step(`exporting ${config.exporters.map(describeExporter).join(' · ')}`)
+  story.step(`exporting ${config.exporters.map(each => describeExporter(each, config)).join(' · ')}`)
   tellOfFirstFlow(pipeline, story)
   const watch = watchForNames(config, inventory, pipeline, log)
   return {
@@ -219,7 +221,6 @@ function watchForNames(
   )
 }
 
-function describeExporter(exporter: Config['exporters'][number]): string {
-  if (exporter.type === 'otlp_grpc') return `${exporter.id} → ${exporter.target}`
-  return exporter.type === 'file' ? `${exporter.id} → ${exporter.path}` : exporter.id
+function describeExporter(exporter: Config['exporters'][number], config: Config): string {
+  return `${exporter.id} → ${destinationText(exporter, signalsOf(config, exporter.id))}`
 }

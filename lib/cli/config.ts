@@ -1,9 +1,11 @@
 // `podweir config`: checks a settings file, or prints what it comes to.
 import { type Config, loadConfig } from '../config/config.ts'
 import { describeConfig } from '../config/describe.ts'
+import { destinationText } from '../config/destination.ts'
 import { formatDuration } from '../config/duration.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
 import { type Inventory, loadInventory } from '../config/inventory.ts'
+import { signalsOf } from '../config/pipelines.ts'
 import { Failure } from '../host/failure.ts'
 
 /** Exit code 0, or 2 for what is wrong in a file, 1 for a file that can't be read. */
@@ -46,7 +48,7 @@ function summary(config: Config, inventory: Inventory | undefined): string[] {
     `  capture    attach ${attach}, hook ${hook}, ${flowLimit} flows, ${drained}`,
     `  inventory  ${describeInventory(inventory)}`,
     `  export     every ${formatDuration(exportIntervalMs)}, detail ${config.detail}, ${config.seriesLimit} series`,
-    ...config.exporters.map(exporter => `             ${exporter.id}: ${destination(exporter)}`),
+    ...config.exporters.map(exporter => `             ${describeExporter(exporter, config)}`),
     `  api        ${config.apiEndpoint ?? 'off'}`,
   ]
 }
@@ -57,7 +59,7 @@ function describeInventory(inventory: Inventory | undefined): string {
   return `${file}: ${pods.length} pods, ${services.length} services, ${cidrs.length} CIDRs`
 }
 
-function destination(exporter: ExporterConfig): string {
-  if (exporter.type === 'file') return exporter.path
-  return exporter.type === 'debug' ? `${exporter.verbosity}, to stdout` : exporter.target.replace(/\/\/[^/]*@/, '//')
+function describeExporter(exporter: ExporterConfig, config: Config): string {
+  const signals = signalsOf(config, exporter.id)
+  return `${exporter.id} (${signals.join(', ')}): ${destinationText(exporter, signals)}`
 }

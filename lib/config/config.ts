@@ -2,29 +2,41 @@
 import { readFileSync } from 'node:fs'
 import type { LogLevel } from '../host/log.ts'
 import { formatDuration } from './duration.ts'
-import { defaultExporter, durationBetween, type ExporterConfig, readExporters } from './exporters.ts'
-import { type HealthCheckConfig, healthCheckConfig } from './health-check.ts'
+import { type ExporterConfig, readExporters } from './exporters.ts'
+import { type ExtensionsConfig, readExtensions } from './extensions.ts'
 import { type KubernetesConfig, kubernetesConfig } from './kubernetes.ts'
+import { type LogsConfig, logsConfig } from './logs.ts'
+import { NOT_YET, type NotYet, refuseNotYet } from './not-yet.ts'
+import { environmentExporter } from './otlp-exporters.ts'
 import { warnOfOtlpVariables } from './otlp-variables.ts'
-import { usedExporters } from './pipelines.ts'
-import { type ReceiverSettings, type RetireConfig, retireConfig } from './receiver.ts'
+import { type OwnTelemetryConfig, ownTelemetryConfig } from './own-telemetry.ts'
+import { outletsOf, type PipelineConfig, readPipelines } from './pipelines.ts'
+import { readProcessors } from './processors.ts'
+import {
+  environmentIntervalMs,
+  type ReceiverSettings,
+  type RetireConfig,
+  receiverSchema,
+  retireConfig,
+} from './receiver.ts'
 import { environmentResource } from './resource.ts'
 import { readSettings, type Settings } from './schema.ts'
 import { refuseContradiction, type ScopeConfig } from './scope.ts'
 import type { Environment } from './substitution.ts'
+import { type TracesConfig, tracesConfig } from './traces.ts'
 import { unreadable } from './unreadable.ts'
 import { YamlDocument } from './yaml-document.ts'
 
-export interface Config {
+export interface Config extends ExtensionsConfig {
   /** Which end of a pod's pair of devices to attach to. */
   readonly attach: 'auto' | 'host' | 'pod'
   readonly hook: 'auto' | 'tcx' | 'clsact'
   /** Least time from one attach to the next, ms; 0: none. */
   readonly attachPaceMs: number
-  /** Flows in kernel memory at the same time. */
   /** Directory in a BPF file system for what is to outlive the agent; absent: nothing is. */
   readonly pins?: string
   readonly onStop: 'detach' | 'keep'
+  /** Flows in kernel memory at the same time. */
   readonly flowLimit: number
   /** Which metrics of edges there are. */
   readonly detail: 'basic' | 'full'
@@ -34,6 +46,10 @@ export interface Config {
   readonly zones: 'on' | 'off'
   /** Series of edges and pairs of owners; what exceeds it shares one per metric. */
   readonly seriesLimit: number
+  /** An edge that has been quiet for this time gives its series back; 0: never. */
+  readonly edgeIdleMs: number
+  /** Which names the metrics of pods' interfaces have: ours, or those of semantic conventions. */
+  readonly podMetrics: 'podweir' | 'semconv'
   readonly drainIntervalMs: number
   readonly exportIntervalMs: number
   readonly retire: RetireConfig
@@ -51,12 +67,14 @@ export interface Config {
   readonly ownTraffic: 'exclude' | 'include'
   /** What is counted beside flows. */
   readonly modules: { readonly drops: boolean; readonly dns: boolean }
-  /** At least one. */
+  /** Of spans, where a pipeline carries them. */
+  readonly traces: TracesConfig
+  /** Of log records, where a pipeline carries them. */
+  readonly logs: LogsConfig
+  /** Those that a pipeline names, each once. What one gets of a signal: `outletsOf`. */
   readonly exporters: readonly ExporterConfig[]
-  /** `unix:///PATH`; absent: no API. */
-  readonly apiEndpoint?: string
-  /** Absent: nobody asks by HTTP whether we are ready. */
-  readonly healthCheck?: HealthCheckConfig
+  readonly pipelines: readonly PipelineConfig[]
+  readonly ownTelemetry: OwnTelemetryConfig
   readonly logLevel: LogLevel
   /** What the user sets of the agent's resource; it beats what the agent finds out. */
   readonly resourceAttributes: Readonly<Record<string, string>>
@@ -78,19 +96,38 @@ export function loadConfig(file: string | undefined): Config {
   return parseConfig(text, file, process.env)
 }
 
-export function parseConfig(text: string, file: string, environment: Environment): Config {
+/** `notYet`: what of the schema is refused. */
+export function parseConfig(text: string, file: string, environment: Environment, notYet = NOT_YET): Config {
   const document = new YamlDocument(text, file, environment)
   const warnings: string[] = []
   const settings = readSettings(document)
-  const exporters = exportersOf(document, settings, environment, warnings)
+  const used = settings.service?.extensions ?? []
+  const extensions = readExtensions(document, settings.extensions ?? {}, used, warnings)
+  const flow = dataFlow({ document, settings, environment, extensions, notYet, warnings })
   refuseContradiction(document, settings.receivers?.podweir.scope)
+  refuseNotYet(document, notYet)
   document.problems.throwIfAny('check configuration')
-  const { receivers, extensions, service } = settings
+  const { receivers, service } = settings
   const receiver = receivers!.podweir
+  const { telemetry } = service!
+  const resourceAttributes = { ...environmentResource(environment, warnings), ...telemetry.resource }
+  const config = {
+    ...captureConfig(receiver, environment, warnings),
+    kubernetes: kubernetesConfig(receiver.kubernetes, environment, resourceAttributes['k8s.node.name'], warnings),
+    ...flow,
+    ...extensions,
+    ownTelemetry: ownTelemetryConfig(telemetry.metrics, warnings),
+    logLevel: telemetry.logs.level,
+    resourceAttributes,
+    warnings,
+  }
+  warnOfIdleSettings(config)
+  return config
+}
+
+function captureConfig(receiver: ReceiverSettings, environment: Environment, warnings: string[]) {
   if (receiver.discovery === 'inventory' && receiver.inventory === undefined)
     warnings.push('discovery: inventory, but no inventory is set: nothing will be observed')
-  const exportIntervalMs = exportIntervalOf(receiver, environment, warnings)
-  const resourceAttributes = { ...environmentResource(environment, warnings), ...service!.telemetry.resource }
   return {
     attach: receiver.attach,
     hook: receiver.hook,
@@ -102,39 +139,65 @@ export function parseConfig(text: string, file: string, environment: Environment
     level: receiver.level,
     zones: receiver.zones,
     seriesLimit: receiver.series_limit,
+    edgeIdleMs: receiver.edge_idle,
+    podMetrics: receiver.pod_metrics,
     drainIntervalMs: receiver.drain_interval,
-    exportIntervalMs,
+    exportIntervalMs: exportIntervalOf(receiver, environment, warnings),
     retire: retireConfig(receiver),
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
     ...(receiver.inventory !== undefined && { inventoryFile: receiver.inventory }),
     ...(receiver.discovery !== undefined && { discovery: receiver.discovery }),
-    kubernetes: kubernetesConfig(receiver.kubernetes, environment, resourceAttributes['k8s.node.name'], warnings),
     scope: receiver.scope,
     ownTraffic: receiver.own_traffic,
+    traces: tracesConfig(receiver.traces),
+    logs: logsConfig(receiver.logs),
     modules: { drops: receiver.modules.drops === 'on', dns: receiver.modules.dns === 'on' },
-    exporters,
-    ...(service!.extensions.includes('api') && { apiEndpoint: extensions!.api.endpoint }),
-    ...(service!.extensions.includes('health_check') && { healthCheck: healthCheckConfig(extensions!.health_check) }),
-    logLevel: service!.telemetry.logs.level,
-    resourceAttributes,
-    warnings,
   }
 }
 
-function exportersOf(
-  document: YamlDocument,
-  settings: Settings,
-  environment: Environment,
-  warnings: string[],
-): ExporterConfig[] {
+interface FlowParts {
+  readonly document: YamlDocument
+  readonly settings: Settings
+  readonly environment: Environment
+  readonly extensions: ExtensionsConfig
+  readonly notYet: readonly NotYet[]
+  readonly warnings: string[]
+}
+
+/** From receivers to receivers: pipelines and the exporters that they use. */
+function dataFlow({ document, settings, environment, extensions, notYet, warnings }: FlowParts) {
   const defined = settings.exporters ?? {}
-  const pipelines = settings.service?.pipelines ?? {}
-  const exporters = readExporters(document, defined, environment, warnings)
-  const used = usedExporters(document, pipelines, defined, exporters, warnings)
-  const result = Object.keys(defined).length === 0 ? [defaultExporter(environment)] : used
-  if (result.some(exporter => exporter.type === 'otlp_grpc')) warnOfOtlpVariables(environment, warnings)
-  return result
+  const processors = readProcessors(document, settings.processors ?? {})
+  const storages = new Map(extensions.fileStorages.map(each => [each.id, each]))
+  const named = readExporters({ document, defined, environment, storages, warnings })
+  const isDefault = Object.keys(defined).length === 0
+  const speaksHttp = !notYet.some(({ setting }) => setting === 'exporters.otlp_http')
+  const fallback = environmentExporter({ document, environment, warnings }, speaksHttp)
+  const exporters = isDefault ? new Map([[fallback.id, fallback]]) : named
+  const pipelines = readPipelines({
+    ...{ document, exporters, processors, warnings },
+    pipelines: settings.service?.pipelines ?? {},
+    defined: { exporters: Object.keys(defined), processors: Object.keys(settings.processors ?? {}) },
+  })
+  const used = new Set(pipelines.flatMap(pipeline => pipeline.exporters))
+  const result = [...exporters.values()].filter(({ id }) => used.has(id))
+  warnOfOtlpVariables(environment, new Set(result.map(({ type }) => type)), warnings)
+  return { exporters: result, pipelines }
+}
+
+/** What was set to no effect. */
+function warnOfIdleSettings({ pipelines, exporters, traces, logs, warnings }: Config & { warnings: string[] }): void {
+  const carried = (signal: 'traces' | 'logs') => outletsOf({ pipelines, exporters }, signal).length > 0
+  const defaults = receiverSchema.parse({})
+  const differs = (one: object, other: object) => JSON.stringify(one) !== JSON.stringify(other)
+  if (
+    !carried('traces') &&
+    differs(traces, { ...tracesConfig(defaults.traces), serviceGraphMetrics: traces.serviceGraphMetrics })
+  )
+    warnings.push('receivers.podweir.traces: no pipeline carries traces, so that no span is made')
+  if (!carried('logs') && differs(logs, logsConfig(defaults.logs)))
+    warnings.push('receivers.podweir.logs: no pipeline carries logs, so that no record is made')
 }
 
 function exportIntervalOf(receiver: ReceiverSettings, environment: Environment, warnings: string[]): number {
@@ -147,13 +210,4 @@ function exportIntervalOf(receiver: ReceiverSettings, environment: Environment, 
     )
   }
   return exportMs
-}
-
-function environmentIntervalMs(environment: Environment, warnings: string[]): number | undefined {
-  const text = environment.OTEL_METRIC_EXPORT_INTERVAL?.trim()
-  if (!text) return undefined
-  const ms = durationBetween(`${text}ms`, 100, 3_600_000)
-  if (ms === undefined)
-    warnings.push(`OTEL_METRIC_EXPORT_INTERVAL: ignored, because '${text}' is not 100 to 3600000 (ms)`)
-  return ms
 }

@@ -2,44 +2,50 @@
 import { stringify } from 'yaml'
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
-import type { ExporterConfig, OtlpGrpcExporterConfig } from './exporters.ts'
-import { describeHealthCheck } from './health-check.ts'
+import { describeExporter } from './exporters.ts'
+import { describeExtensions } from './extensions.ts'
 import { describeKubernetes } from './kubernetes.ts'
+import { describeLogs } from './logs.ts'
+import { describeOwnTelemetry } from './own-telemetry.ts'
+import type { PipelineConfig } from './pipelines.ts'
+import { describeProcessor } from './processors.ts'
 import { describeRetire } from './receiver.ts'
-import { defaultApiEndpoint } from './schema.ts'
 import { describeScope } from './scope.ts'
 import { formatShare } from './share.ts'
+import { describeTraces } from './traces.ts'
+import { formatDurationOrOff } from './validation.ts'
 
-const redacted = '[REDACTED]'
-const bytesPerMegabyte = 1024 * 1024
-
-/** Reads back as the same configuration, header values aside. */
+/** Reads back as the same configuration, secrets aside. */
 export function describeConfig(config: Config): string {
-  const exporters = Object.fromEntries(config.exporters.map(each => [each.id, describeExporter(each)]))
+  const processors = config.pipelines.flatMap(pipeline => pipeline.processors)
+  const extensions = describeExtensions(config)
   const settings = {
     receivers: { podweir: describeReceiver(config) },
-    exporters,
-    extensions: {
-      api: { endpoint: config.apiEndpoint ?? defaultApiEndpoint },
-      ...(config.healthCheck && { health_check: describeHealthCheck(config.healthCheck) }),
-    },
+    ...(processors.length > 0 && {
+      processors: Object.fromEntries(processors.map(each => [each.id, describeProcessor(each)])),
+    }),
+    exporters: Object.fromEntries(config.exporters.map(each => [each.id, describeExporter(each)])),
+    extensions: extensions.settings,
     service: {
-      extensions: [
-        ...(config.apiEndpoint === undefined ? [] : ['api']),
-        ...(config.healthCheck === undefined ? [] : ['health_check']),
-      ],
-      pipelines: { metrics: { receivers: ['podweir'], exporters: Object.keys(exporters) } },
-      telemetry: { logs: { level: config.logLevel }, resource: config.resourceAttributes },
+      extensions: extensions.used,
+      pipelines: Object.fromEntries(config.pipelines.map(each => [each.id, describePipeline(each)])),
+      telemetry: {
+        logs: { level: config.logLevel },
+        metrics: describeOwnTelemetry(config.ownTelemetry),
+        resource: config.resourceAttributes,
+      },
     },
   }
-  return stringify(settings, (_key, value) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value))
+  return stringify(settings, (_key, value) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value), {
+    aliasDuplicateObjects: false,
+  })
 }
 
 function describeReceiver(config: Config) {
   return {
     attach: config.attach,
     hook: config.hook,
-    attach_pace: config.attachPaceMs === 0 ? 'off' : formatDuration(config.attachPaceMs),
+    attach_pace: formatDurationOrOff(config.attachPaceMs),
     pins: config.pins ?? 'off',
     on_stop: config.onStop,
     flow_limit: config.flowLimit,
@@ -47,16 +53,20 @@ function describeReceiver(config: Config) {
     level: config.level,
     zones: config.zones,
     series_limit: config.seriesLimit,
+    edge_idle: formatDurationOrOff(config.edgeIdleMs),
+    pod_metrics: config.podMetrics,
     drain_interval: formatDuration(config.drainIntervalMs),
     collection_interval: formatDuration(config.exportIntervalMs),
     retire: describeRetire(config.retire),
-    audit_interval: config.auditIntervalMs === 0 ? 'off' : formatDuration(config.auditIntervalMs),
+    audit_interval: formatDurationOrOff(config.auditIntervalMs),
     cpu_budget: formatShare(config.cpuBudget),
     ...(config.inventoryFile !== undefined && { inventory: config.inventoryFile }),
     ...(config.discovery !== undefined && { discovery: config.discovery }),
     kubernetes: describeKubernetes(config.kubernetes),
     scope: describeScope(config.scope),
     own_traffic: config.ownTraffic,
+    traces: describeTraces(config.traces),
+    logs: describeLogs(config.logs),
     modules: { drops: onOrOff(config.modules.drops), dns: onOrOff(config.modules.dns) },
   }
 }
@@ -65,28 +75,10 @@ function onOrOff(on: boolean): 'on' | 'off' {
   return on ? 'on' : 'off'
 }
 
-function describeExporter(exporter: ExporterConfig) {
-  if (exporter.type === 'debug') return { verbosity: exporter.verbosity }
-  if (exporter.type === 'otlp_grpc') return describeOtlp(exporter)
-  const rotation = { max_megabytes: exporter.maxFileBytes / bytesPerMegabyte, max_backups: exporter.maxBackups }
-  return { path: exporter.path, rotation }
-}
-
-/** What the environment decides stays out, but for the endpoint, which everybody looks for. */
-function describeOtlp(exporter: OtlpGrpcExporterConfig) {
-  const { tls, headers, compression, timeoutMs } = exporter
+function describePipeline({ processors, exporters }: PipelineConfig) {
   return {
-    endpoint: withoutUser(exporter.target),
-    ...(tls && {
-      tls: { insecure: tls.insecure, ca_file: tls.caFile, cert_file: tls.certFile, key_file: tls.keyFile },
-    }),
-    ...(headers && { headers: Object.fromEntries(Object.keys(headers).map(name => [name, redacted])) }),
-    ...(compression !== undefined && { compression }),
-    ...(timeoutMs !== undefined && { timeout: formatDuration(timeoutMs) }),
+    receivers: ['podweir'],
+    ...(processors.length > 0 && { processors: processors.map(({ id }) => id) }),
+    exporters,
   }
-}
-
-/** The variable may hold `http://user:secret@host`, as some senders want it. */
-function withoutUser(endpoint: string): string {
-  return endpoint.replace(/\/\/[^/]*@/, `//${redacted}@`)
 }

@@ -11,6 +11,11 @@ export function parseDuration(text: string): number | undefined {
   return Math.abs(ms - whole) < 1e-6 ? whole : undefined
 }
 
+export function durationBetween(value: string, leastMs: number, mostMs: number): number | undefined {
+  const ms = parseDuration(value)
+  return ms === undefined || ms < leastMs || ms > mostMs ? undefined : ms
+}
+
 export function formatDuration(ms: number): string {
   for (const unit of ['h', 'm', 's']) {
     if (ms > 0 && ms % unitMs[unit]! === 0) return `${ms / unitMs[unit]!}${unit}`

@@ -1,11 +1,13 @@
 // What the agent captures and how, as a settings file says it: `receivers.podweir`.
 import type { z } from 'zod'
-import { formatDuration } from './duration.ts'
-import { durationBetween } from './exporters.ts'
+import { durationBetween, formatDuration } from './duration.ts'
 import { kubernetesSchema } from './kubernetes.ts'
+import { logsSchema } from './logs.ts'
 import { scopeSchema } from './scope.ts'
 import { shareBetween } from './share.ts'
-import { choice, parsed, section, text, wholeNumber } from './validation.ts'
+import type { Environment } from './substitution.ts'
+import { tracesSchema } from './traces.ts'
+import { choice, duration, durationOrOff, parsed, section, text, wholeNumber } from './validation.ts'
 
 const second = 1000
 const minute = 60 * second
@@ -35,9 +37,7 @@ const retireSchema = section({
 export const receiverSchema = section({
   attach: choice('auto', 'host', 'pod').default('auto'),
   hook: choice('auto', 'tcx', 'clsact').default('auto'),
-  attach_pace: parsed('1ms to 10s, such as 100ms, or off', value =>
-    value === 'off' ? 0 : durationBetween(value, 1, 10 * second),
-  ).default(100),
+  attach_pace: durationOrOff(1, 10 * second, 100).default(100),
   pins: parsed('the path of a directory in a BPF file system, such as /sys/fs/bpf/podweir, or off', pinsPath).default(
     '/sys/fs/bpf/podweir',
   ),
@@ -47,12 +47,12 @@ export const receiverSchema = section({
   level: choice('namespace', 'workload', 'pod', 'address').default('workload'),
   zones: choice('on', 'off').default('off'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),
+  edge_idle: durationOrOff(10 * second, 168 * hour, 5 * minute).default(0),
+  pod_metrics: choice('podweir', 'semconv').default('podweir'),
   drain_interval: duration(100, minute).default(second),
-  collection_interval: parsed('100ms to 1h, such as 10s', value => durationBetween(value, 100, hour)).optional(),
+  collection_interval: duration(100, hour, 10 * second).optional(),
   retire: retireSchema,
-  audit_interval: parsed('1s to 1h, such as 1m, or off', value =>
-    value === 'off' ? 0 : durationBetween(value, second, hour),
-  ).default(minute),
+  audit_interval: durationOrOff(second, hour, minute).default(minute),
   cpu_budget: parsed('0.1% to 1000% of a core, such as 1%, or off', value => shareBetween(value, 0.1, 1000)).default(
     0.01,
   ),
@@ -61,6 +61,8 @@ export const receiverSchema = section({
   kubernetes: kubernetesSchema,
   scope: scopeSchema,
   own_traffic: choice('exclude', 'include').default('exclude'),
+  traces: tracesSchema,
+  logs: logsSchema,
   modules: section({ drops: choice('on', 'off').default('off'), dns: choice('on', 'off').default('off') }),
 })
 
@@ -90,9 +92,14 @@ export function describeRetire(retire: RetireConfig) {
   }
 }
 
-function duration(leastMs: number, mostMs: number) {
-  const error = `${formatDuration(leastMs)} to ${formatDuration(mostMs)}, such as ${formatDuration(Math.max(leastMs, second))}`
-  return parsed(error, value => durationBetween(value, leastMs, mostMs))
+/** undefined: the environment says nothing, or nothing of use. */
+export function environmentIntervalMs(environment: Environment, warnings: string[]): number | undefined {
+  const text = environment.OTEL_METRIC_EXPORT_INTERVAL?.trim()
+  if (!text) return undefined
+  const ms = durationBetween(`${text}ms`, 100, 3_600_000)
+  if (ms === undefined)
+    warnings.push(`OTEL_METRIC_EXPORT_INTERVAL: ignored, because '${text}' is not 100 to 3600000 (ms)`)
+  return ms
 }
 
 /** The kernel reserves names with dots there. */

@@ -1,7 +1,10 @@
 // Checks a document's data against a zod schema and says what is wrong where. A schema's error text is what is allowed.
 import { z } from 'zod'
+import { formatByteSize, parseByteSize } from './byte-size.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { durationBetween, formatDuration } from './duration.ts'
 import type { Path } from './problems.ts'
+import { isSecret, shownEndpoint } from './secret.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
 /** The checked value, or undefined when there were problems; they are in `document.problems`. */
@@ -68,10 +71,10 @@ function shown(document: YamlDocument, path: Path, value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (value === null) return 'nothing'
   if (typeof value === 'object') return Object.keys(value).length > 0 ? 'a mapping' : 'an empty mapping'
-  if (path.includes('headers')) return 'this value'
+  if (isSecret(path)) return 'this value'
   const substituted = document.substitutedText(path)
   if (substituted !== undefined) return substituted === '' ? 'an empty value' : 'the value from the environment'
-  return typeof value === 'string' ? `'${value}'` : String(value)
+  return typeof value === 'string' ? `'${shownEndpoint(value)}'` : String(value)
 }
 
 /** A mapping with these keys only; absent or empty it has every default. */
@@ -91,6 +94,11 @@ export function choice<const T extends readonly [string, ...string[]]>(...values
 export function wholeNumber(least: number, most: number) {
   const error = `a whole number from ${least} to ${most}`
   return z.int({ error }).min(least, { error }).max(most, { error })
+}
+
+export function numberBetween(least: number, most: number) {
+  const error = `a number from ${least} to ${most}`
+  return z.number({ error }).min(least, { error }).max(most, { error })
 }
 
 export function flag() {
@@ -113,4 +121,39 @@ export function parsed<T>(error: string, parse: (value: string) => T | undefined
     context.issues.push({ code: 'custom', input: value, message: error })
     return z.NEVER
   })
+}
+
+/** Milliseconds. */
+export function duration(leastMs: number, mostMs: number, example = Math.max(leastMs, 1000)) {
+  return parsed(durationForm(leastMs, mostMs, example), value => durationBetween(value, leastMs, mostMs))
+}
+
+/** Milliseconds, 0 for `off`. */
+export function durationOrOff(leastMs: number, mostMs: number, example = Math.max(leastMs, 1000)) {
+  const form = `${durationForm(leastMs, mostMs, example)}, or off`
+  return parsed(form, value => (value === 'off' ? 0 : durationBetween(value, leastMs, mostMs)))
+}
+
+export function formatDurationOrOff(ms: number): string {
+  return ms === 0 ? 'off' : formatDuration(ms)
+}
+
+function durationForm(leastMs: number, mostMs: number, example: number): string {
+  return `${formatDuration(leastMs)} to ${formatDuration(mostMs)}, such as ${formatDuration(example)}`
+}
+
+/** Bytes. YAML takes a plain number for one. */
+export function byteSize(least: number, most: number) {
+  const error = `${formatByteSize(least)} to ${formatByteSize(most)}, such as ${formatByteSize(Math.min(most, 64 * 2 ** 20))}`
+  return z.union([z.string(), z.number()], { error }).transform((value, context) => {
+    const bytes = parseByteSize(String(value))
+    if (bytes !== undefined && bytes >= least && bytes <= most) return bytes
+    context.issues.push({ code: 'custom', input: value, message: error })
+    return z.NEVER
+  })
+}
+
+/** Where `id` is `type` or `type/name`. */
+export function typeOf(id: string): string | undefined {
+  return /^([a-z_]+)(\/.+)?$/.exec(id)?.[1]
 }

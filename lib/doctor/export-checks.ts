@@ -3,20 +3,27 @@ import { accessSync, constants } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { destinationText, dialledEndpoints } from '../config/destination.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
-import { parseEndpoint } from '../export/otlp-endpoint.ts'
-import { type Finding, fail, ok } from './finding.ts'
+import { signalsOf } from '../config/pipelines.ts'
+import { type Finding, fail, ok, skip } from './finding.ts'
 
 const CONNECT_LIMIT_MS = 3_000
 const CODE = 'PW-142'
 
-export function checkExporters({ exporters }: Config): Promise<Finding[]> {
-  return Promise.all(exporters.map(checkExporter))
+export async function checkExporters(config: Config): Promise<Finding[]> {
+  const found = await Promise.all(config.exporters.map(exporter => checkExporter(exporter, config)))
+  return found.flat()
 }
 
-async function checkExporter(exporter: ExporterConfig): Promise<Finding> {
-  if (exporter.type === 'debug') return ok(CODE, `${exporter.id} writes to stdout`)
-  return exporter.type === 'file' ? checkFile(exporter) : checkEndpoint(exporter)
+async function checkExporter(exporter: ExporterConfig, config: Config): Promise<Finding[]> {
+  if (exporter.type === 'debug') return [ok(CODE, `${exporter.id} writes to stdout`)]
+  if (exporter.type === 'file') return [checkFile(exporter)]
+  const signals = signalsOf(config, exporter.id)
+  const endpoints = dialledEndpoints(exporter, signals)
+  if (endpoints.length === 0)
+    return [skip(CODE, `${exporter.id}: ${destinationText(exporter, signals)}`, 'nobody there says whether data came')]
+  return Promise.all(endpoints.map(endpoint => checkEndpoint(exporter.id, endpoint)))
 }
 
 function checkFile({ id, path }: ExporterConfig & { type: 'file' }): Finding {
@@ -29,10 +36,12 @@ function checkFile({ id, path }: ExporterConfig & { type: 'file' }): Finding {
   }
 }
 
-async function checkEndpoint({ id, target, tls }: ExporterConfig & { type: 'otlp_grpc' }): Promise<Finding> {
-  const { address } = parseEndpoint(target, tls?.insecure ?? false)
-  const cut = address.lastIndexOf(':')
-  const error = await dial(address.slice(0, cut).replace(/^\[|\]$/g, ''), Number(address.slice(cut + 1)))
+async function checkEndpoint(id: string, endpoint: string): Promise<Finding> {
+  const { hostname, port, protocol } = new URL(/^https?:/.test(endpoint) ? endpoint : `tcp://${endpoint}`)
+  const usual = protocol === 'https:' ? 443 : 80
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const address = `${hostname}:${port || usual}`
+  const error = await dial(host, Number(port || usual))
   if (error === undefined) return ok(CODE, `${id}: ${address} takes connections`)
   const why = `nothing would be exported: ${error}; counts stay and go with the first request that is taken`
   return fail(

@@ -97,5 +97,7 @@ function buildExporter(config: ExporterConfig, clock: Clock): PushMetricExporter
       return new FileExporter(config)
     case 'debug':
       return new DebugExporter(config.verbosity)
+    default:
+      throw new Error(`exporter ${config.id} is not available in this version`)
   }
 }

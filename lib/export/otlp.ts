@@ -17,7 +17,7 @@ import {
   ProtobufMetricsSerializer,
 } from '@opentelemetry/otlp-transformer'
 import { AggregationTemporality, type PushMetricExporter, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { OtlpGrpcExporterConfig } from '../config/exporters.ts'
+import type { OtlpExporterConfig, OtlpTarget } from '../config/otlp-exporters.ts'
 import type { Clock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { OtlpConnection } from './otlp-connection.ts'
@@ -25,8 +25,8 @@ import { type OtlpEndpoint, parseEndpoint } from './otlp-endpoint.ts'
 import { explainFailure, rejectedPoints } from './otlp-failure.ts'
 
 /** Throws a Failure for an endpoint or a certificate file that can't be used. */
-export function createOtlpGrpcExporter(config: OtlpGrpcExporterConfig, clock: Clock): PushMetricExporter {
-  return new OtlpGrpcExporter(config, clock)
+export function createOtlpGrpcExporter({ targets }: OtlpExporterConfig, clock: Clock): PushMetricExporter {
+  return new OtlpGrpcExporter(targets.metrics, clock)
 }
 
 class OtlpGrpcExporter extends OTLPMetricExporter {
@@ -35,20 +35,19 @@ class OtlpGrpcExporter extends OTLPMetricExporter {
   readonly #delegate: IOtlpExportDelegate<ResourceMetrics>
   #partialSuccess: IExportMetricsPartialSuccess | undefined
 
-  constructor(config: OtlpGrpcExporterConfig, clock: Clock) {
-    const endpoint = parseEndpoint(config.target, config.tls?.insecure ?? false)
-    const options = sdkOptions(config, endpoint)
+  constructor(target: OtlpTarget, clock: Clock) {
+    const endpoint = parseEndpoint(target.endpoint, target.tls.insecure)
+    const options = sdkOptions(target, endpoint)
     super({ ...options, temporalityPreference: AggregationTemporality.CUMULATIVE })
-    // What the configuration leaves open comes from the variables OTEL_EXPORTER_OTLP_*, which the SDK reads here.
     const merged = convertLegacyOtlpGrpcOptions(options, 'METRICS')
-    const connect = credentialsFor(config, endpoint) ?? merged.credentials
+    const connect = credentialsFor(target, endpoint)
     connect() // A missing certificate stops the start.
     this.#address = endpoint.address
     this.#connection = new OtlpConnection({
       address: this.#address,
       credentials: connect,
       metadata: merged.metadata,
-      compression: config.compression ?? merged.compression,
+      compression: target.compression,
       clock,
     })
     const metrics = createOtlpGrpcExporterMetrics('otlp_grpc', MetricsExporterMetricsHelper, merged.url, undefined)
@@ -96,13 +95,9 @@ class OtlpGrpcExporter extends OTLPMetricExporter {
   }
 }
 
-function sdkOptions(config: OtlpGrpcExporterConfig, endpoint: OtlpEndpoint): OTLPGRPCExporterConfigNode {
-  const scheme = endpoint.secure ? 'https' : 'http'
-  return {
-    ...(config.endpoint !== undefined && { url: `${scheme}://${endpoint.address}` }),
-    ...(config.timeoutMs !== undefined && { timeoutMillis: config.timeoutMs }),
-    ...(config.headers && { metadata: metadataOf(config.headers) }),
-  }
+function sdkOptions({ timeoutMs, headers }: OtlpTarget, endpoint: OtlpEndpoint): OTLPGRPCExporterConfigNode {
+  const url = `${endpoint.secure ? 'https' : 'http'}://${endpoint.address}`
+  return { url, timeoutMillis: timeoutMs, metadata: metadataOf(headers) }
 }
 
 function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
@@ -111,14 +106,9 @@ function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
   return metadata
 }
 
-/** undefined: as the SDK decides by the endpoint's scheme and the environment. */
-function credentialsFor(
-  config: OtlpGrpcExporterConfig,
-  endpoint: OtlpEndpoint,
-): (() => ChannelCredentials) | undefined {
-  const { caFile, certFile, keyFile } = config.tls ?? {}
+function credentialsFor({ tls }: OtlpTarget, endpoint: OtlpEndpoint): () => ChannelCredentials {
+  const { caFile, certFile, keyFile } = tls
   if (!endpoint.secure) return () => credentials.createInsecure()
-  if (!caFile && !certFile && !keyFile) return undefined
   return () => {
     const [ca, key, cert] = [readPem(caFile), readPem(keyFile), readPem(certFile)]
     try {

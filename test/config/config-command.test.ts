@@ -20,7 +20,10 @@ describe('config check and print', () => {
     writeFileSync(file, 'exporters: { debug: }\n')
     const { status, stdout, stderr } = run('check', file)
     assert.equal(status, 0)
-    assert.match(stdout, new RegExp(`^${file}: ok\n[\\s\\S]*detail basic, 10000 series\n[\\s\\S]*debug: basic`))
+    assert.match(
+      stdout,
+      new RegExp(`^${file}: ok\n[\\s\\S]*detail basic, 10000 series\n[\\s\\S]*debug \\(metrics\\): basic`),
+    )
     assert.equal(stderr, '')
   })
 

@@ -5,13 +5,19 @@ import { join } from 'node:path'
 import { describe, it } from 'mocha'
 import { RETIRE_TIMES } from '../../lib/capture/native-probe.ts'
 import { loadConfig, parseConfig } from '../../lib/config/config.ts'
+import { NOT_YET } from '../../lib/config/not-yet.ts'
 import { WrongSettings } from '../../lib/config/problems.ts'
 import { Failure } from '../../lib/host/failure.ts'
 import { scopeOf } from '../support/scope.ts'
 
 describe('config', () => {
   it('has every default when the file is empty', () => {
-    assert.deepEqual(parse(''), {
+    const { exporters, ...rest } = parse('')
+    assert.deepEqual(
+      exporters.map(({ id }) => id),
+      ['otlp_grpc'],
+    )
+    assert.deepEqual(rest, {
       attach: 'auto',
       hook: 'auto',
       attachPaceMs: 100,
@@ -20,6 +26,8 @@ describe('config', () => {
       level: 'workload',
       zones: 'off',
       seriesLimit: 10_000,
+      edgeIdleMs: 0,
+      podMetrics: 'podweir',
       drainIntervalMs: 1000,
       exportIntervalMs: 10_000,
       retire: RETIRE_TIMES,
@@ -31,8 +39,15 @@ describe('config', () => {
       scope: scopeOf({}),
       ownTraffic: 'exclude',
       modules: { drops: false, dns: false },
-      exporters: [{ type: 'otlp_grpc', id: 'otlp_grpc', target: 'http://localhost:4317' }],
+      traces: {
+        ...{ edges: true, connections: 'failed', windowMs: 15_000, slowThresholdMs: 250, sampleRatio: 0.01 },
+        ...{ serviceNameSuffix: ' (net)', serviceGraphMetrics: false },
+      },
+      logs: { flows: 'failed', profile: 'default', recordsPerSecond: 200 },
+      pipelines: [{ id: 'metrics', signal: 'metrics', processors: [], exporters: ['otlp_grpc'] }],
       apiEndpoint: 'unix:///run/podweir/podweir.sock',
+      fileStorages: [],
+      ownTelemetry: { level: 'none', intervalMs: 10_000, collectorNames: false },
       logLevel: 'info',
       resourceAttributes: {},
       warnings: [],
@@ -40,37 +55,37 @@ describe('config', () => {
   })
 
   it('takes a section without content for its defaults', () => {
-    const { exporters, ...rest } = parse(
-      'receivers:\n  podweir:\nexporters:\n  debug:\nextensions:\n  api:\nservice:\n',
+    const { exporters, pipelines, ...rest } = parse(
+      'receivers:\n  podweir:\nprocessors:\nexporters:\n  debug:\nextensions:\n  api:\nservice:\n',
     )
-    assert.deepEqual(exporters, [{ type: 'debug', id: 'debug', verbosity: 'basic' }])
-    assert.deepEqual({ ...rest, exporters: parse('').exporters }, parse(''))
+    assert.deepEqual([exporters[0]?.id, pipelines[0]?.exporters], ['debug', ['debug']])
+    const { exporters: _, pipelines: __, ...defaults } = parse('')
+    assert.deepEqual(rest, defaults)
   })
 
   it('reads every setting', () => {
-    const config = parse(`
+    const { exporters, pipelines, ...config } = parse(
+      `
 receivers:
-  podweir: { attach: host, hook: clsact, attach_pace: 20ms, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, level: address, zones: on, series_limit: 20, drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml,
+  podweir: { attach: host, hook: clsact, attach_pace: 20ms, pins: /sys/fs/bpf/other, on_stop: keep, flow_limit: 16, detail: full, level: address, zones: on, series_limit: 20, edge_idle: 7m, pod_metrics: semconv,
+    drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml, discovery: auto,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
     kubernetes: { auth_type: kubeConfig, kubeconfig: k.yaml, context: blue, node_name: n1, peers: none, labels: [app.kubernetes.io/name], annotations: [team] },
-    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on, dns: on } }
-exporters:
-  otlp_grpc/central:
-    endpoint: collector:4317
-    tls: { insecure: false, ca_file: ca.pem, cert_file: a.pem, key_file: a.key }
-    headers: { authorization: Bearer x }
-    compression: gzip
-    timeout: 500ms
-  file: { path: out.jsonl, rotation: { max_megabytes: 2 } }
-  debug: { verbosity: detailed }
-extensions: { api: { endpoint: "unix:///tmp/p.sock" }, health_check: { endpoint: "[::1]:80", min_attached: 50% } }
+    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on, dns: on },
+    traces: { edges: off, connections: sampled, window: 5s, slow_threshold: 3ms, sample_ratio: 1, service_name_suffix: "", service_graph_metrics: on },
+    logs: { flows: all, profile: netflow, records_per_second: 7 } }
+exporters: { debug: }
+extensions: { api: { endpoint: "unix:///tmp/p.sock" }, health_check: { endpoint: "[::1]:80", min_attached: 50% }, zpages: { endpoint: "localhost:1" }, file_storage/a: { directory: /spool, max_bytes: 2GiB, fsync: always } }
 service:
-  extensions: [api, health_check]
-  pipelines:
-    metrics: { receivers: [podweir], exporters: [file, otlp_grpc/central] }
-    metrics/two: { exporters: [debug, file] }
-  telemetry: { logs: { level: debug }, resource: { k8s.cluster.name: blue } }
-`)
+  extensions: [api, health_check, zpages, file_storage/a]
+  pipelines: { metrics: { exporters: [debug] }, traces: { exporters: [debug] }, logs: { exporters: [debug] } }
+  telemetry:
+    logs: { level: debug }
+    metrics: { level: detailed, endpoint: "c:4317", address: "localhost:8888", interval: 1m, collector_names: on }
+    resource: { k8s.cluster.name: blue }
+`,
+      [],
+    )
     assert.deepEqual(config, {
       attach: 'host',
       hook: 'clsact',
@@ -82,6 +97,8 @@ service:
       level: 'address',
       zones: 'on',
       seriesLimit: 20,
+      edgeIdleMs: 420_000,
+      podMetrics: 'semconv',
       drainIntervalMs: 100,
       exportIntervalMs: 90_000,
       retire: {
@@ -91,6 +108,7 @@ service:
       auditIntervalMs: 0,
       cpuBudget: 0.025,
       inventoryFile: 'pods.yaml',
+      discovery: 'auto',
       kubernetes: {
         ...{ authType: 'kubeConfig', kubeconfig: 'k.yaml', context: 'blue', nodeName: 'n1', peers: 'none' },
         ...{ labels: ['app.kubernetes.io/name'], annotations: ['team'] },
@@ -98,22 +116,19 @@ service:
       scope: scopeOf({ exclude: { ports: ['9100'] } }),
       ownTraffic: 'include',
       modules: { drops: true, dns: true },
-      exporters: [
-        {
-          type: 'otlp_grpc',
-          id: 'otlp_grpc/central',
-          endpoint: 'collector:4317',
-          tls: { insecure: false, caFile: 'ca.pem', certFile: 'a.pem', keyFile: 'a.key' },
-          headers: { authorization: 'Bearer x' },
-          compression: 'gzip',
-          timeoutMs: 500,
-          target: 'collector:4317',
-        },
-        { type: 'file', id: 'file', path: 'out.jsonl', maxFileBytes: 2 * 1024 * 1024, maxBackups: 3 },
-        { type: 'debug', id: 'debug', verbosity: 'detailed' },
-      ],
+      traces: {
+        ...{ edges: false, connections: 'sampled', windowMs: 5000, slowThresholdMs: 3, sampleRatio: 1 },
+        ...{ serviceNameSuffix: '', serviceGraphMetrics: true },
+      },
+      logs: { flows: 'all', profile: 'netflow', recordsPerSecond: 7 },
       apiEndpoint: 'unix:///tmp/p.sock',
       healthCheck: { host: '::1', port: 80, minAttached: 0.5 },
+      zpages: { host: 'localhost', port: 1 },
+      fileStorages: [{ id: 'file_storage/a', directory: '/spool', maxBytes: 2 ** 31, fsync: 'always' }],
+      ownTelemetry: {
+        ...{ level: 'detailed', endpoint: 'c:4317', address: { host: 'localhost', port: 8888 } },
+        ...{ intervalMs: 60_000, collectorNames: true },
+      },
       logLevel: 'debug',
       resourceAttributes: { 'k8s.cluster.name': 'blue' },
       warnings: [],
@@ -124,21 +139,16 @@ service:
     assert.equal(parse('service: { extensions: [] }').apiEndpoint, undefined)
   })
 
-  it('accepts otlp as a deprecated alias', () => {
-    const { exporters, warnings } = parse('exporters: { otlp/x: { endpoint: "c:4317" } }')
-    assert.equal(exporters[0]?.type, 'otlp_grpc')
-    assert.deepEqual(warnings, ["a.yaml:1:14: exporters.otlp/x: 'otlp' is a deprecated alias; write otlp_grpc/x"])
-  })
-
-  it('warns of an exporter that no pipeline uses', () => {
-    const config = parse(
-      'exporters:\n  debug:\n  file: { path: a }\nservice: { pipelines: { metrics: { exporters: [debug] } } }',
-    )
-    assert.deepEqual(
-      config.exporters.map(each => each.id),
-      ['debug'],
-    )
-    assert.deepEqual(config.warnings, ['a.yaml:3:3: exporters.file: is in no pipeline: nothing is sent to it'])
+  it('warns of what is set and can’t be seen', () => {
+    const settings = `receivers: { podweir: { traces: { window: 5s }, logs: { flows: all } } }
+service: { telemetry: { metrics: { level: basic } } }
+extensions: { health_check: }`
+    assert.deepEqual(parse(settings, []).warnings, [
+      'a.yaml:3:15: extensions.health_check: is not in service.extensions: it is off',
+      'service.telemetry.metrics: level basic, but neither endpoint nor address: nobody hears of it',
+      'receivers.podweir.traces: no pipeline carries traces, so that no span is made',
+      'receivers.podweir.logs: no pipeline carries logs, so that no record is made',
+    ])
   })
 
   it('warns of exports without new figures', () => {
@@ -169,7 +179,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, detail, level, zones, series_limit, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, discovery, kubernetes, scope, own_traffic, modules",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, level, detail, zones, series_limit, edge_idle, pod_metrics, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, discovery, kubernetes, scope, own_traffic, traces, logs, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',
@@ -177,11 +187,11 @@ service:
       "a.yaml:7:36: receivers.podweir.retire.abandoned: '59s' is not allowed; allowed: 1m to 168h, such as 1m",
       "a.yaml:8:21: receivers.podweir.audit_interval: '0s' is not allowed; allowed: 1s to 1h, such as 1m, or off",
       'a.yaml:9:17: receivers.podweir.cpu_budget: 0.01 is not allowed; allowed: 0.1% to 1000% of a core, such as 1%, or off',
-      "a.yaml:10:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, exporters, extensions, service",
+      "a.yaml:10:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, processors, exporters, extensions, service",
       "a.yaml:12:26: exporters.otlp_grpc.endpoint: 'collector' is not allowed; allowed: HOST:PORT, http://HOST:PORT, https://HOST:PORT",
       "a.yaml:12:48: exporters.otlp_grpc.headers.a b: 'a b' is no name for it; allowed: letters, digits, - _ .",
       'a.yaml:12:65: exporters.otlp_grpc.headers.token: this value is not allowed; allowed: text of printable ASCII characters',
-      "a.yaml:13:3: exporters.files: unknown exporter (did you mean 'file'?); allowed: otlp_grpc, file, debug, each with an optional /NAME",
+      "a.yaml:13:3: exporters.files: unknown exporter (did you mean 'file'?); allowed: otlp_grpc, otlp_http, file, debug, prometheus, influx, kafka, each with an optional /NAME",
       'a.yaml:14:9: exporters.file.path: is missing; allowed: the path of a file',
       "a.yaml:15:32: extensions.api.endpoint: 'tcp://x' is not allowed; allowed: unix:///PATH of a socket, at most 107 characters",
       "a.yaml:17:39: service.pipelines.metrics.receivers[0]: 'podwier' is not allowed (did you mean 'podweir'?); allowed: podweir",
@@ -201,24 +211,6 @@ service:
     ])
   })
 
-  it('include an exporter that is not defined', () => {
-    assert.deepEqual(problems('exporters: { debug: }\nservice: { pipelines: { metrics: { exporters: [debig] } } }'), [
-      "a.yaml:2:48: service.pipelines.metrics.exporters[0]: exporter 'debig' is not defined (did you mean 'debug'?); allowed: debug",
-    ])
-  })
-
-  it('include contradictions in TLS and one file for two exporters', () => {
-    const text = `exporters:
-  otlp_grpc: { endpoint: "https://c:1", tls: { insecure: true, cert_file: a } }
-  file: { path: a }
-  file/2: { path: a }`
-    assert.deepEqual(problems(text), [
-      'a.yaml:2:41: exporters.otlp_grpc.tls: one half of a client certificate; allowed: cert_file with key_file',
-      'a.yaml:2:58: exporters.otlp_grpc.tls.insecure: contradicts https:// in the endpoint; allowed: false, or http://',
-      'a.yaml:4:19: exporters.file/2.path: is the file of file too; allowed: another file',
-    ])
-  })
-
   for (const [what, text, line] of [
     ['a duplicate key', 'service: {}\nservice: {}', "a.yaml:2:1: duplicate key 'service'"],
     ['a tab', 'service:\n\textensions: []', 'a.yaml:2:1: Tabs are not allowed as indentation'],
@@ -230,7 +222,7 @@ service:
     [
       'a root that is no mapping',
       '- a',
-      'a.yaml:1:1: a list is not allowed; allowed: receivers, exporters, extensions, service',
+      'a.yaml:1:1: a list is not allowed; allowed: receivers, processors, exporters, extensions, service',
     ],
     ['an alias without anchor', 'service: *x', "a.yaml:1:10: service: '*x' names no anchor"],
     [
@@ -274,8 +266,8 @@ service:
   })
 })
 
-function parse(text: string, environment = {}) {
-  return parseConfig(text, 'a.yaml', environment)
+function parse(text: string, notYet = NOT_YET) {
+  return parseConfig(text, 'a.yaml', {}, notYet)
 }
 
 function failureOf(text: string): WrongSettings {

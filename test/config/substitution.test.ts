@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
-import type { FileExporterConfig, OtlpGrpcExporterConfig } from '../../lib/config/exporters.ts'
+import type { FileExporterConfig, OtlpExporterConfig } from '../../lib/config/exporters.ts'
 
 const environment = { LIMIT: '64', PORT: '4317', EMPTY: '', TOKEN: 's3cret$x', YES: 'true' }
 
@@ -12,7 +12,7 @@ describe('substitution', () => {
     assert.equal(config.flowLimit, 64)
     const otlp = parse('exporters:\n  otlp_grpc:\n    endpoint: "c:1"\n    tls:\n      insecure: ${env:YES}\n')
       .exporters[0]
-    assert.deepEqual((otlp as OtlpGrpcExporterConfig).tls, { insecure: true })
+    assert.equal((otlp as OtlpExporterConfig).targets.metrics.tls.insecure, true)
   })
 
   it('is typed in quotes too, which { } needs', () => {
@@ -26,9 +26,9 @@ describe('substitution', () => {
 
   it('is replaced inside longer text, and what it brings is not replaced again', () => {
     const text = 'exporters: { otlp_grpc: { endpoint: "c:${env:PORT}", headers: { a: "Bearer ${env:TOKEN}" } } }'
-    const otlp = parse(text).exporters[0] as OtlpGrpcExporterConfig
-    assert.equal(otlp.endpoint, 'c:4317')
-    assert.deepEqual(otlp.headers, { a: 'Bearer s3cret$x' })
+    const otlp = parse(text).exporters[0] as OtlpExporterConfig
+    assert.equal(otlp.targets.metrics.endpoint, 'c:4317')
+    assert.deepEqual(otlp.targets.metrics.headers, { a: 'Bearer s3cret$x' })
   })
 
   it('takes its default when the variable is unset or empty', () => {

@@ -15,7 +15,7 @@ import {
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
-import type { OtlpGrpcExporterConfig } from '../../lib/config/exporters.ts'
+import type { OtlpExporterConfig } from '../../lib/config/exporters.ts'
 import { FileExporter } from '../../lib/export/file-exporter.ts'
 import { MetricReaders } from '../../lib/export/metric-readers.ts'
 import { createOtlpGrpcExporter } from '../../lib/export/otlp.ts'
@@ -23,20 +23,15 @@ import { agentResource } from '../../lib/export/resource.ts'
 import { systemClock } from '../../lib/host/clock.ts'
 import { type CapturedLog, capturedLog } from '../support/captured-log.ts'
 import { type Collector, prepareCollector, startCollector } from '../support/collector.ts'
+import { fileConfig, otlpGrpcConfig } from '../support/exporter-config.ts'
 import { endTime, everything, request, startTime } from '../support/resource-metrics.ts'
 
 const exportIntervalMs = 200
 let folder = ''
 let collector: Collector
 
-function otlpConfig(): OtlpGrpcExporterConfig {
-  return {
-    type: 'otlp_grpc',
-    id: 'otlp_grpc',
-    endpoint: collector.endpoint,
-    target: collector.endpoint,
-    timeoutMs: 2_000,
-  }
+function otlpConfig(): OtlpExporterConfig {
+  return otlpGrpcConfig({ endpoint: collector.endpoint, timeout: '2s' })
 }
 
 function send(exporter: PushMetricExporter, metrics: ResourceMetrics): Promise<ExportResult> {
@@ -151,7 +146,7 @@ describe('export to a real Collector', () => {
     const metrics = everything()
     const otlp = createOtlpGrpcExporter(otlpConfig(), systemClock)
     const path = join(folder, 'ours.jsonl')
-    const file = new FileExporter({ type: 'file', id: 'file', path, maxFileBytes: 1e6, maxBackups: 0 })
+    const file = new FileExporter(fileConfig(path, 1e6, 0))
     assert.equal((await send(otlp, metrics)).code, ExportResultCode.SUCCESS)
     assert.equal((await send(file, metrics)).code, ExportResultCode.SUCCESS)
     await otlp.shutdown()

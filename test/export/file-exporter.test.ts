@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { FileExporter } from '../../lib/export/file-exporter.ts'
+import { fileConfig } from '../support/exporter-config.ts'
 import { point, request, sum } from '../support/resource-metrics.ts'
 import { skip } from '../support/skip.ts'
 
@@ -18,7 +19,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 function exporterTo(path: string, maxFileBytes = 1_000_000, maxBackups = 2): FileExporter {
-  return new FileExporter({ type: 'file', id: 'file', path, maxFileBytes, maxBackups })
+  return new FileExporter(fileConfig(path, maxFileBytes, maxBackups))
 }
 
 function send(exporter: FileExporter, value: number, points = 1): Promise<ExportResult> {

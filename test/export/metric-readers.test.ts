@@ -10,6 +10,7 @@ import { MetricReaders } from '../../lib/export/metric-readers.ts'
 import { agentResource } from '../../lib/export/resource.ts'
 import { systemClock } from '../../lib/host/clock.ts'
 import { capturedLog } from '../support/captured-log.ts'
+import { fileConfig, otlpGrpcConfig } from '../support/exporter-config.ts'
 import { point, request, sum } from '../support/resource-metrics.ts'
 
 let folder = ''
@@ -26,7 +27,7 @@ afterEach(() => {
 })
 
 function fileExporter(id: string, path = join(folder, `${id}.jsonl`)): ExporterConfig {
-  return { type: 'file', id, path, maxFileBytes: 1_000_000, maxBackups: 1 }
+  return fileConfig(path, 1_000_000, 1, id)
 }
 
 /** Takes connections and never says a word. */
@@ -40,7 +41,7 @@ async function silentExporter(): Promise<ExporterConfig> {
     server.close()
   })
   const endpoint = `http://127.0.0.1:${(server.address() as { port: number }).port}`
-  return { type: 'otlp_grpc', id: 'otlp_grpc', endpoint, target: endpoint, timeoutMs: 60_000 }
+  return otlpGrpcConfig({ endpoint, timeout: '60s' })
 }
 
 function readersOf(exporters: ExporterConfig[], exportIntervalMs = 60_000) {

@@ -10,9 +10,9 @@ import { type Metadata, Server, ServerCredentials } from '@grpc/grpc-js'
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { AggregationTemporality, InstrumentType, type PushMetricExporter } from '@opentelemetry/sdk-metrics'
 import { afterEach, describe, it } from 'mocha'
-import type { OtlpGrpcExporterConfig } from '../../lib/config/exporters.ts'
 import { createOtlpGrpcExporter } from '../../lib/export/otlp.ts'
 import { systemClock } from '../../lib/host/clock.ts'
+import { otlpGrpcConfig } from '../support/exporter-config.ts'
 import { point, request, sum } from '../support/resource-metrics.ts'
 
 const nothing = Buffer.alloc(0)
@@ -54,9 +54,8 @@ async function receiver(response: Buffer, credentials = ServerCredentials.create
   return { port, got }
 }
 
-function exporterFor(config: Partial<OtlpGrpcExporterConfig> & { endpoint: string }): PushMetricExporter {
-  const target = config.endpoint
-  const exporter = createOtlpGrpcExporter({ type: 'otlp_grpc', id: 'otlp_grpc', target, ...config }, systemClock)
+function exporterFor(settings: { endpoint: string } & Record<string, unknown>, environment = {}): PushMetricExporter {
+  const exporter = createOtlpGrpcExporter(otlpGrpcConfig(settings, environment), systemClock)
   endings.push(() => exporter.shutdown())
   return exporter
 }
@@ -135,7 +134,7 @@ describe('otlp_grpc exporter', () => {
 
   it('gives up on a receiver that never answers', async () => {
     const port = await silentServer()
-    const message = await failureOf(exporterFor({ endpoint: `http://127.0.0.1:${port}`, timeoutMs: 200 }))
+    const message = await failureOf(exporterFor({ endpoint: `http://127.0.0.1:${port}`, timeout: '200ms' }))
     assert.equal(message, `127.0.0.1:${port} did not answer in time`)
   })
 
@@ -155,7 +154,7 @@ describe('otlp_grpc exporter', () => {
       wire.close()
     })
     const endpoint = `http://127.0.0.1:${(wire.address() as { port: number }).port}`
-    const [exporter, other] = [exporterFor({ endpoint, timeoutMs: 300 }), exporterFor({ endpoint })]
+    const [exporter, other] = [exporterFor({ endpoint, timeout: '300ms' }), exporterFor({ endpoint })]
     assert.equal((await send(exporter)).code, ExportResultCode.SUCCESS)
     assert.equal((await send(other)).code, ExportResultCode.SUCCESS)
     const [near, far] = pairs[0]!
@@ -168,7 +167,7 @@ describe('otlp_grpc exporter', () => {
 
   it('ends at once while a receiver keeps it waiting', async () => {
     const port = await silentServer()
-    const exporter = exporterFor({ endpoint: `http://127.0.0.1:${port}`, timeoutMs: 60_000 })
+    const exporter = exporterFor({ endpoint: `http://127.0.0.1:${port}`, timeout: '60s' })
     const sent = send(exporter)
     await exporter.shutdown()
     assert.equal((await sent).code, ExportResultCode.FAILED)
@@ -198,7 +197,7 @@ describe('otlp_grpc exporter', () => {
     const pair = { private_key: readFileSync(keyFile), cert_chain: readFileSync(caFile) }
     const { port } = await receiver(nothing, ServerCredentials.createSsl(null, [pair]))
     const endpoint = `https://localhost:${port}`
-    assert.equal((await send(exporterFor({ endpoint, tls: { caFile } }))).code, ExportResultCode.SUCCESS)
+    assert.equal((await send(exporterFor({ endpoint, tls: { ca_file: caFile } }))).code, ExportResultCode.SUCCESS)
     assert.match(await failureOf(exporterFor({ endpoint })), /showed a certificate that is not trusted.*tls.ca_file/)
   })
 
@@ -208,23 +207,24 @@ describe('otlp_grpc exporter', () => {
   })
 
   it('stops the start for a certificate file that is not there', () => {
-    const config = { endpoint: 'https://127.0.0.1:4317', tls: { caFile: '/nonexistent/ca.pem' } }
+    const config = { endpoint: 'https://127.0.0.1:4317', tls: { ca_file: '/nonexistent/ca.pem' } }
     assert.throws(() => exporterFor(config), { name: 'Failure', subject: '/nonexistent/ca.pem' })
   })
 
   it('takes from the standard environment variables what the configuration leaves open', async () => {
     const { port, got } = await receiver(nothing)
-    const target = `http://127.0.0.1:${port}`
-    process.env.OTEL_EXPORTER_OTLP_ENDPOINT = target
-    process.env.OTEL_EXPORTER_OTLP_HEADERS = 'authorization=Bearer%20y'
-    endings.push(() => {
-      delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT
-      delete process.env.OTEL_EXPORTER_OTLP_HEADERS
-    })
-    const exporter = createOtlpGrpcExporter({ type: 'otlp_grpc', id: 'otlp_grpc', target }, systemClock)
+    const environment = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20y,x-tenant=environment',
+    }
+    const exporter = createOtlpGrpcExporter(
+      otlpGrpcConfig({ headers: { 'X-Tenant': 'file' } }, environment),
+      systemClock,
+    )
     endings.push(() => exporter.shutdown())
     assert.equal((await send(exporter)).code, ExportResultCode.SUCCESS)
     assert.deepEqual(got[0]?.metadata.get('authorization'), ['Bearer y'])
+    assert.deepEqual(got[0]?.metadata.get('x-tenant'), ['file'])
   })
 
   it('wants cumulative sums', () => {

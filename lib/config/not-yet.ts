@@ -1,0 +1,75 @@
+// Settings whose part is not there yet: refused at their place, so that none of them does nothing without a word.
+// Whoever makes one work deletes its line.
+import type { YamlDocument } from './yaml-document.ts'
+
+export interface NotYet {
+  /** Keys from the root, with dots between them. `*` is any key, and `TYPE` is `TYPE/NAME` too. */
+  readonly setting: string
+  /** Values that do what they say already. */
+  readonly works?: readonly unknown[]
+}
+
+export const NOT_YET: readonly NotYet[] = [
+  // Then its default is 5m.
+  { setting: 'receivers.podweir.edge_idle', works: ['off'] },
+  { setting: 'receivers.podweir.pod_metrics', works: ['podweir'] },
+  { setting: 'receivers.podweir.traces.service_graph_metrics', works: ['off'] },
+  { setting: 'processors.filter' },
+  { setting: 'processors.attributes' },
+  { setting: 'processors.batch' },
+  { setting: 'processors.memory_limiter' },
+  { setting: 'exporters.otlp_http' },
+  { setting: 'exporters.otlphttp' },
+  { setting: 'exporters.prometheus' },
+  { setting: 'exporters.influx' },
+  { setting: 'exporters.kafka' },
+  // Then its default is pod.
+  { setting: 'exporters.*.resource_mode', works: ['agent'] },
+  { setting: 'exporters.*.temporality', works: ['cumulative'] },
+  { setting: 'exporters.*.histograms', works: ['explicit'] },
+  { setting: 'exporters.*.resend_unchanged', works: ['1m'] },
+  { setting: 'exporters.*.retry_on_failure.enabled', works: [true] },
+  { setting: 'exporters.*.retry_on_failure.initial_interval', works: ['1s'] },
+  { setting: 'exporters.*.retry_on_failure.max_interval', works: ['30s'] },
+  { setting: 'exporters.*.retry_on_failure.multiplier', works: [1.5] },
+  { setting: 'exporters.*.retry_on_failure.max_elapsed_time', works: ['off'] },
+  { setting: 'exporters.*.sending_queue.queue_bytes', works: ['16MiB'] },
+  { setting: 'exporters.*.sending_queue.queue_items', works: [65_536] },
+  { setting: 'exporters.*.sending_queue.storage' },
+  { setting: 'exporters.*.tls.insecure_skip_verify', works: [false] },
+  { setting: 'exporters.*.tls.server_name_override' },
+  { setting: 'exporters.*.tls.min_version', works: ['1.2', 1.2] },
+  { setting: 'exporters.*.tls.reload_interval', works: ['1m'] },
+  { setting: 'exporters.*.traces_endpoint' },
+  { setting: 'exporters.*.logs_endpoint' },
+  { setting: 'extensions.zpages' },
+  { setting: 'extensions.file_storage' },
+  { setting: 'service.extensions.*', works: ['api', 'health_check'] },
+  { setting: 'service.pipelines.traces' },
+  { setting: 'service.pipelines.logs' },
+  { setting: 'service.telemetry.metrics.level', works: ['none'] },
+]
+
+export function refuseNotYet(document: YamlDocument, list: readonly NotYet[]): void {
+  for (const { setting, works = [] } of list) {
+    for (const { path, value } of found(document.value, setting.split('.'), [])) {
+      if (works.includes(value) || (value === undefined && works.length > 0)) continue
+      const allowed = works.length > 0 ? String(works[0]) : undefined
+      document.problems.add(document.placeOfKey(path), path, 'is not available in this version', allowed)
+    }
+  }
+}
+
+interface Found {
+  readonly path: readonly PropertyKey[]
+  readonly value: unknown
+}
+
+function found(value: unknown, [segment, ...rest]: string[], path: readonly PropertyKey[]): Found[] {
+  if (segment === undefined) return [{ path, value }]
+  if (typeof value !== 'object' || value === null) return []
+  const keys = Array.isArray(value) ? value.keys() : Object.keys(value)
+  return [...keys]
+    .filter(key => segment === '*' || key === segment || String(key).startsWith(`${segment}/`))
+    .flatMap(key => found((value as Record<PropertyKey, unknown>)[key], rest, [...path, key]))
+}
