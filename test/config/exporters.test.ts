@@ -182,6 +182,12 @@ describe('exporter settings', () => {
       'prometheus: { bearer_token: "s3 cret" }',
       '1:42: exporters.prometheus.bearer_token: this value is not allowed; allowed: text of printable ASCII characters without spaces',
     ],
+    [
+      'tokens and passwords that are no text, without showing them',
+      'influx: { token: 1234, password: 5678 }',
+      '1:31: exporters.influx.token: this value is not allowed; allowed: a token',
+      '1:47: exporters.influx.password: this value is not allowed; allowed: a password',
+    ],
   ] as const satisfies readonly (readonly [string, string, ...string[]])[])
     it(`refuse ${what}`, () => {
       const text = `exporters: { ${exporters} }\n${extensions}`
