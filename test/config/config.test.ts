@@ -179,7 +179,7 @@ service:
 
   it('are told all at once, each with its place and what is allowed', () => {
     assert.deepEqual(problems(file), [
-      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, level, detail, zones, series_limit, edge_idle, pod_metrics, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, discovery, kubernetes, scope, own_traffic, traces, logs, modules",
+      "a.yaml:3:5: receivers.podweir.atach: unknown key (did you mean 'attach'?); allowed: attach, hook, attach_pace, pins, on_stop, flow_limit, detail, level, zones, series_limit, edge_idle, pod_metrics, drain_interval, collection_interval, retire, audit_interval, cpu_budget, inventory, discovery, kubernetes, scope, own_traffic, traces, logs, modules",
       "a.yaml:4:13: receivers.podweir.attach: 'hots' is not allowed (did you mean 'host'?); allowed: auto, host, pod",
       'a.yaml:5:17: receivers.podweir.flow_limit: 5 is not allowed; allowed: a whole number from 16 to 1048576',
       'a.yaml:6:21: receivers.podweir.drain_interval: 1 is not allowed; allowed: 100ms to 1m, such as 1s',
