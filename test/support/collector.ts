@@ -1,70 +1,40 @@
-// A real OpenTelemetry Collector on a free port, whose file output is what tests assert on.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
-import { homedir } from 'node:os'
+// A real OpenTelemetry Collector on free ports, whose file output is what tests assert on.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { promisify } from 'node:util'
+import {
+  linesOf,
+  type OtlpLogsRequest,
+  type OtlpMetric,
+  type OtlpPoint,
+  type OtlpRequest,
+  type OtlpTraceRequest,
+  valueText,
+  type Where,
+} from './collected-otlp.ts'
+import { ensureServer, freePorts, ServerProcess } from './server-process.ts'
 
-const recipe = new URL('./servers/build-servers.sh', import.meta.url).pathname
-const version = 'otelcol-0.155.0'
+export type { OtlpAttribute, OtlpPoint, OtlpRequest, Where } from './collected-otlp.ts'
+export { freePort } from './server-process.ts'
+
 const LOOPBACK = '127.0.0.1'
 const NSENTER = '/usr/bin/nsenter'
 
-const config = `
+/** Takes all three signals by gRPC and HTTP, and writes them to one file. */
+const defaultConfig = `
 receivers:
   otlp:
     protocols:
       grpc: { endpoint: "\${env:HOST}:\${env:GRPC_PORT}" }
+      http: { endpoint: "\${env:HOST}:\${env:HTTP_PORT}" }
 exporters:
   file: { path: "\${env:OUT}", append: true, flush_interval: 100ms }
 service:
   telemetry: { metrics: { level: none } }
   pipelines:
     metrics: { receivers: [otlp], exporters: [file] }
+    traces: { receivers: [otlp], exporters: [file] }
+    logs: { receivers: [otlp], exporters: [file] }
 `
-
-export interface OtlpValue {
-  stringValue?: string
-  intValue?: string
-  doubleValue?: number
-  boolValue?: boolean
-  arrayValue?: { values?: OtlpValue[] }
-}
-
-export interface OtlpAttribute {
-  key: string
-  value: OtlpValue
-}
-
-export interface OtlpPoint {
-  attributes?: OtlpAttribute[]
-  startTimeUnixNano?: string
-  timeUnixNano?: string
-  asInt?: string
-  asDouble?: number
-}
-
-export interface OtlpMetric {
-  name: string
-  unit?: string
-  description?: string
-  sum?: { dataPoints: OtlpPoint[]; aggregationTemporality: number; isMonotonic?: boolean }
-  gauge?: { dataPoints: OtlpPoint[] }
-}
-
-/** One line of the file: one request as it arrived. */
-export interface OtlpRequest {
-  resourceMetrics: {
-    resource: { attributes?: OtlpAttribute[] }
-    scopeMetrics: { scope: { name?: string; version?: string }; metrics: OtlpMetric[] }[]
-  }[]
-}
-
-/** Attributes that a point must have; values as text. */
-export type Where = Readonly<Record<string, string>>
 
 /** Elsewhere than on loopback. */
 export interface CollectorPlace {
@@ -74,72 +44,81 @@ export interface CollectorPlace {
   readonly address: string
 }
 
+export interface CollectorOptions {
+  readonly folder: string
+  readonly at?: CollectorPlace
+  /** Instead of the one that writes all three signals to `OUT`; it may read `HOST`, `GRPC_PORT`, `HTTP_PORT` and `OUT`. */
+  readonly config?: string
+}
+
+interface Ports {
+  readonly grpc: number
+  readonly http: number
+}
+
 export class Collector {
   readonly grpcPort: number
+  readonly httpPort: number
   readonly file: string
+  readonly process: ServerProcess
   readonly #configFile: string
-  readonly #at: CollectorPlace | undefined
-  #process: ChildProcess | undefined
+  readonly #options: CollectorOptions
 
-  constructor(folder: string, grpcPort: number, at?: CollectorPlace) {
-    this.grpcPort = grpcPort
-    this.#at = at
+  constructor(program: string, ports: Ports, options: CollectorOptions) {
+    const { folder, at } = options
+    this.grpcPort = ports.grpc
+    this.httpPort = ports.http
+    this.#options = options
     this.file = join(folder, 'otlp.jsonl')
     this.#configFile = join(folder, 'otelcol.yaml')
+    const command = [program, '--config', this.#configFile]
+    this.process = new ServerProcess({
+      name: 'the Collector',
+      command: at ? [NSENTER, `--net=${at.netns}`, ...command] : command,
+      env: {
+        HOST: at?.address ?? LOOPBACK,
+        GRPC_PORT: String(this.grpcPort),
+        HTTP_PORT: String(this.httpPort),
+        OUT: this.file,
+      },
+      ready: /Everything is ready/,
+    })
   }
 
   get endpoint(): string {
-    return `http://${this.#at?.address ?? LOOPBACK}:${this.grpcPort}`
+    return `http://${this.#options.at?.address ?? LOOPBACK}:${this.grpcPort}`
   }
 
-  /** Starts it again after `stop` or `kill`, on the same port and file. */
+  get httpEndpoint(): string {
+    return `http://${this.#options.at?.address ?? LOOPBACK}:${this.httpPort}`
+  }
+
+  /** Starts it again after `stop` or `kill`, on the same ports and file. */
   async restart(): Promise<void> {
-    if (this.#process) throw new Error('the Collector is running')
-    writeFileSync(this.#configFile, config)
-    const command = [join(serversFolder(), version, 'otelcol'), '--config', this.#configFile]
-    const [program, ...args] = this.#at ? [NSENTER, `--net=${this.#at.netns}`, ...command] : command
-    const child = spawn(program!, args, {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: {
-        PATH: '/nonexistent',
-        HOST: this.#at?.address ?? LOOPBACK,
-        GRPC_PORT: String(this.grpcPort),
-        OUT: this.file,
-      },
-    })
-    this.#process = child
-    // Mocha ends with process.exit when a test hangs: the Collector must not outlive it.
-    const killed = () => child.kill('SIGKILL')
-    process.once('exit', killed)
-    child.once('exit', () => process.removeListener('exit', killed))
-    await ready(child)
+    writeFileSync(this.#configFile, this.#options.config ?? defaultConfig)
+    await this.process.start()
   }
 
   /** Ends it politely: its file is complete afterwards. */
   async stop(): Promise<void> {
-    await this.#end('SIGTERM')
+    await this.process.stop()
   }
 
   async kill(): Promise<void> {
-    await this.#end('SIGKILL')
+    await this.process.kill()
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process
-    this.#process = undefined
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    const exit = once(child, 'exit')
-    child.kill(signal)
-    await exit
-  }
-
-  /** Every complete line of the file, parsed. */
+  /** Requests of metrics, in the order of arrival. */
   requests(): OtlpRequest[] {
-    if (!existsSync(this.file)) return []
-    const text = readFileSync(this.file, 'utf8')
-    // A killed Collector may leave half a line.
-    const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n')
-    return lines.filter(line => line !== '').map(line => JSON.parse(line) as OtlpRequest)
+    return (linesOf(this.file) as Partial<OtlpRequest>[]).filter(isOfMetrics)
+  }
+
+  traceRequests(): OtlpTraceRequest[] {
+    return (linesOf(this.file) as Partial<OtlpTraceRequest>[]).filter(isOfTraces)
+  }
+
+  logsRequests(): OtlpLogsRequest[] {
+    return (linesOf(this.file) as Partial<OtlpLogsRequest>[]).filter(isOfLogs)
   }
 
   /** Every point of one metric in the order of arrival. */
@@ -167,44 +146,29 @@ export class Collector {
 }
 
 /** Ready to receive when it resolves. The caller ends it with `stop` or `kill`. */
-export async function startCollector(options: { folder: string; at?: CollectorPlace }): Promise<Collector> {
+export async function startCollector(options: CollectorOptions): Promise<Collector> {
   const collector = await prepareCollector(options)
   await collector.restart()
   return collector
 }
 
-/** A Collector that is down until `restart`, on a port that nobody listens on. */
-export async function prepareCollector(options: { folder: string; at?: CollectorPlace }): Promise<Collector> {
-  await promisify(execFile)(recipe, ['otelcol'])
-  return new Collector(options.folder, await freePort(), options.at)
+/** A Collector that is down until `restart`, on ports that nobody listens on. */
+export async function prepareCollector(options: CollectorOptions): Promise<Collector> {
+  const program = join(await ensureServer('otelcol', '0.155.0-kafka'), 'otelcol')
+  const [grpc, http] = await freePorts(2)
+  return new Collector(program, { grpc: grpc!, http: http! }, options)
 }
 
-export async function freePort(): Promise<number> {
-  const server: Server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+function isOfMetrics(line: Partial<OtlpRequest>): line is OtlpRequest {
+  return line.resourceMetrics !== undefined
 }
 
-function serversFolder(): string {
-  return process.env.PODWEIR_SERVERS ?? join(homedir(), '.cache/podweir/servers')
+function isOfTraces(line: Partial<OtlpTraceRequest>): line is OtlpTraceRequest {
+  return line.resourceSpans !== undefined
 }
 
-async function ready(child: ChildProcess): Promise<void> {
-  const said: string[] = []
-  const lines = createInterface({ input: child.stderr! })
-  await new Promise<void>((resolve, reject) => {
-    lines.on('line', line => {
-      if (line.includes('Everything is ready')) resolve()
-      else if (said.length < 100) said.push(line)
-    })
-    child.once('error', reject)
-    child.once('exit', code => reject(new Error(`the Collector ended with ${code}: ${said.join('\n')}`)))
-  })
+function isOfLogs(line: Partial<OtlpLogsRequest>): line is OtlpLogsRequest {
+  return line.resourceLogs !== undefined
 }
 
 function metricsOf(request: OtlpRequest): OtlpMetric[] {
@@ -214,13 +178,9 @@ function metricsOf(request: OtlpRequest): OtlpMetric[] {
 function matches(point: OtlpPoint, where: Where): boolean {
   for (const [key, wanted] of Object.entries(where)) {
     const found = point.attributes?.find(attribute => attribute.key === key)
-    if (!found || text(found.value) !== wanted) return false
+    if (!found || valueText(found.value) !== wanted) return false
   }
   return true
-}
-
-function text(value: OtlpValue): string {
-  return String(value.stringValue ?? value.intValue ?? value.boolValue ?? value.doubleValue ?? JSON.stringify(value))
 }
 
 function seriesKey(point: OtlpPoint): string {

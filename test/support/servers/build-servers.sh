@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
 # Puts the servers that the end-to-end tests talk to under ~/.cache/podweir/servers, each built once.
-# usage: build-servers.sh [otelcol|kubernetes]...
+# usage: build-servers.sh [otelcol|jaeger|prometheus|influxdb|kafka|kubernetes]...
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 servers=${PODWEIR_SERVERS:-$HOME/.cache/podweir/servers}
 mkdir -p "$servers"
 servers=$(cd "$servers" && pwd)
-exec 9>"$servers/.lock"
-flock 9
 staging=
 trap 'rm -rf "$staging"' EXIT
 
@@ -54,6 +52,8 @@ ensure_pip() {
 install() {
   local name=$1 started=$SECONDS
   shift
+  # One build at a time; what is there can be used meanwhile.
+  if [ ! -d "$servers/$name" ]; then exec 9>"$servers/.lock" && flock 9; fi
   if [ -d "$servers/$name" ]; then
     echo "$name: cached"
     return
@@ -70,6 +70,38 @@ build_otelcol() {
   nice go build -C "$here/otelcol" -mod=readonly -trimpath -ldflags='-s -w' -o "$1/" .
 }
 
+# build_module MODULE TAGS OUT PACKAGE...: inside the module's own folder, with its go.sum and replace lines; `go install
+# module@version` refuses modules that have such lines.
+build_module() {
+  local module=$1 tags=$2 out=$3 folder
+  shift 3
+  folder=$(go mod download -json "$module" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  nice go build -C "$folder" -mod=readonly -trimpath -tags "$tags" -ldflags='-s -w' -o "$out/" "$@"
+}
+
+build_jaeger() {
+  say 'building Jaeger from its Go module: four to ten minutes, once'
+  build_module "github.com/jaegertracing/jaeger@v$jaeger" '' "$1" ./cmd/jaeger
+}
+
+# Without the discovery of clouds' machines, which is most of it.
+build_prometheus() {
+  say 'building Prometheus and promtool from their Go module: three to seven minutes, once'
+  build_module "github.com/prometheus/prometheus@v$prometheus" remove_all_sd "$1" ./cmd/prometheus ./cmd/promtool
+}
+
+# Unpacked, not installed: the package would start a server.
+unpack_influxdb() {
+  say 'fetching InfluxDB as the Debian package influxdb'
+  (cd "$1" && { apt-get download -q influxdb >&2 || { apt-get update >&2 && apt-get download -q influxdb >&2; }; } &&
+    dpkg -x influxdb_*.deb . && rm influxdb_*.deb)
+}
+
+fetch_kafka() {
+  say 'fetching the Kafka broker from Maven: 54 MB'
+  nice mvn -q -B -f "$here/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$1/libs" >&2
+}
+
 # One binary with the real components: two that share their code cost one build. Without -X the server calls itself v0.0.0-master.
 build_kubernetes() {
   local x=k8s.io/component-base/version y=k8s.io/client-go/pkg/version minor=${kubernetes#1.}
@@ -79,14 +111,24 @@ build_kubernetes() {
 }
 
 main() {
-  local server
+  local server jaeger=1.76.0 prometheus=0.315.0 influxdb=1.6.7 kafka=4.1.0
   kubernetes=$(sed -n 's#.*k8s.io/kubernetes v\([0-9.]*\)$#\1#p' "$here/kubernetes/kube/go.mod" | head -1)
   for server in "${@:-otelcol}"; do
     case $server in
       otelcol)
-        [ -d "$servers/otelcol-0.155.0" ] || ensure_go 25
-        install otelcol-0.155.0 build_otelcol
+        [ -d "$servers/otelcol-0.155.0-kafka" ] || ensure_go 25
+        install otelcol-0.155.0-kafka build_otelcol
         ;;
+      jaeger)
+        [ -d "$servers/jaeger-$jaeger" ] || ensure_go 25
+        install "jaeger-$jaeger" build_jaeger
+        ;;
+      prometheus)
+        [ -d "$servers/prometheus-$prometheus" ] || ensure_go 26
+        install "prometheus-$prometheus" build_prometheus
+        ;;
+      influxdb) install "influxdb-$influxdb" unpack_influxdb ;;
+      kafka) install "kafka-$kafka" fetch_kafka ;;
       kubernetes)
         [ -d "$servers/kubernetes-$kubernetes" ] || ensure_go 26
         install "kubernetes-$kubernetes" build_kubernetes
