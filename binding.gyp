@@ -2,7 +2,7 @@
   'variables': {
     # All of the addon that knows nothing of Node.
     'core_sources': ['addon/probe.cc', 'addon/probe_interfaces.cc', 'addon/probe_reading.cc', 'addon/probe_hooks.cc', 'addon/dispatcher.cc', 'addon/attach.cc', 'addon/chain.cc', 'addon/interfaces.cc',
-                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/processes.cc', 'addon/survey.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/clock.cc', 'addon/occupied_slots.cc', 'addon/rest.cc', 'addon/flow_reader.cc',
+                     'addon/netlink.cc', 'addon/namespace.cc', 'addon/processes.cc', 'addon/survey.cc', 'addon/worker.cc', 'addon/drain.cc', 'addon/drain_rows.cc', 'addon/clock.cc', 'addon/occupied_slots.cc', 'addon/rest.cc', 'addon/flow_reader.cc', 'addon/beginning.cc',
                      'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc',
                      'addon/drops.cc', 'addon/drop_reasons.cc', 'addon/dns_tap.cc', 'addon/journal.cc', 'addon/pins.cc', 'addon/attach_pins.cc', 'addon/probe_adoption.cc', 'addon/probe_pins.cc',
                      'addon/filters.cc', 'addon/sweep.cc', 'addon/detach_all.cc', 'addon/scope_rules.cc', 'addon/privileges.cc', 'addon/scratch_pair.cc',

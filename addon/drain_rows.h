@@ -85,6 +85,17 @@ struct RttRows {
   std::vector<uint8_t> direction, bucket;
 };
 
+// How a TCP connection began: a row when more of it is known than the last one said.
+struct BeginningRows {
+  std::vector<uint32_t> row;
+  std::vector<double> syn_at_ms;
+  struct Side {
+    std::vector<uint8_t> has_sequence;
+    std::vector<uint32_t> sequence;
+    std::vector<double> first_data_at_ms;
+  } side[DIRECTIONS];
+};
+
 struct StartedRows {
   std::vector<uint32_t> slot, generation;
   std::vector<uint8_t> local_address, remote_address;  // 16 bytes a row
@@ -117,6 +128,7 @@ struct DrainResult {
   double read_at_ms = 0;
   FlowRows flows;
   RttRows rtt;
+  BeginningRows beginnings;
   StartedRows started;
   InterfaceRows interfaces;
   uint32_t live_flows = 0, collapsed_flows = 0;

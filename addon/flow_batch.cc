@@ -56,6 +56,24 @@ Napi::Object ToObject(Napi::Env env, RttRows& rows) {
   return to;
 }
 
+Napi::Object ToObject(Napi::Env env, BeginningRows::Side& rows) {
+  Napi::Object to = Napi::Object::New(env);
+  AddColumn(to, "hasSequence", rows.has_sequence);
+  AddColumn(to, "sequence", rows.sequence);
+  AddColumn(to, "firstDataAtMs", rows.first_data_at_ms);
+  return to;
+}
+
+Napi::Object ToObject(Napi::Env env, BeginningRows& rows) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("length", static_cast<double>(rows.row.size()));
+  AddColumn(to, "row", rows.row);
+  AddColumn(to, "synAtMs", rows.syn_at_ms);
+  to.Set("fromPod", ToObject(env, rows.side[FROM_POD]));
+  to.Set("toPod", ToObject(env, rows.side[TO_POD]));
+  return to;
+}
+
 Napi::Object ToObject(Napi::Env env, StartedRows& rows) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("length", static_cast<double>(rows.slot.size()));
@@ -139,6 +157,7 @@ Napi::Object ToBatch(Napi::Env env, DrainResult& result, EmptyTables& empty) {
   batch.Set("readAtMs", result.read_at_ms);
   batch.Set("flows", TableOf(env, result.flows, result.flows.size(), empty.flows));
   batch.Set("rtt", TableOf(env, result.rtt, result.rtt.row.size(), empty.rtt));
+  batch.Set("beginnings", TableOf(env, result.beginnings, result.beginnings.row.size(), empty.beginnings));
   batch.Set("started", TableOf(env, result.started, result.started.slot.size(), empty.started));
   batch.Set("interfaces", TableOf(env, result.interfaces, result.interfaces.interface_slot.size(), empty.interfaces));
   batch.Set("liveFlows", result.live_flows);

@@ -11,7 +11,7 @@ namespace podweir {
 // Takes the columns out of `result`.
 // Tables without a row, made once: on a quiet node nearly all are, and each is some twenty objects.
 struct EmptyTables {
-  Napi::ObjectReference flows, rtt, started, interfaces;
+  Napi::ObjectReference flows, rtt, beginnings, started, interfaces;
 };
 
 Napi::Object ToBatch(Napi::Env env, DrainResult& result, EmptyTables& empty);

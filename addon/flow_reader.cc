@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "beginning.h"
 #include "journal.h"
 #include "probe.h"
 #include "slot_view.h"
@@ -157,6 +158,7 @@ void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
   if ((moved && seen.wait <= Wait::kIdle) || !seen.since_ms) seen.since_ms = now_ms_;
   bool tell = moved || last || seen.adopted;
   bool fresh = seen.kind == Kind::kNew;
+  uint8_t begun = 0;
   if (seen.given_up && !moved) return;
   seen.adopted = false;
   if (fresh) {
@@ -172,6 +174,8 @@ void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
     if (stirred || fresh || last || seen.look_again || before == State::kConnecting) {
       news = LookAtTcp(slot, moved);
       tell |= tcp_.Read(slot, last, result);
+      begun = KnownBeginning(from);
+      tell |= (begun & ~seen.begun) != 0;
     }
     seen.look_again = stirred;
   } else if (stirred && seen.kind == Kind::kRequest) {
@@ -180,6 +184,8 @@ void FlowReader::ReadRow(uint32_t slot, Leaving why, DrainResult& result) {
   if (last) Leave(slot, why, news);
   if (news.failed == Failure::kTimeout && ToldBefore(slot)) news.failed = Failure::kNone;
   if (!tell && !news.any() && seen.connection.state() == before) return;
+  if (begun & ~seen.begun) AddBeginning(from, details_[slot], time_, result);
+  seen.begun |= begun;
   if (seen.kind == Kind::kTcp) AddTimes(slot, result.flows);
   row.slot = slot;
   row.generation = seen.generation;

@@ -7,6 +7,7 @@
 
 #include "connection.h"
 #include "drain_rows.h"
+#include "drain_time.h"
 #include "flow.h"
 #include "retire.h"
 #include "retired_keys.h"
@@ -18,15 +19,6 @@ namespace podweir {
 class Journal;
 class Probe;
 struct Watermark;
-
-// Of one drain.
-struct DrainTime {
-  int64_t ns = 0;  // CLOCK_MONOTONIC, as the kernel's times
-  double wall_minus_mono_ms = 0;
-
-  int64_t ms() const { return ns / 1'000'000; }
-  double WallMs(uint64_t event_ns) const { return static_cast<double>(event_ns) / 1e6 + wall_minus_mono_ms; }
-};
 
 class FlowReader {
  public:
@@ -76,6 +68,7 @@ class FlowReader {
     bool adopted;     // to be told of although nothing moves
     bool given_up;    // not to be told of unless it moves
     uint8_t steps;    // of the handshake, and FINs
+    uint8_t begun;    // what was told of how it began: bits of each direction
     uint32_t events;  // of both halves
   };
 

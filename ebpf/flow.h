@@ -7,7 +7,7 @@
 #include <linux/types.h>
 
 /* Raised whenever a struct or the meaning of a field changes. Maps, pins and addon compare it. */
-#define FLOW_ABI 4
+#define FLOW_ABI 5
 
 /* Interface slot 0 is never given out: a key of zero bytes matches no flow. */
 #define INTERFACE_SLOTS 1024
@@ -79,6 +79,7 @@ enum tcp_known {
 	KNOWN_SYN = 1,      /* initial_sequence and window_scale */
 	KNOWN_SEQUENCE = 2, /* next_sequence */
 	KNOWN_ACK = 4,      /* acknowledged and window */
+	KNOWN_DATA = 8,     /* first_data_ns of the details */
 	KNOWN_FIN = 32,     /* it has sent a FIN */
 	KNOWN_SYN_ACK = 64, /* it has sent a SYN-ACK */
 };
@@ -187,7 +188,8 @@ struct flow_details {
 	struct flow_identity identity;
 	struct flow_key6 key6; /* of an IPv6 flow */
 	struct flow_tcp tcp[DIRECTIONS];
-	__u64 reserved[3];
+	__u64 first_data_ns[DIRECTIONS]; /* in order, behind a SYN that was seen */
+	__u64 reserved;
 	__u32 rtt_buckets[DIRECTIONS][RTT_BUCKETS]; /* direction of the data */
 };
 

@@ -11,6 +11,8 @@ import {
 import { countActive } from './active-connections.ts'
 import { Attribution } from './attribution.ts'
 import { ConnectionCounter } from './connection-counter.ts'
+import type { ConnectionListener } from './connection-record.ts'
+import { ConnectionWatch } from './connection-watch.ts'
 import { EdgeEviction } from './edge-eviction.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { FlowResolver } from './flow-resolver.ts'
@@ -39,6 +41,8 @@ export interface FlowTableParts {
   readonly parkedForMs?: number
   /** An edge without flows that does not change is evicted after so long; absent: none is. */
   readonly edgeIdleMs?: number
+  /** Hears of connections and requests that end; absent: nothing of that is kept. */
+  readonly connections?: ConnectionListener
 }
 
 const PARKED_FOR_MS = 7_200_000
@@ -55,6 +59,7 @@ export class FlowTable {
   readonly #resolver: FlowResolver
   readonly #connections: ConnectionCounter
   readonly #tcp: TcpCounter
+  readonly #watch: ConnectionWatch | undefined
   readonly #parked: ParkedConnections
   readonly #eviction: EdgeEviction | undefined
   readonly #startedAtMs: number
@@ -81,6 +86,7 @@ export class FlowTable {
     this.#resolver = new FlowResolver({ ...parts, isObserved: identity => parts.ledger.observes(identity) })
     this.#connections = new ConnectionCounter(this.#slots, parts.edges)
     this.#tcp = new TcpCounter(this.#slots, parts.edges)
+    this.#watch = parts.connections && new ConnectionWatch(this.#slots, parts.connections)
     this.#parked = new ParkedConnections(parts.flowLimit, parts.parkedForMs ?? PARKED_FOR_MS)
     this.#startedAtMs = parts.startedAtMs
     const counted = { edges: parts.edges, slots: this.#slots, parked: this.#parked, resolver: this.#resolver }
@@ -97,6 +103,7 @@ export class FlowTable {
     if (ownersChanged || this.#names.version !== this.#namesVersion) this.#resolveAgain()
     this.#resolver.learnServers(batch.started)
     this.#tcp.expect(batch.flows)
+    this.#watch?.expect(batch)
     this.#countKnown(batch.flows)
     this.#countStarted(batch.started, batch.flows)
     this.#countUnattributed(batch.flows)
@@ -180,6 +187,7 @@ export class FlowTable {
     const slots = this.#slots
     const interfaceSlot = started.interfaceSlot[i]!
     slots.begin(started, i, slot)
+    this.#watch?.begin(slot)
     slots.lastMs[slot] = this.#readAtMs!
     slots.account.set(slot, this.#ledger.account(interfaceSlot))
     if (this.#ownTraffic && isOwnFlow(started, i, this.#ownTraffic)) slots.isOwn[slot] = 1
@@ -215,6 +223,7 @@ export class FlowTable {
     this.#connections.count(flows, i, slot)
     this.#tcp.remember(i, slot)
     if (flows.ended[i] !== Retired.no) this.#end(slot, flows.ended[i] === Retired.parked)
+    this.#watch?.row(i, slot)
   }
 
   /** Its last figures can be read until the next batch. */

@@ -54,13 +54,34 @@ export interface TcpColumns {
 /** Round-trip samples since the last drain, one row per flow, direction and bucket that has some. */
 export interface RttColumns {
   readonly length: number
-  /** Row in `flows`. */
+  /** Row in `flows`, in rising order. */
   readonly row: Uint32Array
   /** 0: the pod's data, 1: the data to the pod. */
   readonly direction: Uint8Array
   /** 0 to 15: up to 2^-15 s, up to 2^-14 s, … up to 2^-1 s counted with 0 to 14, longer ones 15. */
   readonly bucket: Uint8Array
   readonly count: Uint32Array
+}
+
+/** How TCP connections began: a row when more of it is known than the last row of the same flow said. */
+export interface BeginningColumns {
+  readonly length: number
+  /** Row in `flows`, in rising order. */
+  readonly row: Uint32Array
+  /** Wall clock of the first SYN, ms since 1970; NaN: not seen. */
+  readonly synAtMs: Float64Array
+  readonly fromPod: BeginningSide
+  readonly toPod: BeginningSide
+}
+
+/** Of the sender in this direction. */
+export interface BeginningSide {
+  /** 1: its SYN or SYN-ACK was seen. */
+  readonly hasSequence: Uint8Array
+  /** The initial sequence number. */
+  readonly sequence: Uint32Array
+  /** Wall clock of its first data in order, ms since 1970; NaN: not seen, or the handshake was not. */
+  readonly firstDataAtMs: Float64Array
 }
 
 /** Flows seen for the first time. A row here has a row in `flows` of the same batch. */
@@ -154,6 +175,7 @@ export interface FlowBatch {
   readonly readAtMs: number
   readonly flows: FlowColumns
   readonly rtt: RttColumns
+  readonly beginnings: BeginningColumns
   readonly started: StartedColumns
   readonly interfaces: InterfaceColumns
   /** Slots in use after the drain. */

@@ -1,4 +1,5 @@
 // Two pods on this node, one of another node, a Service and the world outside: enough names for a flow table.
+import type { ConnectionListener } from '../../lib/aggregate/connection-record.ts'
 import { COUNTS_PER_EDGE, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
 import { EdgeTable, type EdgeTableOptions } from '../../lib/aggregate/edge-table.ts'
 import { FlowTable } from '../../lib/aggregate/flow-table.ts'
@@ -70,6 +71,7 @@ interface ClusterParts extends EdgeTableOptions {
   readonly flowLimit?: number
   readonly ownTraffic?: OwnTraffic
   readonly edgeIdleMs?: number
+  readonly connections?: ConnectionListener
 }
 
 export function smallCluster(parts: ClusterParts = {}) {
@@ -81,8 +83,9 @@ export function smallCluster(parts: ClusterParts = {}) {
   const owner = (interfaceSlot: number) => owners.get(interfaceSlot)
   const edges = new EdgeTable(parts)
   const ledger = new InterfaceLedger(owner)
-  const { flowLimit = 64, ownTraffic, edgeIdleMs } = parts
-  const more = { ...(ownTraffic && { ownTraffic }), ...(edgeIdleMs !== undefined && { edgeIdleMs }) }
+  const { flowLimit = 64, ownTraffic, edgeIdleMs, connections } = parts
+  const asked = { ...(ownTraffic && { ownTraffic }), ...(connections && { connections }) }
+  const more = { ...asked, ...(edgeIdleMs !== undefined && { edgeIdleMs }) }
   const table = new FlowTable({ flowLimit, names, owner, edges, ledger, startedAtMs, ...more })
   ledger.attached(attachment(1))
   ledger.attached(attachment(2))

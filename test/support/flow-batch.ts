@@ -1,6 +1,8 @@
 // Batches as the capture hands them over, written as rows: a test names only the columns that it is about.
 import { parseAddress } from '../../lib/capture/address.ts'
 import {
+  type BeginningColumns,
+  type BeginningSide,
   type CaptureFaults,
   Closed,
   Confidence,
@@ -55,6 +57,19 @@ export interface RttRow {
   count?: number
 }
 
+export interface BeginningRow {
+  row?: number
+  synAtMs?: number
+  fromPod?: BeginningSideRow
+  toPod?: BeginningSideRow
+}
+
+export interface BeginningSideRow {
+  /** Absent: its SYN or SYN-ACK was not seen. */
+  sequence?: number
+  firstDataAtMs?: number
+}
+
 export interface StartedRow {
   slot?: number
   generation?: number
@@ -105,6 +120,7 @@ export interface BatchParts {
   readAtMs?: number
   flows?: FlowRow[]
   rtt?: RttRow[]
+  beginnings?: BeginningRow[]
   started?: StartedRow[]
   interfaces?: InterfaceRow[]
   liveFlows?: number
@@ -121,6 +137,7 @@ export function flowBatch(parts: BatchParts = {}): FlowBatch {
     readAtMs: parts.readAtMs ?? 1_000_000 + sequence * 1000,
     flows: flowColumns(parts.flows ?? []),
     rtt: rttColumns(parts.rtt ?? []),
+    beginnings: beginningColumns(parts.beginnings ?? []),
     started: startedColumns(parts.started ?? []),
     interfaces: interfaceColumns(parts.interfaces ?? []),
     liveFlows: parts.liveFlows ?? 0,
@@ -171,6 +188,24 @@ function rttColumns(rows: RttRow[]): RttColumns {
     direction: Uint8Array.from(rows, row => row.direction ?? 0),
     bucket: Uint8Array.from(rows, row => row.bucket ?? 0),
     count: Uint32Array.from(rows, row => row.count ?? 1),
+  }
+}
+
+function beginningColumns(rows: BeginningRow[]): BeginningColumns {
+  return {
+    length: rows.length,
+    row: Uint32Array.from(rows, row => row.row ?? 0),
+    synAtMs: Float64Array.from(rows, row => row.synAtMs ?? Number.NaN),
+    fromPod: beginningSide(rows.map(row => row.fromPod ?? {})),
+    toPod: beginningSide(rows.map(row => row.toPod ?? {})),
+  }
+}
+
+function beginningSide(rows: BeginningSideRow[]): BeginningSide {
+  return {
+    hasSequence: Uint8Array.from(rows, row => (row.sequence === undefined ? 0 : 1)),
+    sequence: Uint32Array.from(rows, row => row.sequence ?? 0),
+    firstDataAtMs: Float64Array.from(rows, row => row.firstDataAtMs ?? Number.NaN),
   }
 }
 
