@@ -1,18 +1,24 @@
 // How connections and requests go: what a row says beyond packets and bytes, added to its flow and to its edge.
+import { addressKey } from '../capture/address.ts'
 import { Closed, Confidence, Failed, type FlowColumns, FlowFlag, Opener } from '../capture/flow-batch.ts'
+import { ADDRESS_BYTES } from './address-order.ts'
 import { EdgeCount } from './edge-counts.ts'
 import type { EdgeTable } from './edge-table.ts'
+import { causeNumber } from './failure-cause.ts'
 import { type FlowSlots, isExported } from './flow-slots.ts'
+import type { Names } from './identity.ts'
 import { Protocol } from './transport.ts'
 
 export class ConnectionCounter {
   readonly #slots: FlowSlots
   readonly #edges: EdgeTable
+  readonly #names: Names
   readonly #isFull: boolean
 
-  constructor(slots: FlowSlots, edges: EdgeTable) {
+  constructor(slots: FlowSlots, edges: EdgeTable, names: Names) {
     this.#slots = slots
     this.#edges = edges
+    this.#names = names
     this.#isFull = edges.detail === 'full'
   }
 
@@ -53,7 +59,22 @@ export class ConnectionCounter {
 
   #fail(slot: number, failed: number): void {
     this.#slots.failed[slot] = failed
+    this.#slots.cause[slot] = this.#causeOf(slot)
     this.#addEvent(slot, EdgeCount.failedRefused + failed - 1)
+  }
+
+  /** Of the server's end, as it was dialled. */
+  #causeOf(slot: number): number {
+    const slots = this.#slots
+    const clientIsLocal = slots.clientIsLocal[slot] === 1
+    const column = clientIsLocal ? slots.remoteAddress : slots.localAddress
+    const address = addressKey(column, slot * ADDRESS_BYTES, slots.family[slot]!)
+    const point = {
+      protocol: slots.protocol[slot]!,
+      port: clientIsLocal ? slots.remotePort[slot]! : slots.localPort[slot]!,
+      interfaceSlot: slots.account.of(slot).interfaceSlot,
+    }
+    return causeNumber(this.#names.failureCause?.(address, slots.startMs[slot]!, point))
   }
 
   /** Once a connection: its rows go on saying it. */

@@ -17,7 +17,7 @@ export const EXCLUDED = -2
 export const openerBases: readonly OpenerBasis[] = ['handshake', 'ports', 'service', 'lower_port', 'address']
 
 /** Of all typed columns of a slot. */
-const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 5 * 4 + 2 * 2 + 14 + 2 * ADDRESS_BYTES
+const ROW_BYTES = 2 * SIDE_BYTES + 5 * 8 + 5 * 4 + 2 * 2 + 15 + 2 * ADDRESS_BYTES
 
 export class FlowSlots {
   readonly length: number
@@ -53,6 +53,8 @@ export class FlowSlots {
   readonly connection: Uint8Array
   /** `Failed`, the newest. */
   readonly failed: Uint8Array
+  /** Why it failed, as `failureCauses`; 0: nothing is known beside `failed`. */
+  readonly cause: Uint8Array
   /** 1: UDP whose first packet the client sent, or an ICMP echo whose request we saw. */
   readonly isRequest: Uint8Array
   /** 1: our own connection, and left out. */
@@ -95,6 +97,7 @@ export class FlowSlots {
     this.foundBy = columns.uint8()
     this.connection = columns.uint8()
     this.failed = columns.uint8()
+    this.cause = columns.uint8()
     this.isRequest = columns.uint8()
     this.isOwn = columns.uint8()
     this.localAddress = columns.uint8(ADDRESS_BYTES)
@@ -124,6 +127,7 @@ export class FlowSlots {
     clear(this.opened, slot)
     clear(this.connection, slot)
     clear(this.failed, slot)
+    clear(this.cause, slot)
     clear(this.isRequest, slot)
     clear(this.isOwn, slot)
     clear(this.handshakeSeconds, slot)

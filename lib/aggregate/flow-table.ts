@@ -84,7 +84,7 @@ export class FlowTable {
     this.#ownTraffic = parts.ownTraffic
     this.#namesVersion = parts.names.version
     this.#resolver = new FlowResolver({ ...parts, isObserved: identity => parts.ledger.observes(identity) })
-    this.#connections = new ConnectionCounter(this.#slots, parts.edges)
+    this.#connections = new ConnectionCounter(this.#slots, parts.edges, parts.names)
     this.#tcp = new TcpCounter(this.#slots, parts.edges)
     this.#watch = parts.connections && new ConnectionWatch(this.#slots, parts.connections)
     this.#parked = new ParkedConnections(parts.flowLimit, parts.parkedForMs ?? PARKED_FOR_MS)

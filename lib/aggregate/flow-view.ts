@@ -2,6 +2,7 @@
 import { formatAddress } from '../capture/address.ts'
 import { ConnectionState, FlowFlag } from '../capture/flow-batch.ts'
 import { ADDRESS_BYTES } from './address-order.ts'
+import { causeOf, type FailureCause } from './failure-cause.ts'
 import { type FlowSlots, isExported, openerBases } from './flow-slots.ts'
 import type { Identity } from './identity.ts'
 import type { OpenerBasis, Side } from './opener.ts'
@@ -38,6 +39,8 @@ export interface FlowView {
   readonly opened: number
   /** `Failed`: why the newest attempt failed; also that of a datagram. */
   readonly failed: number
+  /** Why it failed, beside what its packets show; absent: not known. */
+  readonly cause?: FailureCause
   /** Its higher port was left out: it may be many flows, and says nothing of TCP. */
   readonly collapsed: boolean
   readonly startMs: number
@@ -79,6 +82,7 @@ export function viewFlow(slots: FlowSlots, slot: number): FlowView {
   const protocol = slots.protocol[slot]!
   const family = slots.family[slot]!
   const device = account.owner?.device ?? account.attachment?.device
+  const cause = causeOf(slots.cause[slot]!)
   return {
     slot,
     generation: slots.generation[slot]!,
@@ -103,6 +107,7 @@ export function viewFlow(slots: FlowSlots, slot: number): FlowView {
     toPodBytes: slots.toPod.bytes[slot]!,
     opened: slots.opened[slot]!,
     failed: slots.failed[slot]!,
+    ...(cause !== undefined && { cause }),
     collapsed: (slots.flags[slot]! & FlowFlag.collapsed) !== 0,
     startMs: slots.startMs[slot]!,
     lastMs: slots.lastMs[slot]!,

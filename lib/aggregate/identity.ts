@@ -1,6 +1,7 @@
 // Who is at the two ends of a flow. Names come from elsewhere; this is what they must say.
 import type { AddressKey } from '../capture/address.ts'
 import type { AttributionResult } from './attribution.ts'
+import type { FailureCause } from './failure-cause.ts'
 
 /** What an address belongs to, as it appears on our interface (docs/counted-once.md). */
 export type EndClass = 'pod' | 'node' | 'service' | 'external' | 'unknown'
@@ -77,6 +78,11 @@ export interface Names {
    * address that nobody has is `external` or `unknown`.
    */
   remote(address: AddressKey, atMs: number, point?: RemotePoint): Identity
+  /**
+   * Why nobody answers there, if it is known: what was so at some time between `sinceMs` (wall clock) and now. Absent: never
+   * known.
+   */
+  failureCause?(address: AddressKey, sinceMs: number, point: RemotePoint): FailureCause | undefined
   /** Raised by 1 whenever an answer may differ from the one before. */
   readonly version: number
 }

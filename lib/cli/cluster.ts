@@ -9,7 +9,7 @@ import { nodeGateways } from '../host/gateways.ts'
 import type { Log } from '../host/log.ts'
 import { openAccess } from '../kubernetes/cluster-access.ts'
 import { ClusterConnection } from '../kubernetes/cluster-connection.ts'
-import type { Owner } from '../kubernetes/cluster-objects.ts'
+import type { Owner, Resource } from '../kubernetes/cluster-objects.ts'
 import { ClusterWatch } from '../kubernetes/cluster-watch.ts'
 import { OwnerLookup } from '../kubernetes/owner-lookup.ts'
 import type { ResourceState } from '../kubernetes/watch-health.ts'
@@ -51,7 +51,11 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster | undefi
     ...(nodeName !== undefined && { nodeName }),
     ownerOf: (namespace: string, owner: Owner) => owners.ownerOf(namespace, owner),
   }
-  const names = new ClusterNames({ inventory, view: onChange => new ClusterState({ ...known, onChange }) })
+  const names = new ClusterNames({
+    inventory,
+    view: onChange => new ClusterState({ ...known, onChange }),
+    knownSince: resource => knownSince(watch.state(), resource),
+  })
   const kept = {
     labels: [...new Set([...labels, ...scopedLabels(config)])],
     annotations: [...new Set([...annotations, STATIC_POD_HASH])],
@@ -68,6 +72,12 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster | undefi
       connection.close()
     },
   }
+}
+
+/** undefined while the API server does not tell what changes, and before it has told everything. */
+function knownSince(states: readonly ResourceState[], resource: Resource): number | undefined {
+  const state = states.find(each => each.resource === resource)
+  return state?.degraded ? undefined : state?.syncedAtMs
 }
 
 /** Keys that the scope's rules look at. */

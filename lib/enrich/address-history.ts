@@ -84,7 +84,12 @@ export class AddressHistory<Holder extends AddressHolder> {
     return Array.isArray(claims) ? holderAmong(claims, sinceMs, heardUntilMs) : holderAt(claims, sinceMs, heardUntilMs)
   }
 
-  /** For others to know it, too. */
+  /** It is, or was a short time ago, somebody's. */
+  has(address: AddressKey): boolean {
+    return this.#claims.has(address)
+  }
+
+  /** In the order of `fromMs`, for others to know it, too. */
   of(address: AddressKey): KnownClaim<Holder>[] {
     const epochMs = this.#epochMs
     return listOf(this.#claims.get(address)).map(({ holder, fromMs, seenMs, leavingMs, endedMs }) => ({

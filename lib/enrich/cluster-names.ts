@@ -1,4 +1,5 @@
 // Names from a cluster's objects, at the time at which a flow started. The order of the steps is docs/names.md.
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { Identity, RemotePoint } from '../aggregate/identity.ts'
 import type { AddressKey } from '../capture/address.ts'
 import type { StartedColumns } from '../capture/flow-batch.ts'
@@ -6,6 +7,7 @@ import type { Inventory } from '../config/inventory.ts'
 import type { ClusterListener, ClusterObjects, Resource } from '../kubernetes/cluster-objects.ts'
 import type { ClusterPods } from './cluster-pods.ts'
 import type { ClusterView } from './cluster-state.ts'
+import { FailureCauses, type KnownSince } from './failure-causes.ts'
 import type { InventoryNames } from './inventory-names.ts'
 import type { OwnPod, PodNames } from './pod-names.ts'
 import { RemoteOrder } from './remote-order.ts'
@@ -15,20 +17,24 @@ export interface ClusterNamesParts {
   readonly inventory: InventoryNames
   /** What is known of the cluster; made with what it is to call whenever an answer may differ from the one before. */
   readonly view: (onChange: () => void) => ClusterView
+  /** Absent: everything that is known is so now. */
+  readonly knownSince?: KnownSince
 }
 
 export class ClusterNames implements PodNames, ClusterListener {
   readonly #inventory: InventoryNames
   readonly #view: ClusterView
   readonly #order: RemoteOrder
+  readonly #causes: FailureCauses
   /** By what the inventory makes of a UID that it does not know. */
   readonly #provisional = new WeakMap<Identity, Identity>()
   #version = 1
 
-  constructor({ inventory, view }: ClusterNamesParts) {
+  constructor({ inventory, view, knownSince = () => Number.NEGATIVE_INFINITY }: ClusterNamesParts) {
     this.#inventory = inventory
     this.#view = view(() => this.#raise())
     this.#order = new RemoteOrder(this.#view, inventory)
+    this.#causes = new FailureCauses(this.#view, this.#order, knownSince)
   }
 
   /** How much is kept, for who wants to know what it costs. */
@@ -44,6 +50,10 @@ export class ClusterNames implements PodNames, ClusterListener {
   remote(address: AddressKey, atMs: number, point?: RemotePoint): Identity {
     this.#view.settle()
     return this.#order.of(address, atMs, point)
+  }
+
+  failureCause(address: AddressKey, sinceMs: number, point: RemotePoint): FailureCause | undefined {
+    return this.#causes.at(address, sinceMs, point)
   }
 
   pod(uid: string): Identity {

@@ -13,6 +13,8 @@ import {
   oneOf,
   type PodIdentityParts,
   PodRecord,
+  partsOf,
+  picked,
   podIdentity,
   type ServedPorts,
   saysTheSame,
@@ -49,7 +51,6 @@ export interface PodWords {
 
 /** A pod that is gone is known for so long: its last flows are told after it, and its interface may be there still. */
 const KEPT_MS = 300_000
-const LONGEST_VALUE = 256
 const noPorts: ReadonlySet<string> = new Set()
 const UNDECIDED: Identity = { class: 'pod', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
 
@@ -83,6 +84,7 @@ export class ClusterPods {
   changed(pod: ClusterPod, atMs: number): void {
     this.#forget(atMs)
     const record = this.recordOf(pod.uid)
+    const wasKnown = record.identity !== undefined
     record.goneAtMs = undefined
     record.containerPorts = this.#parts.ports.of(pod.ports)
     record.labels = Object.keys(pod.labels).length > 0 ? pod.labels : undefined
@@ -90,7 +92,7 @@ export class ClusterPods {
     // What is over has given its addresses back; those of a host-network pod are its node's.
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
     this.#claim(record, parseAddressKeys(owned), pod.createdMs, atMs)
-    this.#setState(record, pod, atMs)
+    this.#setState(record, pod, wasKnown, atMs)
     if (this.#isOwn(record)) this.#own.add(record, pod)
   }
 
@@ -220,12 +222,13 @@ export class ClusterPods {
     this.#parts.onChange()
   }
 
-  #setState(record: PodRecord, { isReady, isTerminating }: ClusterPod, atMs: number): void {
+  #setState(record: PodRecord, { isReady, isTerminating }: ClusterPod, wasKnown: boolean, atMs: number): void {
     const addresses = severalOf(record.addresses)
     if (isTerminating) for (const address of addresses) this.history.leave(address, record, atMs)
     if (isTerminating) this.#parts.words?.addresses(addresses)
     if (record.isReady === isReady) return
     record.isReady = isReady
+    if (isReady && wasKnown) record.becameReadyMs = atMs
     // Of two pods with one address the one that goes on being ready contradicts the other.
     const shared = addresses.filter(each => this.history.isShared(each))
     if (shared.length === 0) return
@@ -285,16 +288,4 @@ export class ClusterPods {
       new Set([...identities.map(({ ports }) => ports), ...records.map(({ containerPorts }) => containerPorts)]),
     )
   }
-}
-
-function partsOf({ workload, pod, ports, place }: Identity) {
-  const { namespace, name, uid, labels, annotations } = pod!
-  return { namespace, name, uid: uid!, workload: workload!, place, ports, labels, annotations }
-}
-
-/** Those that are asked for, each cut where it would be a burden to a backend. */
-function picked(texts: Readonly<Record<string, string>>, keys: readonly string[]) {
-  const found = keys.filter(key => Object.hasOwn(texts, key))
-  if (found.length === 0) return undefined
-  return Object.fromEntries(found.map(key => [key, texts[key]!.slice(0, LONGEST_VALUE).toWellFormed()]))
 }

@@ -1,4 +1,5 @@
 // The Services of a cluster: their addresses, node ports, and the workload behind each one.
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { Identity, RemotePoint, Workload } from '../aggregate/identity.ts'
 import { Protocol, transportOf } from '../aggregate/transport.ts'
 import { type AddressKey, parseAddressKeys } from '../capture/address.ts'
@@ -6,33 +7,8 @@ import type { ClusterEndpointSlice, ClusterService } from '../kubernetes/cluster
 import type { ClusterPods } from './cluster-pods.ts'
 import { type PodRecord, severalOf } from './pod-record.ts'
 import type { PortSets } from './port-sets.ts'
+import { isSameService, type ServiceRecord, type SliceRecord, serviceKey } from './service-record.ts'
 import { Shared } from './shared.ts'
-
-interface ServiceRecord {
-  readonly uid: string
-  readonly namespace: string
-  readonly name: string
-  readonly addresses: readonly AddressKey[]
-  readonly ports: ReadonlySet<string>
-  /** As `pointKey`. */
-  readonly nodePorts: readonly number[]
-  /** Asked for last. */
-  identity: Identity | undefined
-  /** `ClusterPods.workloadsVersion` of then; -1: to be asked for again. */
-  identifiedAt: number
-}
-
-interface SliceRecord {
-  readonly uid: string
-  readonly service: string
-  readonly ports: readonly string[]
-  readonly ready: readonly PodRecord[]
-  readonly unready: readonly PodRecord[]
-  /** Addresses of those that are no pods. */
-  readonly strangers: readonly AddressKey[]
-  /** What dials one of them directly. */
-  readonly stranger: Identity
-}
 
 const noPorts: ReadonlySet<string> = new Set()
 /** Several have the address, and the port does not tell them apart. */
@@ -78,11 +54,12 @@ export class ClusterServices {
         .map(each => pointKey(protocols[each.protocol], each.nodePort)),
       identity: undefined,
       identifiedAt: -1,
+      servedSinceMs: before?.servedSinceMs ?? Number.NEGATIVE_INFINITY,
     }
-    if (before && isSame(before, record)) return false
+    if (before && isSameService(before, record)) return false
     if (before) this.#remove(before)
     this.#records.set(uid, record)
-    this.#byName.set(keyOf(record), record)
+    this.#byName.set(serviceKey(record), record)
     for (const address of record.addresses) this.#byAddress.add(address, record)
     for (const key of record.nodePorts) this.#byNodePort.add(key, record)
     this.#tell(before, record)
@@ -103,11 +80,12 @@ export class ClusterServices {
   }
 
   /** True when answers may differ; those that follow from ports of pods are told by the pods. */
-  sliceChanged(slice: ClusterEndpointSlice): boolean {
+  sliceChanged(slice: ClusterEndpointSlice, atMs: number): boolean {
     const { uid, namespace, ports, endpoints } = slice
     const before = this.#slices.get(uid)
     const record: SliceRecord = {
       ...{ uid, ports, service: `${namespace}/${slice.service}` },
+      isServed: endpoints.some(({ isReady }) => isReady),
       ready: this.#podsOf(slice, true),
       unready: this.#podsOf(slice, false),
       strangers: parseAddressKeys(endpoints.filter(each => each.podUid === undefined).flatMap(each => each.addresses)),
@@ -118,12 +96,12 @@ export class ClusterServices {
         foundBy: 'service',
       },
     }
-    return this.#replaceSlice(before, record)
+    return this.#replaceSlice(before, record, atMs)
   }
 
-  sliceDeleted(uid: string): boolean {
+  sliceDeleted(uid: string, atMs: number): boolean {
     const record = this.#slices.get(uid)
-    return record ? this.#replaceSlice(record, undefined) : false
+    return record ? this.#replaceSlice(record, undefined, atMs) : false
   }
 
   sliceUids(): Iterable<string> {
@@ -138,11 +116,18 @@ export class ClusterServices {
 
   /** The same for an address that is a node's too: what does not fit the Service's ports is the node's. */
   atNode(address: AddressKey, point: RemotePoint | undefined): Identity | undefined {
-    if (!point) return undefined
-    const record = this.#byAddress.some(address, each => servesAt(each, point))
-    if (record) return record === 'several' ? UNDECIDED_SERVICE : this.#identityOf(record)
-    const byPort = this.#byNodePort.only(pointKey(point.protocol, point.port), () => true)
-    return byPort === undefined || byPort === 'several' ? undefined : this.#identityOf(byPort)
+    const record = point && this.#recordAtNode(address, point)
+    return record === 'several' ? UNDECIDED_SERVICE : record && this.#identityOf(record)
+  }
+
+  /** Why nobody answers there; `sinceMs`: an answer at a time between then and now is enough of one. */
+  failureCause(address: AddressKey, point: RemotePoint, isNode: boolean, sinceMs: number): FailureCause | undefined {
+    const record = isNode
+      ? this.#recordAtNode(address, point)
+      : this.#byAddress.only(address, each => servesAt(each, point))
+    if (record === undefined || record === 'several') return undefined
+    if (!isNode && !servesAt(record, point)) return 'no_such_port'
+    return this.#isServed(record) && record.servedSinceMs <= sinceMs ? undefined : 'no_ready_endpoints'
   }
 
   /** A Service's endpoint that is no pod, dialled directly; undefined also where several Services have it. */
@@ -171,6 +156,17 @@ export class ClusterServices {
     for (const { service } of severalOf(record.servedBy)) this.#tell(this.#byName.get(service))
   }
 
+  #recordAtNode(address: AddressKey, point: RemotePoint): ServiceRecord | 'several' | undefined {
+    const record = this.#byAddress.some(address, each => servesAt(each, point))
+    if (record) return record
+    const byPort = this.#byNodePort.only(pointKey(point.protocol, point.port), () => true)
+    return byPort === 'several' ? undefined : byPort
+  }
+
+  #isServed(record: ServiceRecord): boolean {
+    return this.#slicesOf.all(serviceKey(record)).some(({ isServed }) => isServed)
+  }
+
   #tell(...records: (ServiceRecord | undefined)[]): void {
     for (const record of records) {
       if (!record) continue
@@ -183,7 +179,7 @@ export class ClusterServices {
     const { workloadsVersion } = this.#pods
     if (record.identity && record.identifiedAt === workloadsVersion) return record.identity
     record.identifiedAt = workloadsVersion
-    const workload = this.#workloadBehind(keyOf(record))
+    const workload = this.#workloadBehind(serviceKey(record))
     if (record.identity && record.identity.workload === workload) return record.identity
     const { namespace, name, ports } = record
     const service = record.identity?.service ?? { namespace, name }
@@ -201,9 +197,10 @@ export class ClusterServices {
     return pods.every(({ identity }) => identity?.workload === workload) ? workload : undefined
   }
 
-  #replaceSlice(before: SliceRecord | undefined, record: SliceRecord | undefined): boolean {
+  #replaceSlice(before: SliceRecord | undefined, record: SliceRecord | undefined, atMs: number): boolean {
     const services = new Set([before?.service, record?.service].flatMap(each => this.#byName.get(each ?? '') ?? []))
     const workloads = [...services].map(each => this.#identityOf(each).workload)
+    const unserved = [...services].filter(each => !this.#isServed(each))
     const strangersBefore = before?.strangers ?? []
     if (before) this.#forgetSlice(before)
     if (record) {
@@ -211,6 +208,7 @@ export class ClusterServices {
       this.#slicesOf.add(record.service, record)
       for (const address of record.strangers) this.#strangers.add(address, record)
     }
+    for (const service of unserved) if (this.#isServed(service)) service.servedSinceMs = atMs
     this.#tellPods(before, record)
     const strangersNow = record?.strangers ?? []
     let differs = strangersBefore.join() !== strangersNow.join()
@@ -245,14 +243,10 @@ export class ClusterServices {
   }
 
   #remove(record: ServiceRecord): void {
-    if (this.#byName.get(keyOf(record)) === record) this.#byName.delete(keyOf(record))
+    if (this.#byName.get(serviceKey(record)) === record) this.#byName.delete(serviceKey(record))
     for (const address of record.addresses) this.#byAddress.remove(address, record)
     for (const key of record.nodePorts) this.#byNodePort.remove(key, record)
   }
-}
-
-function keyOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `${namespace}/${name}`
 }
 
 /** One number for a protocol and a port. */
@@ -263,14 +257,4 @@ export function pointKey(protocol: number, port: number): number {
 /** As somebody dials it. */
 export function servesAt({ ports }: Pick<Identity, 'ports'>, point: RemotePoint | undefined): boolean {
   return point !== undefined && ports.has(`${transportOf(point.protocol)}/${point.port}`)
-}
-
-function isSame(a: ServiceRecord, b: ServiceRecord): boolean {
-  return (
-    a.ports === b.ports &&
-    a.name === b.name &&
-    a.namespace === b.namespace &&
-    a.addresses.join() === b.addresses.join() &&
-    a.nodePorts.join() === b.nodePorts.join()
-  )
 }

@@ -1,5 +1,6 @@
 // What is known of a cluster: its nodes, pods and Services, from the API server's words of them.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { Identity, RemotePoint } from '../aggregate/identity.ts'
 import type { AddressKey } from '../capture/address.ts'
 import type { StartedColumns } from '../capture/flow-batch.ts'
@@ -24,6 +25,7 @@ export interface ServiceNames {
   at(address: AddressKey, point: RemotePoint | undefined): Identity | undefined
   atNode(address: AddressKey, point: RemotePoint | undefined): Identity | undefined
   endpointAt(address: AddressKey): Identity | undefined
+  failureCause?(address: AddressKey, point: RemotePoint, isNode: boolean, sinceMs: number): FailureCause | undefined
 }
 
 /** Who names are asked of. It hears of what it has to hear of. */
@@ -106,14 +108,14 @@ export class ClusterState implements ClusterView {
     if (resource === 'pods') this.pods.changed(object as ClusterPod, atMs)
     else if (resource === 'services') this.#tellIf(this.services.changed(object as ClusterService))
     else if (resource === 'nodes') this.#nodesChanged(this.nodes.changed(object as ClusterNode))
-    else this.#tellIf(this.services.sliceChanged(object as ClusterEndpointSlice))
+    else this.#tellIf(this.services.sliceChanged(object as ClusterEndpointSlice, atMs))
   }
 
   deleted(resource: Resource, uid: string, atMs: number): void {
     if (resource === 'pods') this.pods.deleted(uid, atMs)
     else if (resource === 'services') this.#tellIf(this.services.deleted(uid))
     else if (resource === 'nodes') this.#nodesChanged(this.nodes.deleted(uid))
-    else this.#tellIf(this.services.sliceDeleted(uid))
+    else this.#tellIf(this.services.sliceDeleted(uid, atMs))
   }
 
   synced(resource: Resource, uids: ReadonlySet<string>, atMs: number): void {

@@ -1,4 +1,5 @@
 // Names with those learnt from DNS beside them: for what is known as nothing but external or unknown.
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { Identity, Names, RemotePoint } from '../aggregate/identity.ts'
 import { type AddressKey, formatKey } from '../capture/address.ts'
 import type { DnsNames } from './dns-names.ts'
@@ -26,6 +27,10 @@ export class DnsNamed implements Names {
     if (!point || !isNameless(known)) return known
     const name = this.#dns.nameOf(point.interfaceSlot, formatKey(address), atMs)
     return name === undefined ? known : this.#identityOf(known, name)
+  }
+
+  failureCause(address: AddressKey, sinceMs: number, point: RemotePoint): FailureCause | undefined {
+    return this.#names.failureCause?.(address, sinceMs, point)
   }
 
   #identityOf(known: Identity, name: string): Identity {

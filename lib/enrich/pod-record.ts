@@ -10,6 +10,7 @@ export interface ServedPorts {
   readonly ports: readonly string[]
 }
 
+const LONGEST_VALUE = 256
 const noPorts: ReadonlySet<string> = new Set()
 
 export class PodRecord implements AddressHolder {
@@ -17,6 +18,8 @@ export class PodRecord implements AddressHolder {
   /** Absent: it is mentioned by others alone. */
   identity: Identity | undefined
   isReady = false
+  /** When we heard that it is ready from now on; absent: it was so when we heard of it first. */
+  becameReadyMs: number | undefined
   /** Those that it claims; of what may be several and mostly is one, that one. */
   addresses: AddressKey | readonly AddressKey[] | undefined
   containerPorts: ReadonlySet<string> = noPorts
@@ -103,4 +106,16 @@ function sameTexts(a: Texts, b: Texts): boolean {
   if (!a || !b) return false
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
+}
+
+export function partsOf({ workload, pod, ports, place }: Identity) {
+  const { namespace, name, uid, labels, annotations } = pod!
+  return { namespace, name, uid: uid!, workload: workload!, place, ports, labels, annotations }
+}
+
+/** Those that are asked for, each cut where it would be a burden to a backend. */
+export function picked(texts: Readonly<Record<string, string>>, keys: readonly string[]) {
+  const found = keys.filter(key => Object.hasOwn(texts, key))
+  if (found.length === 0) return undefined
+  return Object.fromEntries(found.map(key => [key, texts[key]!.slice(0, LONGEST_VALUE).toWellFormed()]))
 }

@@ -1,15 +1,27 @@
 // What is wrong with a flow as far as packets show it, in words for people.
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { FlowRecord, TcpRecord, TcpSideRecord } from './flow-record.ts'
 
 /** Below this share of a sender's packets retransmission and reordering are everyday life. */
 const NOTABLE = 0.01
 
-type Judged = Pick<FlowRecord, 'transport' | 'confidence' | 'requestPackets' | 'responsePackets' | 'failed' | 'tcp'>
+type Judged = Pick<
+  FlowRecord,
+  'transport' | 'confidence' | 'requestPackets' | 'responsePackets' | 'failed' | 'cause' | 'tcp'
+>
+
+const causes: Record<FailureCause, string> = {
+  no_ready_endpoints: 'no ready endpoints',
+  no_such_port: 'no such port of the Service',
+  pod_not_ready: 'pod not ready',
+  pod_terminating: 'pod terminating',
+  pod_gone: 'pod gone',
+}
 
 /** The most telling first; empty when nothing is wrong. */
 export function problemsOf(flow: Judged): string[] {
   const failure = failureOf(flow)
-  if (failure !== undefined) return [failure]
+  if (failure !== undefined) return flow.cause === undefined ? [failure] : [failure, causes[flow.cause]]
   const { tcp } = flow
   // An attempt that is not decided has no problem yet.
   if (!tcp || tcp.state === 'connecting') return []

@@ -1,4 +1,5 @@
 // What the agent's socket says (docs/api.md): one record per flow, one about the agent, and where both come from.
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { CaptureFaults, SelfAudit } from '../capture/flow-batch.ts'
 import type { NodeTotals } from './ledger-totals.ts'
 
@@ -46,9 +47,14 @@ export interface FlowRecord {
   readonly tcp?: TcpRecord
   /** Why the newest attempt failed; of a datagram `unreachable`. */
   readonly failed?: 'refused' | 'timeout' | 'unreachable' | 'reset'
+  /** Why it failed, as far as the cluster's objects say it (docs/signals.md). */
+  readonly cause?: FailureCause
   /** true: its higher port was left out, and it may be many flows. */
   readonly collapsed?: boolean
-  /** What is wrong with it, the most telling first: `refused`, `no reply`, `unreachable`, `reset`, `zero window`, `retransmits 2.1%`, `out of order`. */
+  /**
+   * What is wrong with it, the most telling first: `refused`, `no reply`, `unreachable`, `reset`, behind these the cause in
+   * words (`no ready endpoints`); `zero window`, `retransmits 2.1%`, `out of order`.
+   */
   readonly problems: readonly string[]
   /** The device inside the pod. */
   readonly interface: string

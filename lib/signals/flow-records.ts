@@ -31,6 +31,7 @@ export function flowRecord(flow: FlowView): FlowRecord {
     state: flow.life === 'live' ? 'active' : flow.life,
     ...(flow.tcp && { tcp: tcpRecord(flow.tcp, localIsClient) }),
     ...(failed !== undefined && { failed }),
+    ...(failed !== undefined && flow.cause !== undefined && { cause: flow.cause }),
     ...(flow.collapsed && { collapsed: true }),
     interface: flow.device ?? '',
     confidence: confidenceOf(flow.clientBasis, flow.confidence),

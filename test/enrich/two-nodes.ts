@@ -7,6 +7,7 @@ import { Opener } from '../../lib/capture/flow-batch.ts'
 import { parseInventory } from '../../lib/config/inventory.ts'
 import { ClusterNames } from '../../lib/enrich/cluster-names.ts'
 import { ClusterState, type ClusterStateParts } from '../../lib/enrich/cluster-state.ts'
+import type { KnownSince } from '../../lib/enrich/failure-causes.ts'
 import { InventoryNames } from '../../lib/enrich/inventory-names.ts'
 import type { PodScope } from '../../lib/enrich/pod-scope.ts'
 import type { ClusterListener } from '../../lib/kubernetes/cluster-objects.ts'
@@ -69,9 +70,14 @@ export function tellAll(listener: ClusterListener, atMs = HEARD_MS): void {
 }
 
 /** Names on a node, before anything is known of the cluster. */
-export function namesOf(parts: Partial<ClusterStateParts> = {}, inventory = INVENTORY): ClusterNames {
+export function namesOf(
+  parts: Partial<ClusterStateParts> = {},
+  inventory = INVENTORY,
+  knownSince?: KnownSince,
+): ClusterNames {
   const ownAddresses = ['192.168.1.1', '10.1.0.1']
   return new ClusterNames({
+    ...(knownSince && { knownSince }),
     inventory: new InventoryNames(parseInventory(inventory, 'i.yaml'), ownAddresses, parts.scope as PodScope),
     view: onChange => new ClusterState({ peers: 'watch', nodeName: 'n1', ...parts, onChange }),
   })

@@ -4,7 +4,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import type { StatusRecord } from '../../lib/signals/flow-record.ts'
+import type { FlowRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
 import type { TestNamespace } from './namespaces.ts'
 import { type End, PodweirProcess } from './podweir-process.ts'
 
@@ -115,14 +115,24 @@ export class Agent {
 }
 
 /** `GET /v1/status` of the agent that listens there. */
-export function askStatus(socketPath: string): Promise<StatusRecord> {
+export async function askStatus(socketPath: string): Promise<StatusRecord> {
+  return JSON.parse(await ask(socketPath, '/v1/status')) as StatusRecord
+}
+
+/** `GET /v1/flows`: those that are in its table now. */
+export async function askFlows(socketPath: string): Promise<FlowRecord[]> {
+  const lines = (await ask(socketPath, '/v1/flows?follow=false')).split('\n')
+  return lines.filter(Boolean).map(line => JSON.parse(line) as FlowRecord)
+}
+
+function ask(socketPath: string, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const ask = request({ socketPath, path: '/v1/status', timeout: 5_000 }, response => {
+    const ask = request({ socketPath, path, timeout: 5_000 }, response => {
       let body = ''
       response.setEncoding('utf8').on('data', text => {
         body += text
       })
-      response.on('end', () => resolve(JSON.parse(body) as StatusRecord))
+      response.on('end', () => resolve(body))
       response.on('error', reject)
     })
     ask.on('timeout', () => ask.destroy(new Error('no answer in 5 s')))

@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 import type { Context } from 'mocha'
 import { stringify } from 'yaml'
 import { runTraffic, TrafficProgram } from '../../lib/demo/traffic-program.ts'
-import type { StatusRecord } from '../../lib/signals/flow-record.ts'
-import { askStatus } from './agent.ts'
+import type { FlowRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
+import { askFlows, askStatus } from './agent.ts'
 import { ExportedEdges } from './exported-edges.ts'
 import { PodweirProcess } from './podweir-process.ts'
 import { skip } from './skip.ts'
@@ -198,6 +198,10 @@ export class NodeAgent {
 
   status(): Promise<StatusRecord> {
     return askStatus(join(this.#folder, 'agent.sock'))
+  }
+
+  flows(): Promise<FlowRecord[]> {
+    return askFlows(join(this.#folder, 'agent.sock'))
   }
 
   /** What the log said of level warning and above. */

@@ -4,6 +4,8 @@ interface Placement {
   /** 1, 2, … */
   readonly node?: number
   readonly hostNetwork?: boolean
+  /** Its readiness probe fails. */
+  readonly isNeverReady?: boolean
 }
 
 interface Served {
@@ -13,6 +15,7 @@ interface Served {
   /** externalTrafficPolicy: Local */
   readonly isLocal?: boolean
   readonly isHeadless?: boolean
+  readonly protocol?: 'UDP' | 'TCP'
 }
 
 export function namespaceOf(name: string): object {
@@ -45,22 +48,24 @@ export function cronJob(namespace: string, name: string, placement: Placement): 
   return { apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name, namespace }, spec }
 }
 
-/** In front of the workload of that name; UDP. */
+/** In front of the workload of that name; UDP unless it says otherwise. */
 export function service(
   namespace: string,
   name: string,
-  { port, target, nodePort, isLocal, isHeadless }: Served,
+  { port, target, nodePort, isLocal, isHeadless, protocol = 'UDP' }: Served,
 ): object {
   const spec = {
     selector: { app: name },
-    ports: [{ port, targetPort: target, protocol: 'UDP', ...(nodePort !== undefined && { nodePort }) }],
+    ports: [{ port, targetPort: target, protocol, ...(nodePort !== undefined && { nodePort }) }],
     ...(nodePort !== undefined && { type: 'NodePort', externalTrafficPolicy: isLocal ? 'Local' : 'Cluster' }),
     ...(isHeadless && { clusterIP: 'None' }),
   }
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec }
 }
 
-function templated(name: string, { node, hostNetwork }: Placement) {
+function templated(name: string, { node, hostNetwork, isNeverReady }: Placement) {
+  const main = { name: 'main', image: 'podweir.test/busybox:1', imagePullPolicy: 'Never' }
+  const failing = { readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1 } }
   return {
     selector: { matchLabels: { app: name } },
     template: {
@@ -69,7 +74,7 @@ function templated(name: string, { node, hostNetwork }: Placement) {
         ...(node !== undefined && { nodeSelector: { 'kubernetes.io/hostname': `podweir-node-${node}` } }),
         ...(hostNetwork && { hostNetwork }),
         terminationGracePeriodSeconds: 0,
-        containers: [{ name: 'main', image: 'podweir.test/busybox:1', imagePullPolicy: 'Never' }],
+        containers: [{ ...main, ...(isNeverReady && failing) }],
       },
     },
   }
