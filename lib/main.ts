@@ -6,6 +6,11 @@ const lingerMs = 2_000
 
 type Verb = (command: Command, done: (exitCode: number) => void) => void
 
+/** An option that may come again. */
+function collected(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}
+
 function durationMs(text: string): number {
   const ms = parseDuration(text)
   if (ms === undefined || ms === 0) throw new InvalidArgumentError('A duration is a number and a unit: 30s, 5m, 1h30m.')
@@ -17,11 +22,12 @@ const agent: Verb = (command, done) =>
     .command('agent')
     .alias('run')
     .description('count the packets of this machine’s pods and push OpenTelemetry')
-    .option('-c, --config <file>', 'settings in YAML; without it every setting has its default')
+    .option('-c, --config <file>', 'settings in YAML; may come again: each adds to those before it', collected, [])
+    .option('--set <key.key=value>', 'one setting, which beats the files; may come again', collected, [])
     .addHelpText('after', '\nExample:\n  sudo podweir agent --config otel-config/agent.yaml')
     .action(async options => {
       const { run } = await import('./cli/agent.ts')
-      done(await run({ config: options.config }))
+      done(await run({ config: options.config, set: options.set }))
     })
 
 const demo: Verb = (command, done) =>
@@ -77,12 +83,13 @@ const doctor: Verb = (command, done) =>
   command
     .command('doctor')
     .description('whether the agent can work here, and what to do where not')
-    .option('-c, --config <file>', 'settings of the agent that is to run: their exporters are tried too')
+    .option('-c, --config <file>', 'settings of the agent that is to run: exporters are tried too', collected, [])
+    .option('--set <key.key=value>', 'one setting more; may come again', collected, [])
     .addOption(new Option('-o, --output <format>', 'form of the findings').choices(['text', 'json']).default('text'))
     .addHelpText('after', '\nExample:\n  sudo podweir doctor --config otel-config/agent.yaml')
     .action(async options => {
       const { run } = await import('./cli/doctor.ts')
-      done(await run({ config: options.config, output: options.output }))
+      done(await run({ config: options.config, set: options.set, output: options.output }))
     })
 
 const config: Verb = (command, done) => {
@@ -93,15 +100,25 @@ const config: Verb = (command, done) => {
   verb
     .command('check')
     .description('say whether the agent would take it, and where not')
-    .argument('<file>')
+    .argument('<files...>', 'each adds to those before it')
+    .option('--set <key.key=value>', 'one setting, which beats the files; may come again', collected, [])
     .addHelpText('after', '\nExample:\n  podweir config check otel-config/agent.yaml')
-    .action(async file => done(await (await import('./cli/config.ts')).check(file)))
+    .action(async (files, { set }) => done(await (await import('./cli/config.ts')).check({ files, set })))
   verb
     .command('print')
-    .description('print what the agent makes of it, with its defaults')
-    .argument('<file>')
-    .addHelpText('after', '\nExample:\n  podweir config print otel-config/agent.yaml')
-    .action(async file => done(await (await import('./cli/config.ts')).print(file)))
+    .description('print what the agent makes of it, with its defaults and without secrets')
+    .argument('[files...]', 'each adds to those before it; without any every setting has its default')
+    .option('--set <key.key=value>', 'one setting, which beats the files; may come again', collected, [])
+    .option('--origin', 'say behind each value where it comes from')
+    .addHelpText('after', '\nExample:\n  podweir config print --origin otel-config/agent.yaml')
+    .action(async (files, { set, origin }) =>
+      done(await (await import('./cli/config.ts')).print({ files, set }, origin ?? false)),
+    )
+  verb
+    .command('schema')
+    .description('print the JSON Schema of a configuration file, for editors')
+    .addHelpText('after', '\nExample:\n  podweir config schema > podweir.schema.json')
+    .action(async () => done(await (await import('./cli/config-schema.ts')).run()))
 }
 
 const detach: Verb = (command, done) =>

@@ -51,7 +51,7 @@ describe('the command line', () => {
     ['a duration without unit', ['demo', '--for', '30'], /--for .*'30'.*30s, 5m/, /→ podweir demo --help/],
     ['no time at all', ['demo', '--for', '0s'], /--for .*'0s'/, /→ podweir demo --help/],
     ['a form that there is not', ['flows', '-o', 'xml'], /'xml'.*table, json, jsonl/, /→ podweir flows --help/],
-    ['a missing file', ['config', 'check'], /missing required argument 'file'/, /→ podweir config check --help/],
+    ['a missing file', ['config', 'check'], /missing required argument 'files'/, /→ podweir config check --help/],
     ['an argument too many', ['version', 'please'], /too many arguments/, /→ podweir version --help/],
     [
       'an unknown level',

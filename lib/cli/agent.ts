@@ -30,7 +30,10 @@ import { probeOptions } from './probe-options.ts'
 import { Story } from './story.ts'
 
 export interface AgentOptions {
-  readonly config?: string | undefined
+  /** Later ones add to earlier ones. */
+  readonly config: readonly string[]
+  /** `KEY.KEY=VALUE` each; they beat the files. */
+  readonly set: readonly string[]
 }
 
 /** Together with the last drain it stays below the 10 s in which a stopped agent must be gone. */
@@ -49,7 +52,7 @@ export async function run(options: AgentOptions): Promise<number> {
 }
 
 async function runUntil(ending: Ending, options: AgentOptions): Promise<number> {
-  const config = await loadConfigApart(options.config)
+  const config = await loadConfigApart({ files: options.config, set: options.set })
   const log = createLog(config.logLevel)
   for (const warning of config.warnings) log.warn(warning)
   const story = new Story(process.stderr, log, systemClock)

@@ -1,28 +1,31 @@
 // `podweir config`: checks a settings file, or prints what it comes to.
 import { type Config, loadConfig } from '../config/config.ts'
-import { describeConfig } from '../config/describe.ts'
+import { describeSettings } from '../config/describe.ts'
 import { destinationText } from '../config/destination.ts'
 import { formatDuration } from '../config/duration.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
 import { type Inventory, loadInventory } from '../config/inventory.ts'
 import { signalsOf } from '../config/pipelines.ts'
+import { type SettingsSources, sourcesText } from '../config/settings-sources.ts'
+import { settingsText } from '../config/settings-text.ts'
 import { Failure } from '../host/failure.ts'
 
 /** Exit code 0, or 2 for what is wrong in a file, 1 for a file that can't be read. */
-export async function check(file: string | undefined): Promise<number> {
+export async function check(sources: SettingsSources): Promise<number> {
   return reportingFailures(() => {
-    const config = loadConfig(file)
+    const { config } = loadConfig(sources)
     const inventory = config.inventoryFile === undefined ? undefined : loadInventory(config.inventoryFile)
     printWarnings(config)
-    process.stdout.write(`${[`${file ?? 'defaults'}: ok`, ...summary(config, inventory)].join('\n')}\n`)
+    process.stdout.write(`${[`${sourcesText(sources)}: ok`, ...summary(config, inventory)].join('\n')}\n`)
   })
 }
 
-export async function print(file: string | undefined): Promise<number> {
+/** `origin`: with the place of each value, or what else decided. */
+export async function print(sources: SettingsSources, origin = false): Promise<number> {
   return reportingFailures(() => {
-    const config = loadConfig(file)
+    const { config, document } = loadConfig(sources)
     printWarnings(config)
-    process.stdout.write(describeConfig(config))
+    process.stdout.write(settingsText(describeSettings(config), document, origin))
   })
 }
 

@@ -2,6 +2,7 @@
 import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { loadConfigApart } from '../config/settings-process.ts'
+import { type SettingsSources, sourcesText } from '../config/settings-sources.ts'
 import { examine } from '../doctor/doctor.ts'
 import { type Finding, fail, ok, type Status } from '../doctor/finding.ts'
 import { systemClock } from '../host/clock.ts'
@@ -9,7 +10,9 @@ import { Failure } from '../host/failure.ts'
 import { podweirVersion } from '../host/version.ts'
 
 export interface DoctorOptions {
-  readonly config?: string | undefined
+  /** Settings files of the agent that is to run. */
+  readonly config: readonly string[]
+  readonly set: readonly string[]
   readonly output: 'text' | 'json'
   readonly out?: Writable & { isTTY?: boolean }
 }
@@ -23,11 +26,11 @@ const MARKS: Readonly<Record<Status, readonly [string, 'green' | 'yellow' | 'red
 }
 
 /** Exit code 0 when nothing failed, 3 otherwise. */
-export async function run({ config: file, output, out = process.stdout }: DoctorOptions): Promise<number> {
+export async function run({ config, set, output, out = process.stdout }: DoctorOptions): Promise<number> {
   const onFindings = (findings: readonly Finding[]) => {
     if (output === 'text') for (const finding of findings) out.write(describe(finding, out.isTTY ?? false))
   }
-  const settings = await readSettings(file)
+  const settings = await readSettings({ files: config, set })
   if (settings.finding) onFindings([settings.finding])
   const { mode, findings } = await examine({ config: settings.config, clock: systemClock, onFindings })
   const checks = settings.finding ? [settings.finding, ...findings] : findings
@@ -37,13 +40,13 @@ export async function run({ config: file, output, out = process.stdout }: Doctor
   return failed > 0 ? SOMETHING_FAILED : 0
 }
 
-async function readSettings(file: string | undefined) {
-  if (file === undefined) return {}
+async function readSettings(sources: SettingsSources) {
+  if (sources.files.length === 0 && sources.set.length === 0) return {}
   try {
-    return { config: await loadConfigApart(file), finding: ok('PW-141', `${file} is fine`) }
+    return { config: await loadConfigApart(sources), finding: ok('PW-141', `${sourcesText(sources)} is fine`) }
   } catch (error) {
     if (!(error instanceof Failure)) throw error
-    return { finding: fail('PW-141', `${file} can’t be used`, error.message, error.remedy) }
+    return { finding: fail('PW-141', `${sources.files.join(', ')} can’t be used`, error.message, error.remedy) }
   }
 }
 

@@ -12,6 +12,7 @@ import { warnOfOtlpVariables } from './otlp-variables.ts'
 import { type OwnTelemetryConfig, ownTelemetryConfig } from './own-telemetry.ts'
 import { outletsOf, type PipelineConfig, readPipelines } from './pipelines.ts'
 import { readProcessors } from './processors.ts'
+import type { ReadingContext } from './reading-context.ts'
 import {
   environmentIntervalMs,
   type ReceiverSettings,
@@ -22,6 +23,7 @@ import {
 import { environmentResource } from './resource.ts'
 import { readSettings, type Settings } from './schema.ts'
 import { refuseContradiction, type ScopeConfig } from './scope.ts'
+import { type SettingsSources, settingOf } from './settings-sources.ts'
 import type { Environment } from './substitution.ts'
 import { type TracesConfig, tracesConfig } from './traces.ts'
 import { unreadable } from './unreadable.ts'
@@ -78,27 +80,49 @@ export interface Config extends ExtensionsConfig {
   readonly logLevel: LogLevel
   /** What the user sets of the agent's resource; it beats what the agent finds out. */
   readonly resourceAttributes: Readonly<Record<string, string>>
+  /** Files that it was read from, those of `${file:}` too. */
+  readonly settingsFiles: readonly string[]
   /** For the log: what is allowed but hardly meant. */
   readonly warnings: readonly string[]
 }
 
 const defaultExportIntervalMs = 10_000
 
-/** Throws `WrongSettings` (exit code 2) for what is in the file, `Failure` (1) when it can't be read. */
-export function loadConfig(file: string | undefined): Config {
-  if (file === undefined) return parseConfig('', 'defaults', process.env)
-  let text: string
+/** What was made of settings, and where each of them comes from. */
+export interface LoadedConfig {
+  readonly config: Config
+  readonly document: YamlDocument
+}
+
+/** Throws `WrongSettings` (exit code 2) for what is in the files, `Failure` (1) when one can't be read. */
+export function loadConfig(sources: SettingsSources): LoadedConfig {
+  const files = new Set(sources.files)
+  const texts = sources.files.map(name => ({ name, text: readSettingsFile(name) }))
+  const fileText = (path: string) => {
+    files.add(path)
+    return readFileSync(path, 'utf8')
+  }
+  const values = { environment: process.env, fileText }
+  const document = new YamlDocument([...texts, ...sources.set.map(settingOf)], values)
+  const config = configOf(document, values.environment, NOT_YET)
+  return { config: { ...config, settingsFiles: [...files] }, document }
+}
+
+function readSettingsFile(file: string): string {
   try {
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     throw unreadable('read configuration', file, error)
   }
-  return parseConfig(text, file, process.env)
 }
 
 /** `notYet`: what of the schema is refused. */
 export function parseConfig(text: string, file: string, environment: Environment, notYet = NOT_YET): Config {
-  const document = new YamlDocument(text, file, environment)
+  const fileText = (path: string) => readFileSync(path, 'utf8')
+  return configOf(new YamlDocument([{ name: file, text }], { environment, fileText }), environment, notYet)
+}
+
+export function configOf(document: YamlDocument, environment: Environment, notYet: readonly NotYet[]): Config {
   const warnings: string[] = []
   const settings = readSettings(document)
   const used = settings.service?.extensions ?? []
@@ -106,26 +130,32 @@ export function parseConfig(text: string, file: string, environment: Environment
   const flow = dataFlow({ document, settings, environment, extensions, notYet, warnings })
   refuseContradiction(document, settings.receivers?.podweir.scope)
   refuseNotYet(document, notYet)
-  document.problems.throwIfAny('check configuration')
+  document.throwIfWrong('check configuration')
   const { receivers, service } = settings
   const receiver = receivers!.podweir
   const { telemetry } = service!
-  const resourceAttributes = { ...environmentResource(environment, warnings), ...telemetry.resource }
+  const resourceAttributes = { ...environmentResource({ document, environment, warnings }), ...telemetry.resource }
   const config = {
-    ...captureConfig(receiver, environment, warnings),
-    kubernetes: kubernetesConfig(receiver.kubernetes, environment, resourceAttributes['k8s.node.name'], warnings),
+    ...captureConfig({ document, environment, warnings }, receiver),
+    kubernetes: kubernetesConfig(
+      { document, environment, warnings },
+      receiver.kubernetes,
+      resourceAttributes['k8s.node.name'],
+    ),
     ...flow,
     ...extensions,
     ownTelemetry: ownTelemetryConfig(telemetry.metrics, warnings),
     logLevel: telemetry.logs.level,
     resourceAttributes,
+    settingsFiles: [],
     warnings,
   }
   warnOfIdleSettings(config)
   return config
 }
 
-function captureConfig(receiver: ReceiverSettings, environment: Environment, warnings: string[]) {
+function captureConfig(context: ReadingContext, receiver: ReceiverSettings) {
+  const { warnings } = context
   if (receiver.discovery === 'inventory' && receiver.inventory === undefined)
     warnings.push('discovery: inventory, but no inventory is set: nothing will be observed')
   return {
@@ -142,7 +172,7 @@ function captureConfig(receiver: ReceiverSettings, environment: Environment, war
     edgeIdleMs: receiver.edge_idle,
     podMetrics: receiver.pod_metrics,
     drainIntervalMs: receiver.drain_interval,
-    exportIntervalMs: exportIntervalOf(receiver, environment, warnings),
+    exportIntervalMs: exportIntervalOf(context, receiver),
     retire: retireConfig(receiver),
     auditIntervalMs: receiver.audit_interval,
     cpuBudget: receiver.cpu_budget,
@@ -156,13 +186,10 @@ function captureConfig(receiver: ReceiverSettings, environment: Environment, war
   }
 }
 
-interface FlowParts {
-  readonly document: YamlDocument
+interface FlowParts extends ReadingContext {
   readonly settings: Settings
-  readonly environment: Environment
   readonly extensions: ExtensionsConfig
   readonly notYet: readonly NotYet[]
-  readonly warnings: string[]
 }
 
 /** From receivers to receivers: pipelines and the exporters that they use. */
@@ -200,9 +227,9 @@ function warnOfIdleSettings({ pipelines, exporters, traces, logs, warnings }: Co
     warnings.push('receivers.podweir.logs: no pipeline carries logs, so that no record is made')
 }
 
-function exportIntervalOf(receiver: ReceiverSettings, environment: Environment, warnings: string[]): number {
-  const exportMs =
-    receiver.collection_interval ?? environmentIntervalMs(environment, warnings) ?? defaultExportIntervalMs
+function exportIntervalOf(context: ReadingContext, receiver: ReceiverSettings): number {
+  const { warnings } = context
+  const exportMs = receiver.collection_interval ?? environmentIntervalMs(context) ?? defaultExportIntervalMs
   if (exportMs < receiver.drain_interval) {
     const drained = formatDuration(receiver.drain_interval)
     warnings.push(

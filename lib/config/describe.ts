@@ -1,5 +1,4 @@
-// The effective configuration as a settings file, without secrets.
-import { stringify } from 'yaml'
+// The effective configuration as settings, without secrets.
 import type { Config } from './config.ts'
 import { formatDuration } from './duration.ts'
 import { describeExporter } from './exporters.ts'
@@ -15,11 +14,11 @@ import { formatShare } from './share.ts'
 import { describeTraces } from './traces.ts'
 import { formatDurationOrOff } from './validation.ts'
 
-/** Reads back as the same configuration, secrets aside. */
-export function describeConfig(config: Config): string {
+/** Keys and values as a settings file has them; read back it is the same configuration, secrets aside. */
+export function describeSettings(config: Config) {
   const processors = config.pipelines.flatMap(pipeline => pipeline.processors)
   const extensions = describeExtensions(config)
-  const settings = {
+  return {
     receivers: { podweir: describeReceiver(config) },
     ...(processors.length > 0 && {
       processors: Object.fromEntries(processors.map(each => [each.id, describeProcessor(each)])),
@@ -36,9 +35,6 @@ export function describeConfig(config: Config): string {
       },
     },
   }
-  return stringify(settings, (_key, value) => (typeof value === 'string' ? value.replaceAll('$', '$$$$') : value), {
-    aliasDuplicateObjects: false,
-  })
 }
 
 function describeReceiver(config: Config) {

@@ -30,8 +30,8 @@ import {
   prometheusExporter,
   prometheusSchema,
 } from './prometheus-exporter.ts'
+import type { ReadingContext } from './reading-context.ts'
 import { type Signal, signals } from './signal.ts'
-import type { Environment } from './substitution.ts'
 import { typeOf, validate } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
@@ -75,12 +75,9 @@ const aliases: Readonly<Record<string, ExporterType>> = { otlp: 'otlp_grpc', otl
 
 const allowedTypes = `${exporterTypes.join(', ')}, each with an optional /NAME`
 
-export interface ExporterSettings {
-  readonly document: YamlDocument
+export interface ExporterSettings extends ReadingContext {
   readonly defined: Readonly<Record<string, unknown>>
-  readonly environment: Environment
   readonly storages: ReadonlyMap<string, FileStorageConfig>
-  readonly warnings: string[]
 }
 
 /** Every exporter that the file defines, by id. A faulty one is left out, with its problems in the document. */

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { formatListenEndpoint, type ListenEndpoint, listenEndpoint } from './listen-endpoint.ts'
 import { formatShare, shareBetween } from './share.ts'
-import { parsed, section } from './validation.ts'
+import { parsedOrOff, section } from './validation.ts'
 
 export interface HealthCheckConfig extends ListenEndpoint {
   /** Ready means that at least this share of the interfaces that are there is attached. */
@@ -11,7 +11,7 @@ export interface HealthCheckConfig extends ListenEndpoint {
 
 export const healthCheckSchema = section({
   endpoint: listenEndpoint('localhost:13133').default({ host: 'localhost', port: 13133 }),
-  min_attached: parsed('1% to 100%, or off', value => shareBetween(value, 1, 100)).default(0.9),
+  min_attached: parsedOrOff('1% to 100%', value => shareBetween(value, 1, 100)).default(0.9),
 })
 
 export function healthCheckConfig(settings: z.output<typeof healthCheckSchema>): HealthCheckConfig {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { refuseAmbiguity } from './inventory-rules.ts'
 import { type InventorySettings, inventorySchema, type Protocol } from './inventory-schema.ts'
+import { placeText } from './problems.ts'
 import { unreadable } from './unreadable.ts'
 import { validate } from './validation.ts'
 import { YamlDocument } from './yaml-document.ts'
@@ -80,30 +81,25 @@ export function loadInventory(file: string): Inventory {
 }
 
 export function parseInventory(text: string, file: string): Inventory {
-  const document = new YamlDocument(text, file)
+  const document = new YamlDocument([{ name: file, text }])
   if (document.isEmpty) {
     // A file that is being rewritten is empty for a moment; that must not take all names away.
-    document.problems.add({ line: 1, column: 1 }, [], 'is empty', 'pods, services, cidrs; for none, pods: []')
+    document.problems.add({ file, line: 1, column: 1 }, [], 'is empty', 'pods, services, cidrs; for none, pods: []')
   }
   const settings = validate(document, inventorySchema, document.value ?? {})
   if (settings) refuseAmbiguity(document, settings)
-  document.problems.throwIfAny('check inventory')
+  document.throwIfWrong('check inventory')
   const revision = createHash('sha256').update(text).digest('hex')
   return {
     file,
     revision,
-    pods: settings!.pods.map((pod, i) => podOf(document, file, pod, i)),
+    pods: settings!.pods.map((pod, i) => podOf(document, pod, i)),
     services: settings!.services.map(serviceOf),
     cidrs: settings!.cidrs,
   }
 }
 
-function podOf(
-  document: YamlDocument,
-  file: string,
-  settings: InventorySettings['pods'][number],
-  index: number,
-): InventoryPod {
+function podOf(document: YamlDocument, settings: InventorySettings['pods'][number], index: number): InventoryPod {
   const { uid, node, created, workload, ...pod } = settings
   return {
     ...pod,
@@ -111,11 +107,10 @@ function podOf(
     ...(node !== undefined && { node }),
     ...(created !== undefined && { createdMs: created }),
     interfaces: settings.interfaces.map(({ netns, device }, i) => {
-      const { line, column } = document.placeOf(['pods', index, 'interfaces', i])
       return {
         ...(netns !== undefined && { netns }),
         ...(device !== undefined && { device }),
-        place: `${file}:${line}:${column}`,
+        place: placeText(document.placeOf(['pods', index, 'interfaces', i])),
       }
     }),
     workload: workload ?? { kind: 'Pod', name: settings.name },

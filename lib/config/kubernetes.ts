@@ -1,5 +1,6 @@
 // Where the Kubernetes API server is and what is asked of it, as a settings file says it: `receivers.podweir.kubernetes`.
 import { posix } from 'node:path'
+import type { ReadingContext } from './reading-context.ts'
 import type { Environment } from './substitution.ts'
 import { choice, list, section, text } from './validation.ts'
 
@@ -21,6 +22,7 @@ export interface KubernetesConfig {
   readonly annotations: readonly string[]
 }
 
+const PATH = ['receivers', 'podweir', 'kubernetes']
 /** Each one costs memory for every pod of the cluster. */
 const KEY_LIMIT = 64
 /** What a pod's resolver makes the API server's address of. */
@@ -52,15 +54,18 @@ interface KubernetesSettings {
 
 /** `nodeName`: what the agent's own resource says. */
 export function kubernetesConfig(
+  context: ReadingContext,
   settings: KubernetesSettings,
-  environment: Environment,
   resourceNode: string | undefined,
-  warnings: string[],
 ): KubernetesConfig {
+  const { document, environment, warnings } = context
   const authType = settings.auth_type ?? (environment.KUBERNETES_SERVICE_HOST ? 'serviceAccount' : 'none')
   const nodeName = settings.node_name ?? resourceNode
   const { peers, labels, annotations } = settings
   const isFile = authType === 'kubeConfig'
+  const node = document.originOf(['service', 'telemetry', 'resource', 'k8s.node.name'])
+  if (environment.KUBERNETES_SERVICE_HOST) document.note([...PATH, 'auth_type'], 'KUBERNETES_SERVICE_HOST')
+  if (node !== undefined) document.note([...PATH, 'node_name'], node)
   if (!isFile && authType !== 'none' && (settings.kubeconfig ?? settings.context) !== undefined)
     warnings.push(`kubernetes: kubeconfig and context are ignored with auth_type ${authType}`)
   if (authType !== 'none' && peers === 'none' && nodeName === undefined)
@@ -68,7 +73,7 @@ export function kubernetesConfig(
   return {
     authType,
     ...(authType === 'serviceAccount' && { server: serverOf(environment) }),
-    ...(isFile && { kubeconfig: settings.kubeconfig ?? usualFile(environment, warnings) }),
+    ...(isFile && { kubeconfig: settings.kubeconfig ?? usualFile(context) }),
     ...(isFile && settings.context !== undefined && { context: settings.context }),
     ...(authType !== 'none' && nodeName !== undefined && { nodeName }),
     ...{ peers, labels, annotations },
@@ -91,9 +96,10 @@ function serverOf({ KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port
 }
 
 /** kubectl merges several files; who needs that names the one that counts. */
-function usualFile({ KUBECONFIG, HOME }: Environment, warnings: string[]): string {
+function usualFile({ document, environment: { KUBECONFIG, HOME }, warnings }: ReadingContext): string {
   const [first, ...more] = (KUBECONFIG ?? '').split(posix.delimiter).filter(Boolean)
   if (more.length > 0) warnings.push(`KUBECONFIG: only the first file is read, ${first}`)
+  document.note([...PATH, 'kubeconfig'], first === undefined ? 'HOME' : 'KUBECONFIG')
   return first ?? posix.join(HOME || '/', '.kube/config')
 }
 

@@ -1,6 +1,6 @@
 // Which log records are made where a pipeline carries logs: `receivers.podweir.logs`.
 import type { z } from 'zod'
-import { choice, section, wholeNumber } from './validation.ts'
+import { choice, choiceOrOff, section, wholeNumber } from './validation.ts'
 
 export interface LogsConfig {
   /** A record for each connection that failed, or for every one. */
@@ -12,7 +12,7 @@ export interface LogsConfig {
 }
 
 export const logsSchema = section({
-  flows: choice('failed', 'all', 'off').default('failed'),
+  flows: choiceOrOff('failed', 'all').default('failed'),
   profile: choice('default', 'netflow').default('default'),
   records_per_second: wholeNumber(1, 1_000_000).default(200),
 })

@@ -12,14 +12,14 @@ import {
   metricFormShape,
 } from './exporter-delivery.ts'
 import type { FileStorageConfig } from './file-storage.ts'
+import { noteOtlpOrigins } from './otlp-origins.ts'
 import { OtlpVariables } from './otlp-variables.ts'
 import type { Path } from './problems.ts'
+import type { ReadingContext } from './reading-context.ts'
 import { redactedValues, shownEndpoint } from './secret.ts'
 import { type Signal, signals } from './signal.ts'
-import type { Environment } from './substitution.ts'
 import { checkTls, defaultTls, describeTls, type TlsConfig, tlsConfig, tlsSchema } from './tls.ts'
 import { choice, duration, section, text } from './validation.ts'
-import type { YamlDocument } from './yaml-document.ts'
 
 export interface OtlpExporterConfig extends MetricForm, DeliveryConfig {
   readonly type: 'otlp_grpc' | 'otlp_http'
@@ -74,13 +74,10 @@ type GrpcSettings = z.output<typeof otlpGrpcSchema>
 type HttpSettings = z.output<typeof otlpHttpSchema>
 type Endpoints = Pick<GrpcSettings, 'endpoint' | `${Signal}_endpoint`>
 
-export interface ExporterPlace {
-  readonly document: YamlDocument
+export interface ExporterPlace extends ReadingContext {
   readonly path: Path
   readonly id: string
-  readonly environment: Environment
   readonly storage: FileStorageConfig | undefined
-  readonly warnings: string[]
 }
 
 export function otlpGrpcExporter(settings: GrpcSettings, place: ExporterPlace): OtlpExporterConfig {
@@ -100,6 +97,7 @@ function otlpExporter(
   const { path, id, environment, storage } = place
   const endpoints = [settings.endpoint, ...signals.map(signal => settings[`${signal}_endpoint`])]
   checkTls(place, settings.tls, [...path, 'tls'], endpoints)
+  noteOtlpOrigins(place, path, settings.headers)
   const endpointFor = type === 'otlp_grpc' ? grpcEndpointFor : httpEndpointFor
   const targetFor = (signal: Signal): OtlpTarget => {
     const variables = new OtlpVariables(environment, signal)
@@ -120,18 +118,14 @@ function otlpExporter(
 }
 
 /** The exporter of a configuration that names none: everything from the `OTEL_*` variables. */
-export function environmentExporter(
-  place: Pick<ExporterPlace, 'document' | 'environment' | 'warnings'>,
-  speaksHttp: boolean,
-): OtlpExporterConfig {
-  const protocol = new OtlpVariables(place.environment, 'metrics').protocol ?? 'grpc'
-  const rest = { path: [], storage: undefined, ...place }
+export function environmentExporter(context: ReadingContext, speaksHttp: boolean): OtlpExporterConfig {
+  const protocol = new OtlpVariables(context.environment, 'metrics').protocol ?? 'grpc'
+  const placeOf = (id: string) => ({ path: ['exporters', id], id, storage: undefined, ...context })
   if (protocol !== 'grpc' && !speaksHttp)
-    place.warnings.push(`OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}': only grpc is spoken in this version`)
-  if (protocol === 'grpc' || !speaksHttp)
-    return otlpGrpcExporter(otlpGrpcSchema.parse({}), { id: 'otlp_grpc', ...rest })
+    context.warnings.push(`OTEL_EXPORTER_OTLP_PROTOCOL: '${protocol}': only grpc is spoken in this version`)
+  if (protocol === 'grpc' || !speaksHttp) return otlpGrpcExporter(otlpGrpcSchema.parse({}), placeOf('otlp_grpc'))
   const encoding = protocol === 'http/json' ? 'json' : 'proto'
-  return otlpHttpExporter(otlpHttpSchema.parse({ encoding }), { id: 'otlp_http', ...rest })
+  return otlpHttpExporter(otlpHttpSchema.parse({ encoding }), placeOf('otlp_http'))
 }
 
 /** What is the same for all signals once, taken from the first of them. */

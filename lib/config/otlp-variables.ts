@@ -88,16 +88,31 @@ export class OtlpVariables {
     return { ...parseHeaders(this.#general('HEADERS')), ...parseHeaders(this.#own('HEADERS')) }
   }
 
+  /** The variable that decides. */
+  nameOf(suffix: string): string | undefined {
+    if (this.#own(suffix) !== undefined) return this.#ownName(suffix)
+    return this.#general(suffix) === undefined ? undefined : generalName(suffix)
+  }
+
+  nameOfHeader(name: string): string {
+    const own = parseHeaders(this.#own('HEADERS')) ?? {}
+    return Object.hasOwn(own, name) ? this.#ownName('HEADERS') : generalName('HEADERS')
+  }
+
   #either(suffix: string): string | undefined {
     return this.#own(suffix) ?? this.#general(suffix)
   }
 
   #own(suffix: string): string | undefined {
-    return this.#environment[`OTEL_EXPORTER_OTLP_${this.#signal.toUpperCase()}_${suffix}`]?.trim() || undefined
+    return this.#environment[this.#ownName(suffix)]?.trim() || undefined
+  }
+
+  #ownName(suffix: string): string {
+    return generalName(`${this.#signal.toUpperCase()}_${suffix}`)
   }
 
   #general(suffix: string): string | undefined {
-    return this.#environment[`OTEL_EXPORTER_OTLP_${suffix}`]?.trim() || undefined
+    return this.#environment[generalName(suffix)]?.trim() || undefined
   }
 }
 
@@ -106,13 +121,17 @@ export function warnOfOtlpVariables(environment: Environment, types: ReadonlySet
   const all = [...rules, ...(types.has('otlp_grpc') ? [portRule] : []), ...(types.has('otlp_http') ? [urlRule] : [])]
   for (const prefix of ['', ...signals.map(signal => `${signal.toUpperCase()}_`)]) {
     for (const { suffix, holds, meant } of all) {
-      const name = `OTEL_EXPORTER_OTLP_${prefix}${suffix}`
+      const name = generalName(prefix + suffix)
       const value = environment[name]?.trim()
       if (value && !holds(value)) warnings.push(`${name}: '${shownEndpoint(value)}': ${meant}`)
     }
-    const headers = `OTEL_EXPORTER_OTLP_${prefix}HEADERS`
+    const headers = generalName(`${prefix}HEADERS`)
     if (parseHeaders(environment[headers]) === undefined) warnings.push(`${headers}: ${headersMeant}`)
   }
+}
+
+function generalName(suffix: string): string {
+  return `OTEL_EXPORTER_OTLP_${suffix}`
 }
 
 function isCompression(value: string): value is 'none' | 'gzip' {

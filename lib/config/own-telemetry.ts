@@ -4,7 +4,7 @@ import { formatDuration } from './duration.ts'
 import { formatListenEndpoint, type ListenEndpoint, listenEndpoint } from './listen-endpoint.ts'
 import { isGrpcEndpoint } from './otlp-exporters.ts'
 import { shownEndpoint } from './secret.ts'
-import { choice, duration, section, text } from './validation.ts'
+import { choice, duration, onOrOff, section, text } from './validation.ts'
 
 export interface OwnTelemetryConfig {
   readonly level: 'none' | 'basic' | 'normal' | 'detailed'
@@ -22,7 +22,7 @@ export const ownTelemetrySchema = section({
   endpoint: text('HOST:PORT, http://HOST:PORT, https://HOST:PORT', isGrpcEndpoint).optional(),
   address: listenEndpoint('localhost:8888').optional(),
   interval: duration(1000, 3_600_000, 10_000).default(10_000),
-  collector_names: choice('on', 'off').default('off'),
+  collector_names: onOrOff().default('off'),
 })
 
 export function ownTelemetryConfig(

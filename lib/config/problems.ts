@@ -1,15 +1,17 @@
-// What is wrong in a settings file, each with its place, and the failure that carries all of it.
+// What is wrong in settings, each with its place, and the failure that carries all of it.
 import { Failure } from '../host/failure.ts'
 
 export type Path = readonly PropertyKey[]
 
-/** Counted from 1. */
+/** Line and column are counted from 1; what comes from the command line has neither. */
 export interface Place {
-  readonly line: number
-  readonly column: number
+  readonly file: string
+  readonly line?: number
+  readonly column?: number
 }
 
-interface Problem extends Place {
+interface Problem {
+  readonly place: Place
   readonly path: string
   readonly what: string
 }
@@ -18,22 +20,18 @@ export class WrongSettings extends Failure {
   /** One line each: `FILE:LINE:COLUMN: path: what is wrong; allowed: …`. */
   readonly problems: readonly string[]
 
-  constructor(step: string, file: string, problems: readonly string[]) {
-    const remedy = `correct ${problems.length === 1 ? 'this place' : 'these places'} in ${file}`
-    super({ step, subject: file, cause: problems.join('\n'), remedy, exitCode: 2 })
+  constructor(step: string, files: readonly string[], problems: readonly string[]) {
+    const subject = files.join(', ')
+    const remedy = `correct ${problems.length === 1 ? 'this place' : 'these places'} in ${subject}`
+    super({ step, subject, cause: problems.join('\n'), remedy, exitCode: 2 })
     this.problems = problems
-    this.message = [...problems, `${step} ${file}: ${remedy}`].join('\n')
+    this.message = [...problems, `${step} ${subject}: ${remedy}`].join('\n')
   }
 }
 
 export class Problems {
-  readonly #file: string
   readonly #found: Problem[] = []
   readonly #seen = new Set<string>()
-
-  constructor(file: string) {
-    this.#file = file
-  }
 
   get length(): number {
     return this.#found.length
@@ -42,37 +40,43 @@ export class Problems {
   /** A second complaint about the same place is a consequence of the first and is dropped. */
   add(place: Place, path: Path, what: string, allowed?: string): void {
     const text = pathText(path)
-    const key = `${place.line}:${place.column}:${text}`
+    const key = `${placeText(place)}:${text}`
     if (this.#seen.has(key)) return
     this.#seen.add(key)
-    this.#found.push({ ...place, path: text, what: allowed === undefined ? what : `${what}; allowed: ${allowed}` })
+    this.#found.push({ place, path: text, what: allowed === undefined ? what : `${what}; allowed: ${allowed}` })
   }
 
   line(place: Place, path: Path, what: string): string {
-    return lineOf(this.#file, { ...place, path: pathText(path), what })
+    return lineOf({ place, path: pathText(path), what })
   }
 
-  throwIfAny(step: string): void {
+  /** Those of one file after the other, in the order in which they were read. */
+  throwIfAny(step: string, files: readonly string[]): void {
     if (this.#found.length === 0) return
-    const inOrder = this.#found.toSorted((a, b) => a.line - b.line || a.column - b.column)
-    throw new WrongSettings(
-      step,
-      this.#file,
-      inOrder.map(each => lineOf(this.#file, each)),
+    const inOrder = this.#found.toSorted(
+      ({ place: a }, { place: b }) =>
+        files.indexOf(a.file) - files.indexOf(b.file) ||
+        (a.line ?? 0) - (b.line ?? 0) ||
+        (a.column ?? 0) - (b.column ?? 0),
     )
+    const subjects = [...new Set(inOrder.map(({ place }) => place.file))]
+    throw new WrongSettings(step, subjects, inOrder.map(lineOf))
   }
 }
 
-function lineOf(file: string, problem: Problem): string {
-  const path = problem.path === '' ? '' : ` ${problem.path}:`
-  return `${file}:${problem.line}:${problem.column}:${path} ${problem.what}`
+export function placeText({ file, line, column }: Place): string {
+  return line === undefined ? file : `${file}:${line}:${column}`
 }
 
-function pathText(path: Path): string {
+export function pathText(path: Path): string {
   let text = ''
   for (const key of path) {
     if (typeof key === 'number') text += `[${key}]`
     else text += text === '' ? String(key) : `.${String(key)}`
   }
   return text
+}
+
+function lineOf({ place, path, what }: Problem): string {
+  return `${placeText(place)}:${path === '' ? '' : ` ${path}:`} ${what}`
 }

@@ -3,11 +3,22 @@ import type { z } from 'zod'
 import { durationBetween, formatDuration } from './duration.ts'
 import { kubernetesSchema } from './kubernetes.ts'
 import { logsSchema } from './logs.ts'
+import type { ReadingContext } from './reading-context.ts'
 import { scopeSchema } from './scope.ts'
 import { shareBetween } from './share.ts'
-import type { Environment } from './substitution.ts'
 import { tracesSchema } from './traces.ts'
-import { choice, duration, durationOrOff, parsed, section, text, wholeNumber } from './validation.ts'
+import {
+  choice,
+  duration,
+  durationOrOff,
+  onOrOff,
+  parsed,
+  parsedOrOff,
+  section,
+  text,
+  wholeNumber,
+  worded,
+} from './validation.ts'
 
 const second = 1000
 const minute = 60 * second
@@ -24,6 +35,8 @@ export interface RetireConfig {
   readonly connectTimeoutMs: number
 }
 
+const pinsForm = 'the path of a directory in a BPF file system, such as /sys/fs/bpf/podweir, or off'
+
 const retireSchema = section({
   closed: duration(100, hour).default(5 * second),
   failed: duration(100, hour).default(5 * second),
@@ -38,14 +51,12 @@ export const receiverSchema = section({
   attach: choice('auto', 'host', 'pod').default('auto'),
   hook: choice('auto', 'tcx', 'clsact').default('auto'),
   attach_pace: durationOrOff(1, 10 * second, 100).default(100),
-  pins: parsed('the path of a directory in a BPF file system, such as /sys/fs/bpf/podweir, or off', pinsPath).default(
-    '/sys/fs/bpf/podweir',
-  ),
+  pins: worded(parsed(pinsForm, pinsPath)).default('/sys/fs/bpf/podweir'),
   on_stop: choice('detach', 'keep').default('detach'),
   flow_limit: wholeNumber(16, 1_048_576).default(32_768),
   detail: choice('basic', 'full').default('basic'),
   level: choice('namespace', 'workload', 'pod', 'address').default('workload'),
-  zones: choice('on', 'off').default('off'),
+  zones: onOrOff().default('off'),
   series_limit: wholeNumber(16, 1_048_576).default(10_000),
   edge_idle: durationOrOff(10 * second, 168 * hour, 5 * minute).default(0),
   pod_metrics: choice('podweir', 'semconv').default('podweir'),
@@ -53,9 +64,7 @@ export const receiverSchema = section({
   collection_interval: duration(100, hour, 10 * second).optional(),
   retire: retireSchema,
   audit_interval: durationOrOff(second, hour, minute).default(minute),
-  cpu_budget: parsed('0.1% to 1000% of a core, such as 1%, or off', value => shareBetween(value, 0.1, 1000)).default(
-    0.01,
-  ),
+  cpu_budget: parsedOrOff('0.1% to 1000% of a core, such as 1%', value => shareBetween(value, 0.1, 1000)).default(0.01),
   inventory: text('the path of a file').optional(),
   discovery: choice('auto', 'inventory').optional(),
   kubernetes: kubernetesSchema,
@@ -63,7 +72,7 @@ export const receiverSchema = section({
   own_traffic: choice('exclude', 'include').default('exclude'),
   traces: tracesSchema,
   logs: logsSchema,
-  modules: section({ drops: choice('on', 'off').default('off'), dns: choice('on', 'off').default('off') }),
+  modules: section({ drops: onOrOff().default('off'), dns: onOrOff().default('off') }),
 })
 
 export type ReceiverSettings = z.output<typeof receiverSchema>
@@ -93,12 +102,13 @@ export function describeRetire(retire: RetireConfig) {
 }
 
 /** undefined: the environment says nothing, or nothing of use. */
-export function environmentIntervalMs(environment: Environment, warnings: string[]): number | undefined {
+export function environmentIntervalMs({ document, environment, warnings }: ReadingContext): number | undefined {
   const text = environment.OTEL_METRIC_EXPORT_INTERVAL?.trim()
   if (!text) return undefined
   const ms = durationBetween(`${text}ms`, 100, 3_600_000)
   if (ms === undefined)
     warnings.push(`OTEL_METRIC_EXPORT_INTERVAL: ignored, because '${text}' is not 100 to 3600000 (ms)`)
+  else document.note(['receivers', 'podweir', 'collection_interval'], 'OTEL_METRIC_EXPORT_INTERVAL')
   return ms
 }
 

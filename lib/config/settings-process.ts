@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { Failure, type FailureParts } from '../host/failure.ts'
 import type { Config } from './config.ts'
 import type { Inventory } from './inventory.ts'
+import { type SettingsSources, sourcesText } from './settings-sources.ts'
 
 const READER = fileURLToPath(new URL('./settings-reader.ts', import.meta.url))
 const ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
@@ -16,25 +17,28 @@ interface Answer<T> {
 }
 
 /** As `loadConfig`. */
-export function loadConfigApart(file: string | undefined): Promise<Config> {
-  return ask('config', file)
+export function loadConfigApart(sources: SettingsSources): Promise<Config> {
+  return ask('config', sourcesText(sources), sources)
 }
 
 /** As `loadInventory`. */
 export function loadInventoryApart(file: string): Promise<Inventory> {
-  return ask('inventory', file)
+  return ask('inventory', file, file)
 }
 
-async function ask<T>(kind: string, file: string | undefined): Promise<T> {
-  const args = [...process.execArgv, READER, kind, ...(file === undefined ? [] : [file])]
+/** `what` goes by the standard input: others can read a process's arguments, and it may hold secrets. */
+async function ask<T>(kind: string, subject: string, what: unknown): Promise<T> {
+  const args = [...process.execArgv, READER, kind]
   let stdout: string
   try {
-    ;({ stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: ANSWER_LIMIT_BYTES }))
+    const reading = promisify(execFile)(process.execPath, args, { maxBuffer: ANSWER_LIMIT_BYTES })
+    reading.child.stdin?.end(JSON.stringify(what))
+    ;({ stdout } = await reading)
   } catch (error) {
     const cause = (error as { stderr?: string }).stderr?.trim() || (error as Error).message
     throw new Failure({
       step: `read ${kind}`,
-      subject: file ?? 'defaults',
+      subject,
       cause,
       remedy: 'a mistake of ours: report it',
     })

@@ -1,8 +1,7 @@
-// Shares of a core as settings write them: `1%`, `0.5%`, or `off`.
+// Shares of a core as settings write them: `1%`, `0.5%`.
 
-/** A fraction, 0 for `off`; undefined when the text is no share between the two percentages. */
+/** A fraction; undefined when the text is no share between the two percentages. */
 export function shareBetween(text: string, least: number, most: number): number | undefined {
-  if (text === 'off') return 0
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]
   if (percent === undefined || Number(percent) < least || Number(percent) > most) return undefined
   return Number((Number(percent) / 100).toPrecision(12))

@@ -1,8 +1,8 @@
 // How a connection is encrypted and whom it trusts, as the Collector spells it: `tls`.
 import { z } from 'zod'
 import type { Path } from './problems.ts'
+import type { ReadingContext } from './reading-context.ts'
 import { choice, durationOrOff, flag, formatDurationOrOff, required, text } from './validation.ts'
-import type { YamlDocument } from './yaml-document.ts'
 
 export interface TlsConfig {
   /** Without TLS, where the endpoint has no scheme. */
@@ -119,7 +119,7 @@ function describeVersionAndReload({ minVersion, reloadMs }: TlsConfig | ServerTl
 
 /** What contradicts itself, or is hardly meant, at `tls` of an exporter. */
 export function checkTls(
-  { document, warnings }: { readonly document: YamlDocument; readonly warnings: string[] },
+  { document, warnings }: ReadingContext,
   settings: z.output<typeof tlsSchema> | undefined,
   path: Path,
   endpoints: readonly (string | undefined)[],

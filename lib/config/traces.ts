@@ -1,7 +1,7 @@
 // Which spans are made where a pipeline carries traces: `receivers.podweir.traces`.
 import type { z } from 'zod'
 import { formatDuration } from './duration.ts'
-import { choice, duration, numberBetween, section, text } from './validation.ts'
+import { choiceOrOff, duration, numberBetween, onOrOff, section, text } from './validation.ts'
 
 export interface TracesConfig {
   /** A pair of spans for each edge and window. */
@@ -24,13 +24,13 @@ const longestSuffix = 64
 const suffixForm = `at most ${longestSuffix} characters, without control characters`
 
 export const tracesSchema = section({
-  edges: choice('on', 'off').default('on'),
-  connections: choice('failed', 'slow', 'sampled', 'all', 'off').default('failed'),
+  edges: onOrOff().default('on'),
+  connections: choiceOrOff('failed', 'slow', 'sampled', 'all').default('failed'),
   window: duration(5000, 60_000, 15_000).default(15_000),
   slow_threshold: duration(1, 60_000).default(250),
   sample_ratio: numberBetween(0, 1).default(0.01),
   service_name_suffix: text(suffixForm, isSuffix).default(' (net)'),
-  service_graph_metrics: choice('on', 'off').default('off'),
+  service_graph_metrics: onOrOff().default('off'),
 })
 
 export function tracesConfig(settings: z.output<typeof tracesSchema>): TracesConfig {

@@ -91,6 +91,26 @@ export function choice<const T extends readonly [string, ...string[]]>(...values
   return z.enum(values, { error: values.join(', ') })
 }
 
+export function onOrOff() {
+  return worded(choice('on', 'off'))
+}
+
+/** One of these, or `off`. */
+export function choiceOrOff<const T extends readonly [string, ...string[]]>(...values: T) {
+  return worded(choice(...values, 'off'))
+}
+
+/** What YAML 1.1 made a boolean of, on its way here through a tool that speaks it, is `on` and `off` again. */
+export function worded<S extends z.ZodType>(schema: S) {
+  const word = (value: unknown) => (value === true ? 'on' : value === false ? 'off' : value)
+  return z.preprocess(word, schema)
+}
+
+/** Text that `parse` understands, or `off`, which is 0. */
+export function parsedOrOff(form: string, parse: (value: string) => number | undefined) {
+  return worded(parsed(`${form}, or off`, value => (value === 'off' ? 0 : parse(value))))
+}
+
 export function wholeNumber(least: number, most: number) {
   const error = `a whole number from ${least} to ${most}`
   return z.int({ error }).min(least, { error }).max(most, { error })
@@ -130,8 +150,7 @@ export function duration(leastMs: number, mostMs: number, example = Math.max(lea
 
 /** Milliseconds, 0 for `off`. */
 export function durationOrOff(leastMs: number, mostMs: number, example = Math.max(leastMs, 1000)) {
-  const form = `${durationForm(leastMs, mostMs, example)}, or off`
-  return parsed(form, value => (value === 'off' ? 0 : durationBetween(value, leastMs, mostMs)))
+  return parsedOrOff(durationForm(leastMs, mostMs, example), value => durationBetween(value, leastMs, mostMs))
 }
 
 export function formatDurationOrOff(ms: number): string {

@@ -60,7 +60,8 @@ describe('config check and print', () => {
 })
 
 function run(verb: 'check' | 'print', file: string | undefined, env = {}) {
+  const sources = JSON.stringify({ files: file === undefined ? [] : [file], set: [] })
   const module = JSON.stringify(new URL('../../lib/cli/config.ts', import.meta.url))
-  const program = `import(${module}).then(async config => { process.exitCode = await config.${verb}(${JSON.stringify(file)}) })`
+  const program = `import(${module}).then(async config => { process.exitCode = await config.${verb}(${sources}) })`
   return spawnSync(process.execPath, ['-e', program], { env, encoding: 'utf8' })
 }

@@ -50,6 +50,7 @@ describe('config', () => {
       ownTelemetry: { level: 'none', intervalMs: 10_000, collectorNames: false },
       logLevel: 'info',
       resourceAttributes: {},
+      settingsFiles: [],
       warnings: [],
     })
   })
@@ -131,6 +132,7 @@ service:
       },
       logLevel: 'debug',
       resourceAttributes: { 'k8s.cluster.name': 'blue' },
+      settingsFiles: [],
       warnings: [],
     })
   })
@@ -251,7 +253,7 @@ service:
       chmodSync(directory, 0o700)
       const missing = join(directory, 'missing.yaml')
       assert.throws(
-        () => loadConfig(missing),
+        () => loadConfig({ files: [missing], set: [] }),
         (error: Failure) => {
           assert.ok(error instanceof Failure)
           assert.equal(error.exitCode, 1)
@@ -259,7 +261,7 @@ service:
           return true
         },
       )
-      assert.throws(() => loadConfig(directory), /illegal operation on a directory; name a file/)
+      assert.throws(() => loadConfig({ files: [directory], set: [] }), /illegal operation on a directory; name a file/)
     } finally {
       rmSync(directory, { recursive: true })
     }

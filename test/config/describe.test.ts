@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
-import { describeConfig } from '../../lib/config/describe.ts'
+import { configText } from '../support/config-text.ts'
 
 const secret = 's3cret'
 
-describe('describeConfig', () => {
+describe('a printed configuration', () => {
   it('reads back as the same configuration', () => {
     const config = parse(`
 receivers: { podweir: { attach_pace: off, drain_interval: 1500ms, level: address, edge_idle: 9m, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", discovery: auto, modules: { drops: on, dns: on },
@@ -31,11 +31,11 @@ service:
 `)
     assert.deepEqual([config.cpuBudget, config.retire.idleMs, config.auditIntervalMs], [0.007, 70_000, 90_000])
     assert.deepEqual(config.warnings, [])
-    assert.deepEqual(parse(describeConfig(config)), config)
+    assert.deepEqual(parse(configText(config)), config)
   })
 
   it('shows no secret', () => {
-    const text = describeConfig(
+    const text = configText(
       parse(
         `exporters:
   otlp_grpc: { headers: { authorization: Bearer ${secret} } }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
-import { describeConfig } from '../../lib/config/describe.ts'
 import { WrongSettings } from '../../lib/config/problems.ts'
+import { configText } from '../support/config-text.ts'
 
 const inCluster = { KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '6443', K8S_NODE_NAME: 'node-7' }
 const nothing = { peers: 'watch', labels: [], annotations: [] }
@@ -48,7 +48,7 @@ describe('the Kubernetes API’s settings', () => {
     const text = settings(
       'auth_type: kubeConfig, kubeconfig: k, context: c, node_name: n, peers: none, labels: [app], annotations: [a/b]',
     )
-    assert.deepEqual(parse(describeConfig(parse(text))).kubernetes, parse(text).kubernetes)
+    assert.deepEqual(parse(configText(parse(text))).kubernetes, parse(text).kubernetes)
   })
 
   const wrong: readonly [setting: string, at: string, what: string][] = [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
-import { describeConfig } from '../../lib/config/describe.ts'
 import { WrongSettings } from '../../lib/config/problems.ts'
+import { configText } from '../support/config-text.ts'
 import { scopeOf } from '../support/scope.ts'
 
 const everyKind = `
@@ -47,7 +47,7 @@ describe('the scope’s settings', () => {
   })
 
   it('are printed so that they read back as the same', () => {
-    const { scope, ownTraffic } = parse(describeConfig(parse(everyKind)))
+    const { scope, ownTraffic } = parse(configText(parse(everyKind)))
     assert.deepEqual([scope, ownTraffic], [parse(everyKind).scope, 'include'])
   })
 

@@ -9,6 +9,7 @@ import { loadInventory } from '../../lib/config/inventory.ts'
 import { loadConfigApart, loadInventoryApart } from '../../lib/config/settings-process.ts'
 import { Failure } from '../../lib/host/failure.ts'
 
+const of = (...files: string[]) => ({ files, set: [] })
 const example = (name: string) => fileURLToPath(new URL(`../../otel-config/${name}`, import.meta.url))
 
 describe('settings read in a process of their own', () => {
@@ -19,16 +20,16 @@ describe('settings read in a process of their own', () => {
   after(() => rmSync(folder, { recursive: true }))
 
   it('are those that are read here', async () => {
-    assert.deepEqual(await loadConfigApart(example('agent.yaml')), loadConfig(example('agent.yaml')))
-    assert.deepEqual(await loadConfigApart(undefined), loadConfig(undefined))
+    assert.deepEqual(await loadConfigApart(of(example('agent.yaml'))), loadConfig(of(example('agent.yaml'))).config)
+    assert.deepEqual(await loadConfigApart(of()), loadConfig(of()).config)
     assert.deepEqual(await loadInventoryApart(example('inventory.yaml')), loadInventory(example('inventory.yaml')))
   })
 
   it('fail with the same words, places and exit code', async () => {
     const file = join(folder, 'wrong.yaml')
     writeFileSync(file, 'receivers: { podweir: { atach: pod, flow_limit: 1 } }\n')
-    const here = failureOf(() => loadConfig(file))
-    const apart = await loadConfigApart(file).catch(error => error as Failure)
+    const here = failureOf(() => loadConfig(of(file)))
+    const apart = await loadConfigApart(of(file)).catch(error => error as Failure)
     assert.ok(apart instanceof Failure)
     assert.equal(apart.message, here.message)
     assert.equal(apart.remedy, here.remedy)

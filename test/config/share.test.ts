@@ -3,13 +3,13 @@ import { describe, it } from 'mocha'
 import { formatShare, shareBetween } from '../../lib/config/share.ts'
 
 describe('a share of a core', () => {
-  it('is a percentage between two bounds, or off', () => {
-    const read = ['1%', '0.7%', '12.5%', '0.1%', '1000%', 'off'].map(text => shareBetween(text, 0.1, 1000))
-    assert.deepEqual(read, [0.01, 0.007, 0.125, 0.001, 10, 0])
+  it('is a percentage between two bounds', () => {
+    const read = ['1%', '0.7%', '12.5%', '0.1%', '1000%'].map(text => shareBetween(text, 0.1, 1000))
+    assert.deepEqual(read, [0.01, 0.007, 0.125, 0.001, 10])
   })
 
   it('is nothing else', () => {
-    for (const text of ['0.05%', '0%', '1000.1%', '1', '1 %', '-1%', '%', '1.%', 'on', ''])
+    for (const text of ['0.05%', '0%', '1000.1%', '1', '1 %', '-1%', '%', '1.%', 'off', ''])
       assert.equal(shareBetween(text, 0.1, 1000), undefined, text)
   })
 

@@ -1,5 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are what a settings file holds
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'mocha'
 import { type Config, parseConfig } from '../../lib/config/config.ts'
 import type { FileExporterConfig, OtlpExporterConfig } from '../../lib/config/exporters.ts'
@@ -41,6 +44,24 @@ describe('substitution', () => {
     assert.equal(parse('receivers:\n  podweir:\n    inventory: ${env:EMPTY}\n').inventoryFile, undefined)
   })
 
+  it('takes what a file holds, without the line break at its end', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podweir-value-'))
+    try {
+      writeFileSync(join(folder, 'token'), 'a$b ${env:PORT}\r\n')
+      writeFileSync(join(folder, 'limit'), '77\n')
+      const text = `receivers: { podweir: { flow_limit: "\${file:${folder}/limit}" } }
+exporters: { otlp_grpc: { headers: { a: "Bearer \${file:${folder}/token}" } } }`
+      const config = parse(text)
+      assert.equal(config.flowLimit, 77)
+      assert.deepEqual((config.exporters[0] as OtlpExporterConfig).targets.logs.headers, {
+        a: 'Bearer a$b ${env:PORT}',
+      })
+      assert.throws(() => pathOf(`\${file:${folder}/none}`), /none can't be read \(ENOENT\); allowed/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('gives way to $$', () => {
     assert.equal(pathOf('a$$b $${env:PORT} $5'), 'a$b ${env:PORT} $5')
   })
@@ -48,13 +69,14 @@ describe('substitution', () => {
   it('is refused at its place when the variable is unset', () => {
     assert.throws(() => parse('service:\n  telemetry:\n    logs:\n      level: ${env:NONE}\n'), {
       problems: [
-        'a.yaml:4:14: service.telemetry.logs.level: environment variable NONE is not set; allowed: ${env:NAME}, ${env:NAME:-DEFAULT}, or $$ for a dollar sign',
+        'a.yaml:4:14: service.telemetry.logs.level: environment variable NONE is not set; allowed: ${env:NAME}, ${env:NAME:-DEFAULT}, ${file:PATH}, or $$ for a dollar sign',
       ],
     })
   })
 
   it('is refused when it is malformed', () => {
-    assert.throws(() => pathOf('${file:x}'), /'\$\{file:x\}' is no variable; allowed/)
+    assert.throws(() => pathOf('${http:x}'), /'\$\{http:x\}' is no variable; allowed/)
+    assert.throws(() => pathOf('${file:}'), /'\$\{file:\}' is no variable; allowed/)
     assert.throws(() => pathOf('${env:PORT'), /'\$\{' without its '\}'; allowed/)
     assert.throws(
       () => parse('receivers: { podweir: { flow_limit: ${env:LIMIT} } }'),
