@@ -1,6 +1,5 @@
 // What a sender is given: bytes in the receiver's format.
-
-export type Signal = 'metrics' | 'traces' | 'logs'
+import type { Signal } from '../config/signal.ts'
 
 /** Encoded once; sent as often as it takes. */
 export interface EncodedRequest {

@@ -1,7 +1,9 @@
 // What spans and log records have around them in OTLP JSON.
+
+import type { Signal } from '../config/signal.ts'
 import type { SignalResource } from '../signals/attribute-set.ts'
 import { attributeElements, textJson } from './attribute-json.ts'
-import type { EncodedRequest, Signal } from './encoded-request.ts'
+import type { EncodedRequest } from './encoded-request.ts'
 import { cutIntoRequests } from './requests.ts'
 import type { Scope } from './scope.ts'
 

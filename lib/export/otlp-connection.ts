@@ -1,11 +1,14 @@
 // Sends serialized requests to an OTLP/gRPC receiver. A connection that failed is dropped, and the next request dials
 // anew: gRPC's own reconnecting waits up to 120 s between attempts, keeps the address and certificates it started with,
 // and the SDK's transport passes no option that would change that.
-import { type ChannelCredentials, type ChannelOptions, Client, type Metadata, status } from '@grpc/grpc-js'
+import { type ChannelCredentials, type ChannelOptions, Client, type Metadata } from '@grpc/grpc-js'
 import type { ExportResponse, IExporterTransport } from '@opentelemetry/otlp-exporter-base'
+import type { Signal } from '../config/signal.ts'
 import type { Clock } from '../host/clock.ts'
+import { isBrokenConnection } from './otlp-failure.ts'
 
 export interface OtlpConnectionOptions {
+  readonly signal: Signal
   /** `host:port`. */
   readonly address: string
   /** Called for each new connection, so that renewed certificates are read. */
@@ -13,9 +16,17 @@ export interface OtlpConnectionOptions {
   readonly metadata: () => Metadata
   readonly compression: 'gzip' | 'none'
   readonly clock: Clock
+  /** The name that TLS is to expect, where it is not the address's. */
+  readonly serverName?: string
+  /** Whether `credentials` would be others now; asked before each request. */
+  readonly isStale?: () => boolean
 }
 
-const exportPath = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
+const exportPaths: Readonly<Record<Signal, string>> = {
+  metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+  traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+  logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+}
 const grpcGzip = 2
 
 const channelOptions: ChannelOptions = {
@@ -46,11 +57,12 @@ export class OtlpConnection implements IExporterTransport {
   }
 
   #call(request: Buffer, timeoutMillis: number): Promise<Buffer> {
+    if (this.#client && this.#options.isStale?.()) this.#renew(this.#client)
     this.#client ??= this.#connect()
     const client = this.#client
     return new Promise((resolve, reject) => {
       const call = client.makeUnaryRequest(
-        exportPath,
+        exportPaths[this.#options.signal],
         bytesAsTheyAre,
         bytesAsTheyAre,
         request,
@@ -59,7 +71,7 @@ export class OtlpConnection implements IExporterTransport {
         (error, response) => {
           this.#underWay.delete(call)
           if (!error) return resolve(response ?? Buffer.alloc(0))
-          if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED) this.#drop(client)
+          if (isBrokenConnection(error)) this.#drop(client)
           reject(error)
         },
       )
@@ -68,9 +80,20 @@ export class OtlpConnection implements IExporterTransport {
   }
 
   #connect(): Client {
-    const { address, credentials, compression } = this.#options
-    const compressed: ChannelOptions = compression === 'gzip' ? { 'grpc.default_compression_algorithm': grpcGzip } : {}
-    return new Client(address, credentials(), { ...channelOptions, ...compressed })
+    const { address, credentials, compression, serverName } = this.#options
+    return new Client(address, credentials(), {
+      ...channelOptions,
+      ...(compression === 'gzip' && { 'grpc.default_compression_algorithm': grpcGzip }),
+      ...(serverName !== undefined && { 'grpc.ssl_target_name_override': serverName }),
+    })
+  }
+
+  /** Files that are just being replaced don't fit together: then the old connection is as good as it was. */
+  #renew(client: Client): void {
+    try {
+      this.#client = this.#connect()
+      client.close()
+    } catch {}
   }
 
   #drop(client: Client): void {

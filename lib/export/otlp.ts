@@ -44,6 +44,7 @@ class OtlpGrpcExporter extends OTLPMetricExporter {
     connect() // A missing certificate stops the start.
     this.#address = endpoint.address
     this.#connection = new OtlpConnection({
+      signal: 'metrics',
       address: this.#address,
       credentials: connect,
       metadata: merged.metadata,
