@@ -31,6 +31,12 @@ export interface NodePod {
   readonly netns: string
 }
 
+/** Beside the test's own, as in the settings file. */
+interface AgentReceiver {
+  readonly kubernetes?: Readonly<Record<string, unknown>>
+  readonly [setting: string]: unknown
+}
+
 interface PodObject {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string }
   readonly spec: { readonly nodeName: string }
@@ -49,16 +55,20 @@ export class KubernetesNodes {
   readonly count: number
   readonly #environment: NodeJS.ProcessEnv
   readonly #programs: TrafficProgram[] = []
+  #agents = 0
 
-  private constructor(folder: string, count: number) {
+  private constructor(folder: string, count: number, settings: NodeJS.ProcessEnv) {
     this.folder = join(folder, 'kubernetes')
     this.count = count
-    this.#environment = { ...process.env, PODWEIR_KUBE_DIR: this.folder, PODWEIR_KUBE_PORT: String(PORT) }
+    this.#environment = { ...process.env, PODWEIR_KUBE_DIR: this.folder, PODWEIR_KUBE_PORT: String(PORT), ...settings }
   }
 
-  /** Ready when it resolves, with a ServiceAccount that may do exactly what deploy/rbac.yaml says. The caller stops it. */
-  static async start(folder: string, count: number): Promise<KubernetesNodes> {
-    const nodes = new KubernetesNodes(folder, count)
+  /**
+   * Ready when it resolves, with a ServiceAccount that may do exactly what deploy/rbac.yaml says. The caller stops it.
+   * `settings`: those of cluster.sh.
+   */
+  static async start(folder: string, count: number, settings: NodeJS.ProcessEnv = {}): Promise<KubernetesNodes> {
+    const nodes = new KubernetesNodes(folder, count, settings)
     process.once('exit', nodes.#stopAtExit)
     try {
       await nodes.#run(join(scripts, 'up.sh'), 'node', String(count))
@@ -81,6 +91,11 @@ export class KubernetesNodes {
 
   kubectl(...args: string[]): Promise<string> {
     return this.#run(join(scripts, 'in-node.sh'), 'kubectl', ...args)
+  }
+
+  /** A command in that node's namespaces. */
+  inNode(node: number, ...command: string[]): Promise<string> {
+    return this.#run(join(scripts, 'in-node.sh'), '-n', String(node), ...command)
   }
 
   /** Objects as `kubectl apply` takes them. */
@@ -126,8 +141,8 @@ export class KubernetesNodes {
   }
 
   /** An agent on that node, as a ServiceAccount with the rights of deploy/rbac.yaml. Resolves when it exports. */
-  async agent(node: number, receiver: Readonly<Record<string, unknown>> = {}): Promise<NodeAgent> {
-    const folder = join(this.folder, `agent-${node}`)
+  async agent(node: number, { kubernetes: more = {}, ...receiver }: AgentReceiver = {}): Promise<NodeAgent> {
+    const folder = join(this.folder, `agent-${node}-${++this.#agents}`)
     mkdirSync(folder)
     const name = JSON.parse(await this.kubectl('get', 'nodes', '-o', 'json')).items.map(
       (each: PodObject) => each.metadata.name,
@@ -147,7 +162,7 @@ export class KubernetesNodes {
         contexts: [{ name: 'test', context: { cluster: 'test', user: 'agent' } }],
       }),
     )
-    const kubernetes = { auth_type: 'kubeConfig', kubeconfig, node_name: name }
+    const kubernetes = { auth_type: 'kubeConfig', kubeconfig, node_name: name, ...more }
     const quick = { attach_pace: 'off', pins: 'off', drain_interval: '200ms', collection_interval: '1s' }
     const socket = join(folder, 'agent.sock')
     const settings = {
@@ -207,6 +222,11 @@ export class NodeAgent {
   /** What the log said of level warning and above. */
   get warnings(): string[] {
     return this.#process.log.filter(({ level }) => ['warn', 'error', 'fatal'].includes(level)).map(({ msg }) => msg)
+  }
+
+  /** What its file exporter wrote, a request a line. */
+  get requests(): string[] {
+    return readFileSync(join(this.#folder, 'metrics.jsonl'), 'utf8').split('\n').filter(Boolean)
   }
 
   exported(): ExportedEdges {

@@ -35,7 +35,7 @@ sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
 cat >"$N/cni/10-podweir.conflist" <<X
 {"cniVersion": "0.4.0", "name": "podweir", "plugins": [
  {"type": "${PODWEIR_KUBE_CNI:-bridge}", "bridge": "cni0", "isGateway": true, "ipMasq": false, "hairpinMode": true,
-  "ipam": {"type": "host-local", "ranges": [[{"subnet": "$(pod_cidr "$i")"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+  "ipam": {"type": "host-local", "ranges": [[{"subnet": "$(pod_cidr "$i")"$(pod_range "$i")}]], "routes": [{"dst": "0.0.0.0/0"}]}},
  {"type": "portmap", "capabilities": {"portMappings": true}}]}
 X
 cat >"$N/containerd.toml" <<X
