@@ -50,6 +50,7 @@ const flows: Verb = (command, done) =>
   command
     .command('flows')
     .description('flows of the agent that runs here, one line each')
+    .argument('[filter...]', 'terms that must all hold (docs/filter.md): shop dst.port:443 !state:refused')
     .addOption(
       new Option('-o, --output <format>', 'form of a flow').choices(['table', 'json', 'jsonl']).default('table'),
     )
@@ -64,13 +65,14 @@ const flows: Verb = (command, done) =>
       ]),
     )
     .option('--socket <path>', 'the agent’s socket, where its configuration moved it')
-    .addHelpText('after', '\nExample:\n  sudo podweir flows --problems --follow')
-    .action(async options => {
+    .addHelpText('after', "\nExample:\n  sudo podweir flows --follow dst:payments 'rtt>20ms'")
+    .action(async (filter, options) => {
       const { run } = await import('./cli/flows.ts')
       done(
         await run({
           output: options.output,
           follow: options.follow ?? false,
+          filter: filter.join(' '),
           all: options.all ?? false,
           problems: options.problems ?? false,
           status: options.status ?? false,

@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { FilterProblem, formatFlowFilter, parseFlowFilter } from '../config/flow-filter.ts'
 import { printableJson } from '../encode/printable.ts'
 import { socketPath } from '../export/api-socket.ts'
 import { flowRow, headerRow, rowLayout } from '../export/flow-row.ts'
@@ -14,6 +15,8 @@ import type { FlowRecord } from '../signals/flow-record.ts'
 export interface FlowsOptions {
   readonly output: 'table' | 'json' | 'jsonl'
   readonly follow: boolean
+  /** A flow filter; absent: every flow. */
+  readonly filter?: string | undefined
   /** Also in the table what the other end's agent reports. */
   readonly all?: boolean
   /** Those alone with which something is wrong. */
@@ -46,7 +49,9 @@ export async function run(options: FlowsOptions): Promise<number> {
     out.write(output === 'table' ? statusText(JSON.parse(status)) : printableJson(status))
     return 0
   }
-  const response = await ask(socket, `/v1/flows?follow=${follow}`)
+  const filter = checkedFilter(options.filter ?? '')
+  const query = filter === '' ? '' : `&filter=${encodeURIComponent(filter)}`
+  const response = await ask(socket, `/v1/flows?follow=${follow}${query}`)
   try {
     await pipeline(response, source => print(linesOf(source), options, out), out, { end: false })
   } catch (error) {
@@ -55,6 +60,17 @@ export async function run(options: FlowsOptions): Promise<number> {
     throw interrupted(socket, error)
   }
   return 0
+}
+
+function checkedFilter(filter: string): string {
+  try {
+    return formatFlowFilter(parseFlowFilter(filter))
+  } catch (error) {
+    if (!(error instanceof FilterProblem)) throw error
+    const { column, what, allowed } = error
+    const cause = `${what}\n  ${filter}\n  ${' '.repeat(column - 1)}^`
+    throw new Failure({ step: 'read', subject: 'the filter', cause, remedy: `allowed: ${allowed}`, exitCode: 2 })
+  }
 }
 
 async function ask(socket: string, path: string): Promise<IncomingMessage> {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
 import { type ExporterConfig, exporterKinds, exporterTypeOf } from './exporters.ts'
-import type { ProcessorConfig } from './processors.ts'
+import { checkFilter, type ProcessorConfig } from './processors.ts'
 import { type Signal, signals } from './signal.ts'
 import { choice, list, section, text, typeOf } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
@@ -100,6 +100,8 @@ function readPipeline(parts: PipelineParts, id: string, settings: PipelineSettin
   }
   refuseSecond(parts, path, settings.processors)
   const named = settings.processors.flatMap(name => processors.get(name) ?? [])
+  for (const processor of named)
+    if (processor.type === 'filter' && signal === 'metrics') checkFilter(document, processor, true)
   return { id, signal, processors: named, exporters: settings.exporters }
 }
 

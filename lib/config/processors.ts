@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
 import { formatDuration } from './duration.ts'
+import { FilterProblem, parseFlowFilter } from './flow-filter.ts'
 import { choice, duration, list, section, text, typeOf, validate, wholeNumber } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
@@ -129,6 +130,7 @@ function readProcessor(
   switch (type) {
     case 'filter': {
       const filter = validate(document, processorSchemas.filter, value, path)
+      if (filter) checkFilter(document, { type, id, ...filter }, false)
       return filter && { type, id, ...filter }
     }
     case 'attributes': {
@@ -144,6 +146,20 @@ function readProcessor(
       return limiter && memoryLimiterConfig(document, id, limiter)
     }
   }
+}
+
+/** `isOfEdges`: for metrics, which are of edges. */
+export function checkFilter(document: YamlDocument, filter: FilterConfig, isOfEdges: boolean): void {
+  for (const list of ['include', 'exclude'] as const)
+    for (const [i, expression] of filter[list].entries()) {
+      const path = ['processors', filter.id, list, i]
+      try {
+        parseFlowFilter(expression, isOfEdges)
+      } catch (error) {
+        if (!(error instanceof FilterProblem)) throw error
+        document.problems.add(document.placeOf(path), path, `${error.what} at ${error.column}`, error.allowed)
+      }
+    }
 }
 
 function batchConfig(

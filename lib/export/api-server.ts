@@ -1,6 +1,9 @@
 // Answers other programs of this machine: what the agent sees and how it is (docs/api.md).
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { FilterProblem, parseFlowFilter } from '../config/flow-filter.ts'
 import type { Log } from '../host/log.ts'
+import { filteredFlows } from '../signals/filtered-flows.ts'
+import { type FlowPredicate, predicateOf } from '../signals/flow-predicate.ts'
 import type { FlowFeed } from '../signals/flow-record.ts'
 import { listenOnSocket, socketPath } from './api-socket.ts'
 import { FlowStream } from './flow-stream.ts'
@@ -59,14 +62,22 @@ async function answer(request: IncomingMessage, response: ServerResponse, parts:
   if (asked.path === '/v1/status') return sendJson(response, 200, parts.feed.status())
   response.writeHead(200, { 'content-type': 'application/jsonl; charset=utf-8', 'cache-control': 'no-store' })
   response.flushHeaders()
-  const end = await new FlowStream(response).send(parts.feed, asked.follow)
+  const feed = asked.fits ? filteredFlows(parts.feed, asked.fits) : parts.feed
+  const end = await new FlowStream(response).send(feed, asked.follow)
   if (end === 'done') response.end()
   if (end !== 'slow') return
   parts.log.warn('api: a client of /v1/flows was dropped because it reads too slowly')
   response.destroy()
 }
 
-function read(request: IncomingMessage): { path: string; follow: boolean } | Refusal {
+interface Asked {
+  readonly path: string
+  readonly follow: boolean
+  /** Absent: every flow. */
+  readonly fits?: FlowPredicate
+}
+
+function read(request: IncomingMessage): Asked | Refusal {
   if (!URL.canParse(request.url ?? '', 'http://podweir')) return { status: 400, error: 'malformed URL' }
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://podweir')
   if (!paths.includes(pathname)) return { status: 404, error: `no such path; there are ${paths.join(' and ')}` }
@@ -74,9 +85,16 @@ function read(request: IncomingMessage): { path: string; follow: boolean } | Ref
   const follow = searchParams.get('follow')
   for (const key of searchParams.keys()) {
     if (key === 'follow' && pathname === '/v1/flows' && (follow === 'true' || follow === 'false')) continue
-    return { status: 400, error: `malformed query at ${key}; /v1/flows takes follow=true or follow=false` }
+    if (key === 'filter' && pathname === '/v1/flows') continue
+    return { status: 400, error: `malformed query at ${key}; /v1/flows takes follow=true or false, and filter=FILTER` }
   }
-  return { path: pathname, follow: follow === 'true' }
+  try {
+    const terms = parseFlowFilter(searchParams.get('filter') ?? '')
+    return { path: pathname, follow: follow === 'true', ...(terms.length > 0 && { fits: predicateOf(terms) }) }
+  } catch (error) {
+    if (!(error instanceof FilterProblem)) throw error
+    return { status: 400, error: `filter: ${error.message}` }
+  }
 }
 
 function refuse(response: ServerResponse, { status, error }: Refusal): void {

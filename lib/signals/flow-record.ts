@@ -14,6 +14,10 @@ export interface End {
   readonly name?: string
   /** The Service that the client dialled, in `namespace`. */
   readonly service?: string
+  readonly node?: string
+  readonly zone?: string
+  /** Of the pod, those that are kept (`kubernetes.labels`). */
+  readonly labels?: Readonly<Record<string, string>>
   readonly address: string
   /** 0 where the protocol has no ports. */
   readonly port: number

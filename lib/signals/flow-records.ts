@@ -52,9 +52,16 @@ function endRecord(identity: Identity, address: string, port: number): End {
     ...(identity.pod && { pod: identity.pod.name }),
     ...(!isKubernetes && { name: identity.name ?? identity.class }),
     ...(identity.service && { service: identity.service.name }),
+    ...placeOf(identity),
+    ...(identity.pod?.labels && { labels: identity.pod.labels }),
     address,
     port,
   }
+}
+
+function placeOf({ place, pod }: Identity): Pick<End, 'node' | 'zone'> {
+  const node = pod?.node ?? place?.node
+  return { ...(node !== undefined && { node }), ...(place?.zone !== undefined && { zone: place.zone }) }
 }
 
 function confidenceOf(basis: OpenerBasis, confidence: number): FlowRecord['confidence'] {

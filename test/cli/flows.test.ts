@@ -55,6 +55,22 @@ describe('podweir flows', () => {
     assert.match(lines[2] ?? '', /→ +10\.0\.0\.53:53 +udp/)
   })
 
+  it('prints the flows alone that the filter fits', async () => {
+    await serve([flowRecord(), dns])
+    const lines = (await printed({ output: 'jsonl', filter: 'proto:udp dst.port:53' })).trimEnd().split('\n')
+    assert.deepEqual(
+      lines.map(line => (JSON.parse(line) as FlowRecord).transport),
+      ['udp'],
+    )
+  })
+
+  it('points at what is wrong with a filter', async () => {
+    await assert.rejects(run({ output: 'table', follow: false, socket, filter: 'shop src.prt:80' }), {
+      exitCode: 2,
+      message: /unknown key 'prt' \(did you mean 'port'\?\)\n {2}shop src\.prt:80\n {11}\^/,
+    })
+  })
+
   it('shows a conversation of two pods once in the table, and from both sides with --all and as JSON', async () => {
     await serve([flowRecord(), flowRecord({ observer: 'server', counted: false })])
     const lines = async (options: Partial<FlowsOptions>) => (await printed(options)).trimEnd().split('\n').length

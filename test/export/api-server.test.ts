@@ -100,6 +100,33 @@ describe('API', () => {
     await until(() => feed.followers === 0)
   })
 
+  it('filters, what was there and what changes', async () => {
+    const flow = (requestBytes: number, transport = 'tcp') => flowRecord({ requestBytes, transport })
+    const feed = await serve(new TestFeed([flow(1), flow(2, 'udp')]))
+    const response = await get(`/v1/flows?follow=true&filter=${encodeURIComponent('shop -proto:udp')}`)
+    let got = ''
+    response.setEncoding('utf8').on('data', chunk => {
+      got += chunk
+    })
+    await until(() => got.includes('"requestBytes":1,'))
+    feed.drained([flow(3, 'udp')])
+    feed.drained([flow(4, 'udp'), flow(5)])
+    await until(() => got.includes('"requestBytes":5,'))
+    assert.doesNotMatch(got, /udp/)
+    response.destroy()
+    await until(() => feed.followers === 0)
+  })
+
+  it('refuses a filter that is none, and says where', async () => {
+    await serve()
+    const response = await get(`/v1/flows?filter=${encodeURIComponent('src.prt:80')}`)
+    assert.equal(response.statusCode, 400)
+    assert.match(
+      JSON.parse(await text(response)).error,
+      /^filter: unknown key 'prt' \(did you mean 'port'\?\) at column 5; allowed: ns, /,
+    )
+  })
+
   it('misses nothing that changes while the snapshot is being sent', async () => {
     const feed = new TestFeed()
     feed.records = (function* () {
