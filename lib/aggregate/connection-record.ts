@@ -12,11 +12,13 @@ export interface ConnectionRecord {
   readonly occasion: Occasion
   /** With everything that was drained of it so far. */
   readonly flow: FlowView
+  /** Index in `EdgeTable.edges`, for as long as nothing else is drained; negative: no edge here has it. */
+  readonly edge: number
   /** Wall clock, ms since 1970: the first SYN, else the first packet. Of one that came back the beginning is older. */
   readonly beganMs: number
   /** When the end or failure came about; of a flow that only fell silent the drain in which it last moved. */
   readonly endedMs: number
-  /** `Closed`. */
+  /** `Closed`, of a connection or request. */
   readonly closed: number
   /** `Retired`, of `left` alone. */
   readonly retired: number
@@ -50,12 +52,12 @@ export interface Glimpse {
   readonly included: boolean
   /** `Failed`, the newest. */
   readonly failed: number
-  /** `Retired`. */
-  readonly retired: number
   /** It failed, or ended, before this. */
   readonly toldBefore: boolean
   /** 0: not known. */
   readonly handshakeSeconds: number
+  /** Directions in which there was a packet: 0 to 2. */
+  readonly directions: number
 }
 
 export interface ConnectionListener {

@@ -86,9 +86,9 @@ export class ConnectionWatch {
       exported: isExported(edge),
       included: edge !== EXCLUDED,
       failed: this.#slots.failed[slot]!,
-      retired: this.#batch.flows.ended[i]!,
       toldBefore: this.#told[slot] === 1,
       handshakeSeconds: this.#slots.handshakeSeconds[slot]!,
+      directions: Math.sign(this.#slots.fromPod.packets[slot]!) + Math.sign(this.#slots.toPod.packets[slot]!),
     }
     if (occasion !== 'left') this.#told[slot] = 1
     if (this.#listener.wants(glimpse)) this.#listener.tell(this.#record(occasion, i, slot))
@@ -103,9 +103,10 @@ export class ConnectionWatch {
     return {
       occasion,
       flow: this.#viewWith(i, slot),
+      edge: slots.edge[slot]!,
       beganMs: synAtMs !== 0 ? Math.min(synAtMs, beganMs) : beganMs,
       endedMs: Number.isNaN(endedAtMs) ? slots.lastMs[slot]! : endedAtMs,
-      closed: flows.closed[i]!,
+      closed: this.#counts(slot) ? flows.closed[i]! : Closed.none,
       retired: flows.ended[i]!,
       local: this.#beginnings.local.of(slot),
       remote: this.#beginnings.remote.of(slot),

@@ -25,6 +25,8 @@ export interface FlowView {
   readonly family: number
   /** IPPROTO_*. */
   readonly protocol: number
+  /** Bits of `FlowFlag`. */
+  readonly flags: number
   readonly transport: string
   readonly client: Side
   readonly clientBasis: OpenerBasis
@@ -96,6 +98,7 @@ export function viewFlow(slots: FlowSlots, slot: number): FlowView {
     remotePort: slots.remotePort[slot]!,
     family,
     protocol,
+    flags: slots.flags[slot]!,
     transport: transportOf(protocol),
     client: slots.clientIsLocal[slot] === 1 ? 'local' : 'remote',
     clientBasis: openerBases[slots.basis[slot]!]!,

@@ -1,5 +1,6 @@
 // Attributes as protobuf's `repeated KeyValue`, made once for each set and place where it is used.
 import type { Attributes } from '@opentelemetry/api'
+import { doubleAttributes } from '../signals/attribute-names.ts'
 import type { AttributeSet } from '../signals/attribute-set.ts'
 import { kept } from './kept-forms.ts'
 import { ProtobufWriter } from './protobuf-writer.ts'
@@ -41,7 +42,7 @@ export function writeAttributes(writer: ProtobufWriter, attributes: Attributes, 
   for (const key in attributes) {
     writer.begin(field, 1)
     writer.text(message.keyValue.key, key)
-    writeAnyValue(writer, message.keyValue.value, attributes[key])
+    writeAnyValue(writer, message.keyValue.value, attributes[key], doubleAttributes.has(key))
     writer.end()
   }
 }
@@ -59,12 +60,12 @@ function largestValueSize(value: unknown): number {
   return value.reduce<number>((size, each) => size + KEY_VALUE_SIZE + largestValueSize(each), 0)
 }
 
-function writeAnyValue(writer: ProtobufWriter, field: number, value: unknown): void {
+function writeAnyValue(writer: ProtobufWriter, field: number, value: unknown, isDouble = false): void {
   const { anyValue: kind } = message
   writer.begin(field, 1)
   if (typeof value === 'string') writer.text(kind.string, value)
   else if (typeof value === 'boolean') writer.uint(kind.bool, value ? 1 : 0)
-  else if (typeof value === 'number') writeNumber(writer, value)
+  else if (typeof value === 'number') writeNumber(writer, value, isDouble)
   else if (Array.isArray(value)) {
     writer.begin(kind.array, 1)
     for (const each of value) writeAnyValue(writer, message.arrayValue.values, each)
@@ -73,8 +74,8 @@ function writeAnyValue(writer: ProtobufWriter, field: number, value: unknown): v
   writer.end()
 }
 
-function writeNumber(writer: ProtobufWriter, value: number): void {
-  if (isInt64(value)) writer.int64(message.anyValue.int, value)
+function writeNumber(writer: ProtobufWriter, value: number, isDouble: boolean): void {
+  if (!isDouble && isInt64(value)) writer.int64(message.anyValue.int, value)
   else writer.double(message.anyValue.double, value)
 }
 

@@ -1,5 +1,6 @@
 // Values and times as OTLP JSON writes them: 64-bit integers as strings, and nothing where a field holds its type's zero.
 import type { Attributes } from '@opentelemetry/api'
+import { doubleAttributes } from '../signals/attribute-names.ts'
 import type { AttributeSet } from '../signals/attribute-set.ts'
 import { isInt64 } from './attribute-bytes.ts'
 import { kept } from './kept-forms.ts'
@@ -17,17 +18,18 @@ export function attributeElements(set: AttributeSet): string {
 
 export function attributesJson(attributes: Attributes): Json[] | undefined {
   const list: Json[] = []
-  for (const [key, value] of Object.entries(attributes)) list.push({ key: key.toWellFormed(), value: valueJson(value) })
+  for (const [key, value] of Object.entries(attributes))
+    list.push({ key: key.toWellFormed(), value: valueJson(value, doubleAttributes.has(key)) })
   return nonEmpty(list)
 }
 
-function valueJson(value: unknown): Json {
+function valueJson(value: unknown, isDouble = false): Json {
   if (typeof value === 'string') return { stringValue: value.toWellFormed() }
   if (typeof value === 'boolean') return { boolValue: value }
   if (typeof value === 'number') {
-    return isInt64(value) ? { intValue: integerJson(value) } : { doubleValue: doubleJson(value) }
+    return !isDouble && isInt64(value) ? { intValue: integerJson(value) } : { doubleValue: doubleJson(value) }
   }
-  if (Array.isArray(value)) return { arrayValue: { values: nonEmpty(value.map(valueJson)) } }
+  if (Array.isArray(value)) return { arrayValue: { values: nonEmpty(value.map(each => valueJson(each))) } }
   return {}
 }
 

@@ -1,6 +1,6 @@
 // Names from a cluster's objects, at the time at which a flow started. The order of the steps is docs/names.md.
 import type { FailureCause } from '../aggregate/failure-cause.ts'
-import type { Identity, RemotePoint } from '../aggregate/identity.ts'
+import type { Identity, RemotePoint, Workload } from '../aggregate/identity.ts'
 import type { AddressKey } from '../capture/address.ts'
 import type { StartedColumns } from '../capture/flow-batch.ts'
 import type { Inventory } from '../config/inventory.ts'
@@ -72,6 +72,10 @@ export class ClusterNames implements PodNames, ClusterListener {
 
   hear(started: StartedColumns): Promise<void> {
     return this.#view.hear(started)
+  }
+
+  serviceName(workload: Workload): string | undefined {
+    return this.#view.pods.serviceNames.of(workload)
   }
 
   ownPods(): readonly OwnPod[] {

@@ -22,6 +22,7 @@ import {
 } from './pod-record.ts'
 import type { PodScope } from './pod-scope.ts'
 import type { PortSets } from './port-sets.ts'
+import { ServiceNames, saidServiceName } from './service-name.ts'
 
 export interface ClusterPodsParts {
   readonly nodes: ClusterNodes
@@ -57,6 +58,8 @@ const UNDECIDED: Identity = { class: 'pod', name: 'unknown', ports: noPorts, fou
 export class ClusterPods {
   /** Who has, or had, which address. */
   readonly history = new AddressHistory<PodRecord>()
+  /** What pods say of themselves, where what they say is kept. */
+  readonly serviceNames = new ServiceNames()
   readonly #parts: ClusterPodsParts
   /** By UID; of pods that others tell of, too. */
   readonly #records = new Map<string, PodRecord>()
@@ -88,6 +91,7 @@ export class ClusterPods {
     record.goneAtMs = undefined
     record.containerPorts = this.#parts.ports.of(pod.ports)
     record.labels = Object.keys(pod.labels).length > 0 ? pod.labels : undefined
+    record.serviceName = saidServiceName(pod.labels, pod.annotations)
     this.#identify(record, pod)
     // What is over has given its addresses back; those of a host-network pod are its node's.
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
@@ -200,6 +204,7 @@ export class ClusterPods {
     const isOutOfScope = scope?.has({ namespace, workload, labels: record.labels ?? {} }) === false
     const identity = podIdentity({ ...parts, isOutOfScope })
     const before = record.identity
+    this.serviceNames.learn(workload, record.serviceName)
     if (before && saysTheSame(before, identity)) return
     record.identity = identity
     if (before?.workload !== identity.workload) this.#workloadsVersion++
@@ -282,7 +287,9 @@ export class ClusterPods {
   #sweep(): void {
     const records = [...this.#records.values()]
     const identities = records.flatMap(({ identity }) => identity ?? [])
-    this.#workloads.sweep(new Set(identities.map(({ workload }) => workload!)))
+    const workloads = new Set(identities.map(({ workload }) => workload!))
+    this.#workloads.sweep(workloads)
+    this.serviceNames.sweep(workloads)
     this.#parts.nodes.sweep(new Set(identities.map(({ place }) => place)))
     this.#parts.ports.sweep(
       new Set([...identities.map(({ ports }) => ports), ...records.map(({ containerPorts }) => containerPorts)]),

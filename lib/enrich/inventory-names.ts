@@ -101,6 +101,8 @@ export class InventoryNames implements PodNames {
   /** A file is read at once. */
   async hear(): Promise<void> {}
 
+  serviceName(): undefined {}
+
   ownPods(): readonly OwnPod[] {
     return []
   }

@@ -1,5 +1,5 @@
 // What tells whose an interface is, and who has an address: an inventory, a cluster's objects, or both.
-import type { Identity, Names } from '../aggregate/identity.ts'
+import type { Identity, Names, Workload } from '../aggregate/identity.ts'
 import type { StartedColumns } from '../capture/flow-batch.ts'
 import type { Inventory } from '../config/inventory.ts'
 
@@ -24,6 +24,8 @@ export interface PodNames extends Names {
   ownPods(): readonly OwnPod[]
   /** Resolves when these flows can be named: words of what happened before are on their way. Never rejects. */
   hear(started: StartedColumns): Promise<void>
+  /** What pods of this workload call themselves to telemetry; undefined: they don't say. */
+  serviceName(workload: Workload): string | undefined
   /** The inventory was read again. */
   replace(inventory: Inventory | undefined): void
 }

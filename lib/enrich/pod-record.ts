@@ -26,6 +26,8 @@ export class PodRecord implements AddressHolder {
   servedBy: ServedPorts | readonly ServedPorts[] | undefined
   /** For rules of a scope; absent where there are none. */
   labels: Readonly<Record<string, string>> | undefined
+  /** What it calls itself, where it says so. */
+  serviceName: string | undefined
   /** When we heard that it is deleted. */
   goneAtMs: number | undefined
 

@@ -6,6 +6,7 @@ import type { ClusterPods } from './cluster-pods.ts'
 import type { Top } from './owner-chains.ts'
 import { type PodRecord, ToldPodRecord } from './pod-record.ts'
 import type { PortSets } from './port-sets.ts'
+import { saidServiceName } from './service-name.ts'
 
 export interface ToldPod {
   readonly uid: string
@@ -74,6 +75,7 @@ export class ToldPods {
     record.isReady = isReady
     record.containerPorts = sets.of(ports)
     record.labels = Object.keys(labels).length > 0 ? labels : undefined
+    record.serviceName = saidServiceName(labels, {})
     pods.become(record, {
       ...{ namespace, name, uid, workload: pods.workloadOf(namespace, workload) },
       place: node === '' ? undefined : nodes.placeOf(node),

@@ -32,6 +32,78 @@ export const attribute = {
   messageOutcome: 'podweir.dns.message.outcome',
 } as const
 
+/** Of spans and log records, beside those above. */
+export const eventAttribute = {
+  spanKind: 'podweir.span.kind',
+  sampleRatio: 'podweir.sample.ratio',
+  traceJoin: 'podweir.trace.join',
+  serverAddress: 'server.address',
+  peerName: 'service.peer.name',
+  peerNamespace: 'service.peer.namespace',
+  /** Deprecated, and what every service map still reads. */
+  formerPeerName: 'peer.service',
+  requestBytes: 'podweir.flow.bytes.request',
+  responseBytes: 'podweir.flow.bytes.response',
+  requestPackets: 'podweir.flow.packets.request',
+  responsePackets: 'podweir.flow.packets.response',
+  opened: 'podweir.connection.opened',
+  failed: 'podweir.connection.failed',
+  sourcePort: 'source.port',
+  sourceNode: 'source.k8s.node.name',
+  destinationPort: 'destination.port',
+  destinationNode: 'destination.k8s.node.name',
+  failureCause: 'podweir.failure.cause',
+  flowStart: 'podweir.flow.start',
+  flowEnd: 'podweir.flow.end',
+  communityId: 'podweir.flow.community_id',
+  handshakeSeconds: 'podweir.tcp.handshake.duration',
+  acceptSeconds: 'podweir.tcp.accept.duration',
+  requestRtt: 'podweir.tcp.rtt.request',
+  responseRtt: 'podweir.tcp.rtt.response',
+  retransmits: 'podweir.tcp.retransmits',
+  requestRetransmits: 'podweir.tcp.retransmits.request',
+  responseRetransmits: 'podweir.tcp.retransmits.response',
+  requestOutOfOrder: 'podweir.tcp.out_of_order.request',
+  responseOutOfOrder: 'podweir.tcp.out_of_order.response',
+  requestZeroWindows: 'podweir.tcp.zero_windows.request',
+  responseZeroWindows: 'podweir.tcp.zero_windows.response',
+  requestResets: 'podweir.tcp.resets.request',
+  responseResets: 'podweir.tcp.resets.response',
+  suppressed: 'podweir.flow.suppressed',
+} as const
+
+/** As the Collector's netflow receiver calls them. */
+export const netflowAttribute = {
+  sourceAddress: 'source.address',
+  sourcePort: 'source.port',
+  destinationAddress: 'destination.address',
+  destinationPort: 'destination.port',
+  bytes: 'flow.io.bytes',
+  packets: 'flow.io.packets',
+  type: 'flow.type',
+  sequence: 'flow.sequence_num',
+  received: 'flow.time_received',
+  start: 'flow.start',
+  end: 'flow.end',
+  samplingRate: 'flow.sampling_rate',
+} as const
+
+/** Those whose values are doubles, also where one is whole: Tempo reads a multiplier of this type alone. */
+export const doubleAttributes: ReadonlySet<string> = new Set([
+  eventAttribute.sampleRatio,
+  eventAttribute.handshakeSeconds,
+  eventAttribute.acceptSeconds,
+  eventAttribute.requestRtt,
+  eventAttribute.responseRtt,
+])
+
+/** Of the resources of spans and log records. */
+export const resourceAttribute = {
+  serviceName: 'service.name',
+  serviceNamespace: 'service.namespace',
+  nodeName: 'k8s.node.name',
+} as const
+
 /** Attributes of one end of an edge. */
 export function endAttributes(end: 'source' | 'destination') {
   return {

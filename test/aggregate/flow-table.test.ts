@@ -238,6 +238,7 @@ describe('flow table', () => {
         localPort: 40_000,
         remotePort: 8080,
         family: 4,
+        flags: 0,
         protocol: 6,
         transport: 'tcp',
         client: 'local',

@@ -4,6 +4,7 @@ import { describe, it } from 'mocha'
 import { LARGEST_REQUEST } from '../../lib/encode/encoded-request.ts'
 import { LogJsonEncoder } from '../../lib/encode/log-json.ts'
 import { SpanJsonEncoder } from '../../lib/encode/span-json.ts'
+import { SpanProtobufEncoder } from '../../lib/encode/span-protobuf.ts'
 import { AttributeSet } from '../../lib/signals/attribute-set.ts'
 import { fullLog, fullSpan, logRecord, payments, scope, sdkLog, sdkSpan, spanRecord } from '../support/event-records.ts'
 import { decodeRequest } from '../support/otlp-decoder.ts'
@@ -26,6 +27,19 @@ describe('spans as OTLP JSON', () => {
     const span = spanRecord(0, { base: new AttributeSet({}) })
     const official = ProtobufTraceSerializer.serializeRequest([sdkSpan(span)])!
     assert.deepEqual(jsonOf(encoder.encode([span])[0]!), decodeRequest('traces', official))
+  })
+
+  it('have a double where a whole number is one by its meaning, as protobuf has', () => {
+    const span = spanRecord(0, {
+      base: new AttributeSet({ 'podweir.sample.ratio': 1, 'podweir.connection.opened': 1 }),
+    })
+    const [request] = encoder.encode([span])
+    const values = [...JSON.stringify(jsonOf(request!)).matchAll(/"podweir[^"]+","value":(\{[^}]+\})/g)].map(
+      each => each[1],
+    )
+    assert.deepEqual(values, ['{"doubleValue":1}', '{"intValue":"1"}'])
+    const [binary] = new SpanProtobufEncoder(scope).encode([span])
+    assert.deepEqual(decodeRequest('traces', binary!.body), jsonOf(request!))
   })
 
   it('are one line, whatever is in a text', () => {
