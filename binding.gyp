@@ -29,7 +29,7 @@
           'inputs': ['ebpf/flow.bpf.c', '<@(ebpf_headers)'],
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/flow.bpf.o'],
           'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
-                     '-target', 'bpf', '-mcpu=v3', '<@(apart)', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
+                     '-target', 'bpf', '-mcpu=v3', '-ffile-compilation-dir=.', '<@(apart)', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
                      '-c', 'ebpf/flow.bpf.c', '-o', '<@(_outputs)'],
         },
         {
@@ -43,7 +43,7 @@
           'inputs': ['ebpf/drops.bpf.c', 'ebpf/drop.h', 'ebpf/kernel.bpf.h'],
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/drops.bpf.o'],
           'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
-                     '-target', 'bpf', '-mcpu=v3', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
+                     '-target', 'bpf', '-mcpu=v3', '-ffile-compilation-dir=.', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
                      '-c', 'ebpf/drops.bpf.c', '-o', '<@(_outputs)'],
         },
         {
@@ -57,7 +57,7 @@
           'inputs': ['ebpf/dns.bpf.c', '<@(ebpf_headers)'],
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/dns.bpf.o'],
           'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
-                     '-target', 'bpf', '-mcpu=v3', '<@(apart)', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
+                     '-target', 'bpf', '-mcpu=v3', '-ffile-compilation-dir=.', '<@(apart)', '-idirafter', '/usr/include/<!(gcc -dumpmachine)',
                      '-c', 'ebpf/dns.bpf.c', '-o', '<@(_outputs)'],
         },
         {
@@ -96,7 +96,7 @@
               'inputs': ['ebpf/flow.h', '<!@(ls bench/*.bpf.h)'],
               'outputs': ['<(PRODUCT_DIR)/<(RULE_INPUT_ROOT).o'],
               'action': ['<!(command -v clang || command -v clang-14)', '-g', '-O2', '-Wall', '-Wextra', '-Werror',
-                         '-Wno-unused-parameter', '-target', 'bpf', '-mcpu=v3', '-Iebpf',
+                         '-Wno-unused-parameter', '-target', 'bpf', '-mcpu=v3', '-ffile-compilation-dir=.', '-Iebpf',
                          '-idirafter', '/usr/include/<!(gcc -dumpmachine)', '-c', '<(RULE_INPUT_PATH)', '-o', '<@(_outputs)'],
             },
           ],

@@ -69,12 +69,12 @@ class DropsBinding : public Napi::ObjectWrap<DropsBinding> {
     return Promise(Value(), worker_, [this, watch] { return SettleBy(drops_ ? drops_->Unwatch(watch) : NotLoaded()); });
   }
 
-  Napi::Value Read(const Napi::CallbackInfo& info) {
+  Napi::Value Read(const Napi::CallbackInfo&) {
     return Promise(Value(), worker_,
                    [this] { return SettleBy<DropReading>(drops_ ? drops_->Read() : NotLoaded(), ToReading); });
   }
 
-  Napi::Value Close(const Napi::CallbackInfo& info) {
+  Napi::Value Close(const Napi::CallbackInfo&) {
     return Promise(Value(), worker_, [this] {
       drops_.reset();
       return SettleBy(Status{});

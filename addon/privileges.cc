@@ -151,7 +151,7 @@ Status DropPrivileges(uint64_t process, uint64_t entering) {
   entering_thread = new Worker("podweir-netns");
   int error = 0, thread = 0;
   entering_thread->Run([&] {
-    thread = gettid();
+    thread = ThisThread();
     error = KeepOnly(process | entering);
   });
   if (error) return Failed("drop privileges", "of the thread for namespaces", error);

@@ -79,13 +79,13 @@ Status ScratchPair::Isolate() {
   int error = 0;
   near_.Run([&] {
     error = unshare(CLONE_NEWNET) ? errno : 0;
-    near_netns_ = error ? "" : NamespaceOf(gettid());
+    near_netns_ = error ? "" : NamespaceOf(ThisThread());
   });
   if (error == EPERM) return Status{};
   if (error) return Failed(kStep, "network namespace", error);
   far_.Run([&] {
     error = unshare(CLONE_NEWNET) ? errno : 0;
-    far_thread_ = gettid();
+    far_thread_ = ThisThread();
   });
   apart_ = !error;
   return error ? Failed(kStep, "network namespace", error) : Status{};

@@ -1,6 +1,8 @@
 #include "worker.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -51,5 +53,7 @@ void Worker::Loop() {
     lock.lock();
   }
 }
+
+int ThisThread() { return static_cast<int>(syscall(SYS_gettid)); }
 
 }  // namespace podweir

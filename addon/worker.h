@@ -31,6 +31,9 @@ class Worker {
   std::thread thread_;
 };
 
+// The kernel's number of the calling thread. Not gettid(), which glibc has had since 2.30: docs/embedding.md.
+int ThisThread();
+
 }  // namespace podweir
 
 #endif

@@ -15,7 +15,7 @@
 #define DATAREF_USERS 0xffff /* include/linux/skbuff.h: SKB_DATAREF_MASK */
 
 /* What this kernel's tracepoint says, set at load. */
-const volatile bool has_receiver = false;         /* 6.11: the socket that was to receive it */
+const volatile __u8 has_receiver = 0;             /* 6.11: the socket that was to receive it */
 const volatile __u32 consumed_reason = (__u32)-1; /* the kernel's word for "not dropped" */
 
 /* Drops that found no room among the counters. */

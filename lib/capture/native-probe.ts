@@ -1,5 +1,7 @@
 // The live FlowSource, and the only file that loads the addon.
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { Failure } from '../host/failure.ts'
 import type { Adoption, Continuity } from './continuity.ts'
 import type { DnsBatch, DnsSource } from './dns-source.ts'
@@ -136,17 +138,20 @@ interface Addon {
   readonly flowAbi: number
 }
 
-const ADDON = '../../build/Release/podweir.node'
+/** From the root of a clone or of the package: what was built there, else what came with the package. */
+const ADDONS = ['build/Release/podweir.node', `prebuilds/linux-${process.arch}/podweir.node`]
 
 export function loadAddon(): Addon {
+  const paths = ADDONS.map(path => fileURLToPath(new URL(`../../${path}`, import.meta.url)))
   try {
-    return createRequire(import.meta.url)(ADDON) as Addon
+    return createRequire(import.meta.url)(paths.find(path => existsSync(path)) ?? paths[0]!) as Addon
   } catch (error) {
     throw new Failure({
       step: 'load',
       subject: 'the native addon',
       cause: (error as Error).message.split('\n')[0] ?? '',
-      remedy: 'build it: ./podweir builds when it starts, or run npm run build',
+      remedy:
+        'in a clone ./podweir builds it when it starts; in the package there is one for x64 and arm64 with glibc 2.28 or newer',
     })
   }
 }

@@ -10,7 +10,7 @@ const countsFile = 'build/test-counts.json'
 const kernelAndAddon = '{ebpf,addon,traffic,fuzz,test/support/native,test/kernels}/**/*.{c,cc,h}'
 
 /** In the order in which they run: what is quick and near the code first. */
-const levels = ['checks', 'unit', 'ebpf', 'addon', 'agent', 'end-to-end', 'fuzz', 'kernels']
+const levels = ['checks', 'unit', 'ebpf', 'addon', 'agent', 'end-to-end', 'package', 'fuzz', 'kernels']
 const rootless = new Set(['checks', 'unit', 'fuzz', 'kernels'])
 
 export interface TestOptions {

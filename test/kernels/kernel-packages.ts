@@ -13,8 +13,9 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { DebianIndex, type Package, Unavailable } from './debian-index.ts'
+import { DebianIndex, isNewer, type Package, Unavailable } from '../../deploy/debian-index.ts'
 
+const SUITES = ['bullseye', 'bookworm', 'trixie', 'sid']
 const cache = join(homedir(), '.cache/podweir/kernels')
 const choice = join(cache, 'kernels.json')
 const WEEK_MS = 7 * 86_400_000
@@ -78,7 +79,11 @@ function packagesHere(last: Choice | undefined): Choice['packages'] {
 
 /** Downloads only what the cache lacks. A folder with the name of a package is complete. */
 function fetchNewest(series: readonly string[], scratch: string): Record<string, Package> {
-  const index = new DebianIndex(scratch)
+  const index = new DebianIndex(scratch, {
+    // What is in development has no suite of security updates.
+    suites: [...SUITES, ...SUITES.slice(0, -1).map(suite => `${suite}-security`)],
+    architectures: ['amd64'],
+  })
   const carriers = ['linux-image-', 'linux-binary-'].flatMap(prefix => index.packages(prefix, '-cloud-amd64'))
   if (carriers.length === 0) throw new Unavailable('the Debian mirror does not answer')
   const packages: Record<string, Package> = {}
@@ -104,10 +109,6 @@ function newestOf(carriers: readonly Package[], series: string): Package | undef
     // `~`: a release's kernel, built for the release before it.
     .filter(({ version }) => !version.includes('~'))
   return fitting.length > 0 ? fitting.reduce((a, b) => (isNewer(b.version, a.version) ? b : a)) : undefined
-}
-
-function isNewer(version: string, than: string): boolean {
-  return spawnSync('dpkg', ['--compare-versions', version, 'gt', than]).status === 0
 }
 
 /** From 7.0 on a package of their own. */

@@ -1,9 +1,9 @@
 // The kernel matrix: the same programs, core and packets on several Linux releases, each booted in QEMU.
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'mocha'
+import { Unavailable } from '../../deploy/debian-index.ts'
 import { skip } from '../support/skip.ts'
 import { corpusFile } from './corpus-file.ts'
-import { Unavailable } from './debian-index.ts'
 import { documentedKernels } from './documented-kernels.ts'
 import { facts } from './facts.ts'
 import { boot, hasQemu, type Said } from './guest.ts'

@@ -1,16 +1,23 @@
 // Debian's package index, read by apt in folders of our own: the machine's sources and state stay as they are.
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
-const SUITES = ['bullseye', 'bookworm', 'trixie', 'sid']
-const SECURITY_SUITES = ['bullseye-security', 'bookworm-security', 'trixie-security']
 
 export interface Package {
   readonly name: string
   readonly version: string
   readonly bytes: number
+}
+
+export interface Wanted {
+  /** Those that end in `-security` come from the mirror of security updates. */
+  readonly suites: readonly string[]
+  /** As Debian calls them; the first is meant where a name has none. */
+  readonly architectures: readonly string[]
+  /** Indexes of source packages, too. */
+  readonly sources?: boolean
 }
 
 /** Why there is no index, in words that a skipped test can show. */
@@ -21,10 +28,10 @@ export class DebianIndex {
   readonly #downloads: string
 
   /** Asks the mirror, and keeps in the folder what it answers: it may be removed afterwards. */
-  constructor(folder: string) {
+  constructor(folder: string, wanted: Wanted) {
     const targets = run('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI)', 'Created-By: Packages'])
-    writeFileSync(join(folder, 'sources.list'), mirrorsOf(targets).join('\n'))
-    writeFileSync(join(folder, 'apt.conf'), configurationText(folder))
+    writeFileSync(join(folder, 'sources.list'), mirrorsOf(targets, wanted).join('\n'))
+    writeFileSync(join(folder, 'apt.conf'), configurationText(folder, wanted.architectures))
     this.#downloads = join(folder, 'downloads')
     for (const path of ['state/lists/partial', 'cache/archives/partial', 'downloads'])
       mkdirSync(join(folder, path), { recursive: true })
@@ -47,12 +54,37 @@ export class DebianIndex {
   download(packages: readonly Package[]): string[] {
     const exact = packages.map(({ name, version }) => `${name}=${version}`)
     run('apt-get', [...this.#options, 'download', ...exact], this.#downloads)
-    return packages.map(({ name }) => join(this.#downloads, globSync(`${name}_*.deb`, { cwd: this.#downloads })[0]!))
+    return packages.map(({ name }) => {
+      const [bare, architecture = '*'] = name.split(':')
+      return join(this.#downloads, globSync(`${bare}_*_${architecture}.deb`, { cwd: this.#downloads })[0]!)
+    })
+  }
+
+  /** The newest of the versions that begin with `upstream`: `name` may end in `:arm64`. */
+  newest(name: string, upstream = ''): Package {
+    const { stdout } = spawnSync('apt-cache', [...this.#options, 'show', name], {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 28,
+    })
+    const fitting = (stdout ?? '')
+      .split('\n\n')
+      .flatMap(packageOf)
+      .filter(({ version }) => version.startsWith(upstream))
+    if (fitting.length === 0) throw new Unavailable(`the Debian mirror has no ${name} ${upstream}`.trimEnd())
+    return { ...fitting.reduce((a, b) => (isNewer(b.version, a.version) ? b : a)), name }
+  }
+
+  /** Paths of the files that a source package consists of; verified as packages are. */
+  downloadSource(name: string): string[] {
+    const folder = join(this.#downloads, `source-${name}`)
+    mkdirSync(folder)
+    run('apt-get', [...this.#options, 'source', '--download-only', name], folder)
+    return readdirSync(folder).map(file => join(folder, file))
   }
 }
 
 /** Lines of a sources.list for every suite, from where this machine gets its own packages. */
-function mirrorsOf(targets: string): string[] {
+function mirrorsOf(targets: string, { suites, sources }: Wanted): string[] {
   const uriOf = (label: string) =>
     targets
       .split('\n')
@@ -62,11 +94,14 @@ function mirrorsOf(targets: string): string[] {
   if (!main) throw new Unavailable('this machine’s apt has no Debian mirror')
   const security = uriOf('Debian-Security')
   const option = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : ''
-  const line = (uri: string) => (suite: string) => `deb ${option}${uri} ${suite} main`
-  return [...SUITES.map(line(main)), ...(security ? SECURITY_SUITES.map(line(security)) : [])]
+  return suites.flatMap(suite => {
+    const uri = suite.endsWith('-security') ? security : main
+    if (!uri) return []
+    return ['deb', ...(sources ? ['deb-src'] : [])].map(kind => `${kind} ${option}${uri} ${suite} main`)
+  })
 }
 
-function configurationText(folder: string): string {
+function configurationText(folder: string, architectures: readonly string[]): string {
   const settings = {
     'Dir::State': join(folder, 'state'),
     'Dir::State::status': '/dev/null',
@@ -79,17 +114,22 @@ function configurationText(folder: string): string {
     'Dir::Etc::PreferencesParts': '/dev/null',
     'Acquire::Languages': 'none',
     'Acquire::Retries': '2',
-    'APT::Architecture': 'amd64',
+    'APT::Architecture': architectures[0],
     'APT::Sandbox::User': 'root',
   }
   const lines = Object.entries(settings).map(([name, value]) => `${name} "${value}";\n`)
   // Images of containers tell apt to keep no cache and to clean up behind itself.
-  return ['#clear APT::Update;\n', ...lines].join('')
+  const others = architectures.map(name => `APT::Architectures:: "${name}";\n`)
+  return ['#clear APT::Update;\n', '#clear APT::Architectures;\n', ...lines, ...others].join('')
 }
 
 function packageOf(paragraph: string): Package[] {
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(paragraph)?.[1] ?? ''
   return field('Package') ? [{ name: field('Package'), version: field('Version'), bytes: Number(field('Size')) }] : []
+}
+
+export function isNewer(version: string, than: string): boolean {
+  return spawnSync('dpkg', ['--compare-versions', version, 'gt', than]).status === 0
 }
 
 function run(program: string, parameters: string[], cwd = '/'): string {
