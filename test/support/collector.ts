@@ -152,9 +152,13 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
   return collector
 }
 
+export async function collectorProgram(): Promise<string> {
+  return join(await ensureServer('otelcol', '0.155.0-kafka'), 'otelcol')
+}
+
 /** A Collector that is down until `restart`, on ports that nobody listens on. */
 export async function prepareCollector(options: CollectorOptions): Promise<Collector> {
-  const program = join(await ensureServer('otelcol', '0.155.0-kafka'), 'otelcol')
+  const program = await collectorProgram()
   const [grpc, http] = await freePorts(2)
   return new Collector(program, { grpc: grpc!, http: http! }, options)
 }
