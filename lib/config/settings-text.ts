@@ -1,7 +1,7 @@
 // Settings as YAML for people: what was read from a file of its own stays a reference, and each value can say where it is from.
 import { Document, isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import type { Path } from './problems.ts'
-import { isSecret } from './secret.ts'
+import { redacted } from './secret.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
 /** `origins`: behind each value a comment with its place in `document`, the variable that decided, or `default`. */
@@ -28,5 +28,6 @@ function write(node: Node, path: Path, document: YamlDocument, origins: boolean)
 function written(value: string, path: Path, document: YamlDocument): string {
   const substituted = document.substitutedAt(path)
   const isFromFile = substituted?.references.some(reference => reference.startsWith('file:'))
-  return isFromFile && !isSecret(path) ? substituted!.source : value.replaceAll('$', '$$$$')
+  // Of what is a secret in parts, the rest of the reference may be one, too.
+  return isFromFile && !value.includes(redacted) ? substituted!.source : value.replaceAll('$', '$$$$')
 }

@@ -17,14 +17,17 @@ const allowed = `\${env:NAME}, \${env:NAME:-DEFAULT}, \${file:PATH}, or $$ for a
 const reference = /\$\$|\$\{([^}]*)\}|\$\{/g
 const name = /^(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
 
-/** `${NAME}` means `${env:NAME}`, as in the Collector. What comes in is not looked at again. */
-export function substitute(source: string, sources: ValueSources): Substituted {
+/** `isSecret`: nothing of the source is to be in a message. `${NAME}` means `${env:NAME}`, as in the Collector. What comes in is not looked at again. */
+export function substitute(source: string, sources: ValueSources, isSecret = false): Substituted {
   let problem: string | undefined
   const references: string[] = []
   const text = source.replace(reference, (found, inside: string | undefined) => {
     if (found === '$$') return '$'
     const path = inside === undefined ? undefined : /^file:(.+)$/s.exec(inside)?.[1]
-    const value = path === undefined ? fromEnvironment(found, inside, sources.environment) : readValue(path, sources)
+    const value =
+      path === undefined
+        ? fromEnvironment(isSecret ? 'this' : `'${found}'`, inside, sources.environment)
+        : readValue(path, sources)
     references.push(path === undefined ? `env:${name.exec(inside ?? '')?.[1]}` : `file:${path}`)
     if (typeof value === 'string') return value
     problem ??= value.what
@@ -35,12 +38,12 @@ export function substitute(source: string, sources: ValueSources): Substituted {
 
 /** A variable that is set to nothing takes the default, as in a shell. */
 function fromEnvironment(
-  found: string,
+  what: string,
   inside: string | undefined,
   environment: Environment,
 ): string | { readonly what: string } {
   const match = inside === undefined ? null : name.exec(inside)
-  if (!match) return { what: inside === undefined ? `'\${' without its '}'` : `'${found}' is no variable` }
+  if (!match) return { what: inside === undefined ? `'\${' without its '}'` : `${what} is no variable` }
   const value = environment[match[1]!]
   if (value === undefined && match[2] === undefined) return { what: `environment variable ${match[1]} is not set` }
   return (match[2] === undefined ? value : value || match[2]) ?? ''

@@ -44,22 +44,31 @@ function restoreText(
 function report(document: YamlDocument, issue: z.core.$ZodIssue, value: unknown, at: Path): void {
   const path = [...at, ...issue.path]
   if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) {
-      const what = `unknown key${didYouMean(key, issue.message.split(', '))}`
-      document.problems.add(document.placeOfKey([...path, key]), [...path, key], what, issue.message)
-    }
+    for (const key of issue.keys)
+      reportKey(document, [...path, key], valueAt(value, [...issue.path, key]), issue.message)
     return
   }
   if (issue.code === 'invalid_key') {
-    const key = String(issue.path.at(-1))
-    document.problems.add(document.placeOfKey(path), path, `'${key}' is no name for it`, issue.issues[0]?.message)
+    const holder = path.slice(0, -1)
+    // Who forgets a line break makes a header's value part of its name.
+    const [subject, at] = isSecret(holder) ? ['this', holder] : [`'${String(path.at(-1))}'`, path]
+    document.problems.add(document.placeOfKey(path), at, `${subject} is no name for it`, issue.issues[0]?.message)
     return
   }
   const wrong = valueAt(value, issue.path)
   const what = wrong === undefined ? 'is missing' : `${shown(document, path, wrong)} is not allowed`
   const suggestion = issue.code === 'invalid_value' ? didYouMean(String(wrong), issue.values.map(String)) : ''
   const place = wrong === undefined ? document.placeOfKey(path) : document.placeOf(path)
-  document.problems.add(place, path, what + suggestion, issue.message)
+  const isNameless = wrong === undefined && isSecret(path.slice(0, -1))
+  document.problems.add(place, isNameless ? path.slice(0, -1) : path, what + suggestion, issue.message)
+}
+
+/** A secret with a comma in it, and no quotes around it inside { }, ends in a key without a value. */
+function reportKey(document: YamlDocument, path: Path, value: unknown, allowed: string): void {
+  const known = allowed.split(', ')
+  const mayBeSecret = value === undefined && (isSecret(path) || known.some(key => isSecret([key])))
+  const what = `unknown key${mayBeSecret ? '' : didYouMean(String(path.at(-1)), known)}`
+  document.problems.add(document.placeOfKey(path), mayBeSecret ? path.slice(0, -1) : path, what, allowed)
 }
 
 function valueAt(value: unknown, path: Path): unknown {

@@ -11,8 +11,11 @@ import {
   parseDocument,
   type Scalar,
   type YAMLMap,
+  type YAMLParseError,
+  type YAMLWarning,
 } from 'yaml'
 import type { Path, Place, Problems } from './problems.ts'
+import { isSecret } from './secret.ts'
 import { substitute, type ValueSources } from './substitution.ts'
 
 export interface YamlText {
@@ -115,8 +118,9 @@ export class YamlSource {
       // After a fault every further token is unexpected: only the first says something.
       if (i > 0 && each.code === 'UNEXPECTED_TOKEN') continue
       const start = each.pos[0]
-      let what = each.message
-      if (each.code === 'DUPLICATE_KEY') what = `duplicate key '${/[^:\s]*/.exec(text.slice(start))?.[0]}'`
+      let what = withoutContent(each)
+      // Behind a fault what looks like a key may be anything.
+      if (each.code === 'DUPLICATE_KEY' && i === 0) what = `duplicate key '${/[^:\s]*/.exec(text.slice(start))?.[0]}'`
       if (text.startsWith('${', start - 1)) what = `'\${…}' inside { } or [ ] must be in quotes`
       this.#problems.add(this.#placeAt(start), this.#under ?? [], what)
     }
@@ -125,7 +129,7 @@ export class YamlSource {
   #scalar(node: Scalar, path: Path): unknown {
     const source = node.value
     if (!this.#values || typeof source !== 'string' || !source.includes('$')) return source
-    const result = substitute(source, this.#values)
+    const result = substitute(source, this.#values, isSecret(path))
     if ('what' in result) {
       this.#problems.add(this.#placeAt(node.range?.[0] ?? 0), path, result.what, result.allowed)
       return source
@@ -177,10 +181,18 @@ export class YamlSource {
   #resolved(alias: Alias, path: Path, holders: Set<Node>): Node | null {
     const target = alias.resolve(this.#document) as Node | undefined
     if (target && !holders.has(target) && ++this.#aliases <= aliasLimit) return target
-    const what = `'*${alias.source}' ${reasonAgainst(target, holders)}`
+    // A token that begins with * and has no quotes looks like one.
+    const what = `${isSecret(path) ? 'this alias' : `'*${alias.source}'`} ${reasonAgainst(target, holders)}`
     this.#problems.add(this.#placeAt(alias.range?.[0] ?? 0), path, what)
     return null
   }
+}
+
+/** The parser quotes what it did not expect, behind a colon or at the end: that may be a secret without its quotes. */
+function withoutContent({ code, message }: YAMLParseError | YAMLWarning): string {
+  if (code === 'TAG_RESOLVE_FAILED') return 'text that begins with ! needs quotes'
+  if (code === 'BAD_DIRECTIVE') return 'text that begins with % needs quotes'
+  return message.replace(/: [\s\S]*$|(?<=^Invalid escape sequence) [\s\S]*$/, '')
 }
 
 function reasonAgainst(target: Node | undefined, holders: Set<Node>): string {

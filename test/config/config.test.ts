@@ -191,7 +191,7 @@ service:
       'a.yaml:9:17: receivers.podweir.cpu_budget: 0.01 is not allowed; allowed: 0.1% to 1000% of a core, such as 1%, or off',
       "a.yaml:10:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, processors, exporters, extensions, service",
       "a.yaml:12:26: exporters.otlp_grpc.endpoint: 'collector' is not allowed; allowed: HOST:PORT, http://HOST:PORT, https://HOST:PORT",
-      "a.yaml:12:48: exporters.otlp_grpc.headers.a b: 'a b' is no name for it; allowed: letters, digits, - _ .",
+      'a.yaml:12:48: exporters.otlp_grpc.headers: this is no name for it; allowed: letters, digits, - _ .',
       'a.yaml:12:65: exporters.otlp_grpc.headers.token: this value is not allowed; allowed: text of printable ASCII characters',
       "a.yaml:13:3: exporters.files: unknown exporter (did you mean 'file'?); allowed: otlp_grpc, otlp_http, file, debug, prometheus, influx, kafka, each with an optional /NAME",
       'a.yaml:14:9: exporters.file.path: is missing; allowed: the path of a file',

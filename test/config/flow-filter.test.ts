@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, it } from 'mocha'
 import { FilterProblem, type FilterTerm, formatFlowFilter, parseFlowFilter } from '../../lib/config/flow-filter.ts'
 import { FILTER_KEYS, type FilterKey, type FilterKeyName } from '../../lib/config/flow-filter-keys.ts'
+import { tried } from '../support/properties.ts'
 
 const names = Object.keys(FILTER_KEYS) as FilterKeyName[]
 
@@ -90,7 +91,7 @@ describe('the flow filter’s language', () => {
       fc.property(fc.array(anyTerm, { maxLength: 4 }), terms => {
         assert.deepEqual(parseFlowFilter(formatFlowFilter(terms)), terms)
       }),
-      { numRuns: 2000 },
+      tried(2000),
     )
   })
 
@@ -133,7 +134,7 @@ describe('the flow filter’s language', () => {
           }
         },
       ),
-      { numRuns: 5000 },
+      tried(5000),
     )
   })
 })

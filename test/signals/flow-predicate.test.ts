@@ -6,6 +6,7 @@ import { AttributeSubject, RecordSubject } from '../../lib/signals/filter-subjec
 import { filterOf, predicateOf } from '../../lib/signals/flow-predicate.ts'
 import type { End, FlowRecord } from '../../lib/signals/flow-record.ts'
 import { flowRecord, tcpRecord } from '../support/flow-records.ts'
+import { tried } from '../support/properties.ts'
 
 const frontend: End = {
   ...{ namespace: 'shop', workload: 'frontend', kind: 'Deployment', pod: 'frontend-7d', node: 'n1', zone: 'a' },
@@ -181,7 +182,7 @@ describe('a flow filter', () => {
         assert.equal(holds(`${key}:${one}`), holds(`src.${key}:${one}`) || holds(`dst.${key}:${one}`))
         if (holds(`${key}=${one}`)) assert.ok(holds(`${key}:${one}`))
       }),
-      { numRuns: 2000 },
+      tried(2000),
     )
   })
 
@@ -193,7 +194,7 @@ describe('a flow filter', () => {
         const subject = new AttributeSubject(name => attributes[name])
         assert.equal(predicateOf(parseFlowFilter(text, true))(subject), fits(text, flow))
       }),
-      { numRuns: 2000 },
+      tried(2000),
     )
   })
 })
