@@ -10,6 +10,7 @@ import { OutageLog } from './outage-log.ts'
 import { RetryBackOff } from './retry-back-off.ts'
 import type { Sender, SendOutcome } from './sender.ts'
 import type { SpoolFolder } from './spool-folder.ts'
+import { within } from './time-limit.ts'
 import { type Waiting, WaitingRequests } from './waiting-requests.ts'
 
 export interface RequestQueueParts {
@@ -180,13 +181,4 @@ export class RequestQueue {
       this.#endPause = end
     })
   }
-}
-
-async function within(ms: number, done: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const isOver = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([done, isOver])
-  clearTimeout(timer)
 }
