@@ -13,6 +13,7 @@ import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
 import { outletsOf } from './config/pipelines.ts'
+import { podweirScope } from './encode/scope.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DnsNamed } from './enrich/dns-named.ts'
 import { DnsWatch } from './enrich/dns-watch.ts'
@@ -23,17 +24,18 @@ import { InterfaceWatch } from './enrich/interface-watch.ts'
 import type { PodNames } from './enrich/pod-names.ts'
 import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
-import { MetricReaders } from './export/metric-readers.ts'
+import { MetricOutlets } from './export/metric-outlets.ts'
 import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import { namespaceInode, type OwnProcess } from './host/own-process.ts'
 import type { ResourceState } from './kubernetes/watch-health.ts'
+import { AgentFigures } from './signals/agent-figures.ts'
 import { Delivery } from './signals/delivery.ts'
 import { Handover } from './signals/handover.ts'
 import { interfaceStates } from './signals/interface-states.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
-import { FlowMetricProducer } from './signals/metric-producer.ts'
+import { SharedSets } from './signals/shared-sets.ts'
 
 export interface PipelineParts {
   readonly source: FlowSource
@@ -67,7 +69,7 @@ export class Pipeline {
   readonly startedAtMs: number
   readonly #parts: PipelineParts
   readonly #budget: ProgramBudget | undefined
-  readonly #readers: MetricReaders
+  readonly #metrics: MetricOutlets
   readonly #drops: DropWatch | undefined
   readonly #dns: DnsWatch | undefined
   readonly #handover: Handover | undefined
@@ -138,7 +140,7 @@ export class Pipeline {
       new Handover({ ...this.books, continuity, log, drain: async mark => (await this.drain(mark)) !== undefined })
     this.#handover?.begin()
     this.#budget = brake(parts.programs, config.cpuBudget, { clock, log, times: parts.budgetTimes })
-    this.#readers = this.#export()
+    this.#metrics = this.#export()
     this.feed = new AgentFeed({
       ...this.books,
       table: this.table,
@@ -146,7 +148,7 @@ export class Pipeline {
       attachments: this.attachments,
       ignored: () => this.#interfaces.ignored,
       brakingSinceMs: () => this.#budget?.brakingSinceMs,
-      exporters: () => this.#readers.status(),
+      exporters: () => this.#metrics.status(),
       ...(parts.cluster && { cluster: parts.cluster }),
       version,
       startedAtMs: this.startedAtMs,
@@ -204,7 +206,7 @@ export class Pipeline {
     for (let i = 0; i < FLUSH_TRIES && this.#queued() > 0; i++) {
       const leftMs = endMs - clock.monotonicMs()
       if (leftMs <= 0) break
-      await this.#readers.forceFlush(leftMs)
+      await this.#metrics.flush(leftMs)
     }
     return this.#queued() === 0
   }
@@ -219,41 +221,39 @@ export class Pipeline {
     await this.attachments.stop()
     this.#handover?.ready()
     await this.drain()
-    await this.#readers.shutdown(timeoutMs)
+    await this.#metrics.close(timeoutMs)
     const queued = this.#queued()
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
     await this.#parts.source.close(this.#parts.config.onStop === 'keep')
     await this.#parts.drops?.close()
   }
 
-  #export(): MetricReaders {
+  #export(): MetricOutlets {
     const { source, config, log, clock, version } = this.#parts
-    const metricExporters = outletsOf(config, 'metrics').map(({ exporter }) => exporter)
-    return new MetricReaders({
-      exporters: metricExporters,
-      resource: agentResource(version, config.resourceAttributes),
-      exportIntervalMs: config.exportIntervalMs,
-      ...{ log, clock },
-      streamFor: exporterId => {
-        const producer = new FlowMetricProducer({
-          ...this.books,
-          table: this.table,
-          health: this.health,
-          ...(this.#drops && { drops: this.#drops.table }),
-          ...(this.#dns && { lookups: this.#dns.table }),
-          interfaces: () => this.#interfaceStates(),
-          reattachments: () => this.attachments.reattachments,
-          programTime: () => this.#budget?.sampled,
-          clock,
-          startedAtMs: this.startedAtMs,
-          ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
-          version,
-          everyPoint: clusterAttribute(config.resourceAttributes),
-        })
-        // The watermarks follow one of them.
-        if (this.#handover && exporterId === metricExporters[0]?.id) return this.#handover.track(producer)
-        return { producer, acknowledged: m => producer.acknowledged(m), failed: () => producer.failed() }
-      },
+    const { resourceAttributes, exportIntervalMs: intervalMs } = config
+    const agent = new AgentFigures({
+      table: this.table,
+      health: this.health,
+      interfaces: () => this.#interfaceStates(),
+      reattachments: () => this.attachments.reattachments,
+      programTime: () => this.#budget?.sampled,
+    })
+    const sources = {
+      ...this.books,
+      active: () => this.table.activeByEdge(),
+      ...(this.#drops && { drops: this.#drops.table }),
+      ...(this.#dns && { lookups: this.#dns.table }),
+      agent,
+      sets: new SharedSets(agentResource(version, resourceAttributes), clusterAttribute(resourceAttributes)),
+      clock,
+      startedAtMs: this.startedAtMs,
+      ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
+    }
+    const exporters = outletsOf(config, 'metrics').map(({ exporter }) => exporter)
+    const tracker = this.#handover
+    return new MetricOutlets({
+      ...{ exporters, sources, scope: podweirScope(version), intervalMs, log, clock },
+      ...(tracker && { tracker }),
     })
   }
 

@@ -33,8 +33,7 @@ export interface Lookup {
   readonly overflow: boolean
 }
 
-/** Sent are eight bounds of these: 2^-13 to 2^1 s. */
-export const lookupBounds = powersOfTwo(-13, 1, 2)
+export const lookupBounds = { kept: powersOfTwo(-13, 1), sent: powersOfTwo(-13, 1, 2) } as const
 
 const LOOKUPS_LIMIT = 512
 /** Of one owner: who asks for names of ever new domains does not take the others' place. */
@@ -43,7 +42,7 @@ const LOOKUPS_OF_OWNER = 64
 export class LookupTable {
   /** Index as in `durations`. */
   readonly lookups: Lookup[] = []
-  readonly durations = new Histograms(lookupBounds)
+  readonly durations = new Histograms(lookupBounds.kept)
   readonly messages: Record<MessageOutcome, number>
   /** Lookups that nobody answered and nobody waits for any more: their pod is gone. */
   unfinished = 0

@@ -75,6 +75,14 @@ export const deliveryShape = {
   }),
 }
 
+/** Of receivers that have no such settings. */
+export const defaultMetricForm: MetricForm = {
+  resourceMode: 'agent',
+  temporality: 'cumulative',
+  histograms: 'explicit',
+  resendUnchangedMs: 60 * second,
+}
+
 /** Of exporters that have no such settings. */
 export const defaultDelivery: DeliveryConfig = {
   retry: { enabled: true, initialMs: second, maxMs: 30 * second, multiplier: 1.5, maxElapsedMs: 0 },

@@ -1,6 +1,8 @@
 // Protobuf's wire format, written forwards and in one pass into a buffer that is used again and again. A message's length
 // comes before its content: room for it is left, and the content is moved only where the guess was wrong.
 
+import type { Nanoseconds } from './nanoseconds.ts'
+
 const VARINT = 0
 const FIXED64 = 1
 const LENGTH = 2
@@ -22,6 +24,13 @@ export class ProtobufWriter {
     this.#view = viewOf(this.#bytes)
   }
 
+  /** What was written, lent until more is; then it begins anew. */
+  lend(): Uint8Array {
+    const lent = this.#bytes.subarray(0, this.position)
+    this.position = 0
+    return lent
+  }
+
   /** A copy of what was written; then it begins anew. */
   finish(): Uint8Array {
     const copy = Buffer.allocUnsafe(this.position)
@@ -31,19 +40,20 @@ export class ProtobufWriter {
   }
 
   /** What comes until `end` is the message's content. `guess`: bytes that its length will take. */
-  begin(field: number, guess: 1 | 2 | 3 | 4): void {
+  begin(field: number, guess: number): void {
     this.#ensure(10)
     this.#tag(field, LENGTH)
     this.#open.push(this.position, guess)
     this.position += guess
   }
 
-  end(): void {
+  /** Returns the bytes that its length took. */
+  end(): number {
     const guess = this.#open.pop()!
-    this.#length(this.#open.pop()!, guess)
+    return this.#length(this.#open.pop()!, guess)
   }
 
-  #length(at: number, guess: number): void {
+  #length(at: number, guess: number): number {
     const start = at + guess
     const length = this.position - start
     const size = varintSize(length)
@@ -56,6 +66,7 @@ export class ProtobufWriter {
     this.position = at
     this.#varint(length)
     this.position = end
+    return size
   }
 
   uint(field: number, value: number): void {
@@ -106,6 +117,64 @@ export class ProtobufWriter {
     this.#view.setUint32(this.position, low >>> 0, true)
     this.#view.setUint32(this.position + 4, high + Math.floor(low / TWO_32), true)
     this.position += 8
+  }
+
+  /** A message whose content follows, of which the length is known. */
+  sized(field: number, length: number): void {
+    this.#ensure(length + 20)
+    this.#tag(field, LENGTH)
+    this.#varint(length)
+  }
+
+  /** sfixed64, or fixed64 of what is not negative; beyond 2^53 it is as exact as the number. */
+  fixed64(field: number, value: number): void {
+    this.#ensure(18)
+    this.#tag(field, FIXED64)
+    this.#word64(value)
+  }
+
+  time(field: number, { low, high }: Nanoseconds): void {
+    this.#ensure(18)
+    this.#tag(field, FIXED64)
+    this.#view.setUint32(this.position, low, true)
+    this.#view.setUint32(this.position + 4, high, true)
+    this.position += 8
+  }
+
+  packedFixed64(field: number, values: ArrayLike<number>): void {
+    this.sized(field, values.length * 8)
+    for (let i = 0; i < values.length; i++) this.#word64(values[i]!)
+  }
+
+  packedDoubles(field: number, values: ArrayLike<number>): void {
+    this.sized(field, values.length * 8)
+    for (let i = 0; i < values.length; i++, this.position += 8) this.#view.setFloat64(this.position, values[i]!, true)
+  }
+
+  /** uint64 from `first` on. */
+  packedVarints(field: number, values: ArrayLike<number>, first: number): void {
+    this.begin(field, 1)
+    this.#ensure((values.length - first) * 10)
+    for (let i = first; i < values.length; i++) this.#varint64(values[i]!)
+    this.end()
+  }
+
+  /** sint32. */
+  zigzag(field: number, value: number): void {
+    this.uint(field, ((value << 1) ^ (value >> 31)) >>> 0)
+  }
+
+  #word64(value: number): void {
+    const high = Math.floor(value / TWO_32)
+    this.#view.setUint32(this.position, value - high * TWO_32, true)
+    this.#view.setUint32(this.position + 4, high, true)
+    this.position += 8
+  }
+
+  #varint64(value: number): void {
+    let rest = value
+    for (; rest >= TWO_32; rest = Math.floor(rest / 128)) this.#bytes[this.position++] = (rest % 128) | 0x80
+    this.#varint(rest)
   }
 
   text(field: number, text: string): void {

@@ -7,7 +7,7 @@ import type { Attachments } from '../enrich/attachments.ts'
 import type { IgnoredPod } from '../enrich/discovery.ts'
 import type { TrackedInterface } from '../enrich/tracked-interface.ts'
 import type { ResourceState } from '../kubernetes/watch-health.ts'
-import { BRAKING } from '../signals/agent-series.ts'
+import { BRAKING } from '../signals/agent-figures.ts'
 import type {
   ClusterRecord,
   ExporterRecord,

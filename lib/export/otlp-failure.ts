@@ -22,15 +22,6 @@ const retryableCodes: ReadonlySet<number> = new Set([
 ])
 
 /** A sentence whose subject is the receiver: `127.0.0.1:4317 refused the connection`. */
-export function explainFailure(address: string, error: Error | undefined): Error {
-  return new Error(`${address} ${grpcReason(error, 'metrics')}`, { cause: error })
-}
-
-export function rejectedPoints(address: string, points: number, message: string | undefined): Error {
-  const why = message ? `: ${message}` : ''
-  return new Error(`${address} took the request but rejected ${points} of its points${why}`)
-}
-
 export function grpcFailure(address: string, signal: Signal, error: Error): SendFailure {
   const message = `${address} ${grpcReason(error, signal)}`
   if (!isGrpcError(error)) return new SendFailure('retry', message)

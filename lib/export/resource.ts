@@ -1,15 +1,15 @@
 // Who sends: the attributes that all metrics of this agent share.
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
+import type { Attributes } from '@opentelemetry/api'
 import { attribute } from '../signals/attribute-names.ts'
 
 const bootIdFile = '/proc/sys/kernel/random/boot_id'
 
 /** `attributes` are the configured ones and win. */
-export function agentResource(version: string, attributes: Readonly<Record<string, string>> = {}): Resource {
+export function agentResource(version: string, attributes: Readonly<Record<string, string>> = {}): Attributes {
   const host = hostname()
-  return resourceFromAttributes({
+  return {
     'service.name': 'podweir',
     'service.version': version,
     // The same after a restart of the agent, another after a restart of the machine.
@@ -17,7 +17,7 @@ export function agentResource(version: string, attributes: Readonly<Record<strin
     'host.name': host,
     'os.type': 'linux',
     ...attributes,
-  })
+  }
 }
 
 /** Of every point: a backend that keeps no resource attributes on series must still tell clusters apart. */

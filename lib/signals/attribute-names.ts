@@ -2,6 +2,10 @@
 
 export const attribute = {
   clusterName: 'k8s.cluster.name',
+  clusterUid: 'k8s.cluster.uid',
+  nodeName: 'k8s.node.name',
+  zone: 'cloud.availability_zone',
+  region: 'cloud.region',
   observer: 'podweir.observer',
   flowDirection: 'podweir.flow.direction',
   overflow: 'otel.metric.overflow',

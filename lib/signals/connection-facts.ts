@@ -91,7 +91,7 @@ export class ConnectionReader {
     if (known) return known
     if (this.#bases.size >= MOST_BASES) this.#bases.clear()
     const edge = { client: client.end, server: server.end, serverPort, transport, networkType, observer }
-    const base = new AttributeSet(attributesOf({ ...edge, pair: -1, overflow: false }).connection)
+    const base = new AttributeSet(attributesOf({ ...edge, pair: -1, overflow: false }).forward)
     this.#bases.set(key, base)
     return base
   }

@@ -6,9 +6,9 @@ import type { Pair } from '../aggregate/pair-table.ts'
 import { attribute, endAttributes } from './attribute-names.ts'
 
 export interface EdgeAttributes {
-  readonly request: Attributes
-  readonly response: Attributes
-  readonly connection: Attributes
+  /** The client is the source. */
+  readonly forward: Attributes
+  readonly backward: Attributes
 }
 
 const source = endAttributes('source')
@@ -16,18 +16,12 @@ const destination = endAttributes('destination')
 
 /** A pair has no port. */
 export function attributesOf(edge: Edge | Pair): EdgeAttributes {
-  if (edge.overflow) {
-    const overflow = { [attribute.overflow]: true }
-    return { request: overflow, response: overflow, connection: overflow }
-  }
+  if (edge.overflow) return { forward: { [attribute.overflow]: true }, backward: { [attribute.overflow]: true } }
   const { client, server } = edge
   const shared = sharedAttributes(edge)
-  const forward = { ...oneEnd(source, client), ...oneEnd(destination, server), ...shared }
-  const backward = { ...oneEnd(source, server), ...oneEnd(destination, client), ...shared }
   return {
-    request: { ...forward, [attribute.flowDirection]: 'request' },
-    response: { ...backward, [attribute.flowDirection]: 'response' },
-    connection: forward,
+    forward: { ...oneEnd(source, client), ...oneEnd(destination, server), ...shared },
+    backward: { ...oneEnd(source, server), ...oneEnd(destination, client), ...shared },
   }
 }
 

@@ -1,146 +1,141 @@
 // The counters of all edges for one receiver.
-import type { Attributes } from '@opentelemetry/api'
-import type { MetricData } from '@opentelemetry/sdk-metrics'
 import { beginsWithEdge, COUNTS_PER_EDGE, FIRST_FULL_COUNT, overflowCounts } from '../aggregate/edge-counts.ts'
-import type { EdgeTable } from '../aggregate/edge-table.ts'
-import { attribute } from './attribute-names.ts'
-import { attributesOf, type EdgeAttributes } from './edge-attributes.ts'
-import { edgeMetric } from './edge-metrics.ts'
-import { metricData, type Points, toHrTime } from './metric-data.ts'
-import type { Metric } from './metric-names.ts'
-import type { Delivers, LevelSeries, Moment, Series, SeriesWriter } from './series.ts'
+import type { Edge, EdgeTable } from '../aggregate/edge-table.ts'
+import type { SignalResource } from './attribute-set.ts'
+import { type EdgeStreams, edgeStreams, sides } from './edge-streams.ts'
+import { observedResource } from './observed-resource.ts'
+import type { SeriesWriter } from './series.ts'
+import { longer } from './series-columns.ts'
+import type { SharedSets } from './shared-sets.ts'
 
-/** A series that began again: its last value is sent until the receiver has it. */
-interface LastValue {
-  readonly series: Series
-  readonly value: number
-  readonly count: number
-  readonly moment: Pick<Moment, 'nowMs' | 'now'>
-}
-
-/** Where a count is sent. */
-interface Outlet {
-  readonly metric: Metric
-  readonly of: keyof EdgeAttributes
-  readonly also?: Attributes
-  readonly delivers?: Delivers
-}
-
-const { bytes, packets, opened, failed, retransmits, outOfOrder, resets, zeroWindows, closed } = edgeMetric
-
-/** Index is the offset in `EdgeCount`. */
-const outlets: readonly Outlet[] = [
-  { metric: bytes, of: 'request', delivers: 'bytes' },
-  { metric: packets, of: 'request', delivers: 'packets' },
-  { metric: bytes, of: 'response', delivers: 'bytes' },
-  { metric: packets, of: 'response', delivers: 'packets' },
-  { metric: opened, of: 'connection' },
-  ...byValue(failed, attribute.errorType, ['refused', 'timeout', 'unreachable', 'reset']),
-  ...[retransmits, outOfOrder, resets, zeroWindows].flatMap(byDirection),
-  ...byValue(closed, attribute.connectionEnd, ['fin', 'reset_by_client', 'reset_by_server', 'idle']),
-]
+/** In place of a series: it has not begun. */
+const NONE = -1
+const INITIAL_EDGES = 64
 
 export class EdgeSeries {
   readonly #edges: EdgeTable
   readonly #active: () => Float64Array
+  readonly #sets: SharedSets
   readonly #writer: SeriesWriter
   /** Counts of an edge that may be sent. */
   readonly #counts: number
+  readonly #streams = new WeakMap<SignalResource, EdgeStreams>()
   /** Index as in `EdgeTable.values`. */
-  readonly #series: (Series | undefined)[] = []
-  readonly #activeSeries: (LevelSeries | undefined)[] = []
-  readonly #attributes: EdgeAttributes[] = []
+  #series = new Int32Array(INITIAL_EDGES * COUNTS_PER_EDGE).fill(NONE)
+  /** Index as in `EdgeTable.edges`. */
+  readonly #activeSeries: (number | undefined)[] = []
   #restartsSeen = 0
-  #lastValues: LastValue[] = []
 
   /** `active`: connections and requests that go on, edge by edge. */
-  constructor(edges: EdgeTable, active: () => Float64Array, writer: SeriesWriter) {
+  constructor(edges: EdgeTable, active: () => Float64Array, sets: SharedSets, writer: SeriesWriter) {
     this.#edges = edges
     this.#active = active
+    this.#sets = sets
     this.#writer = writer
     this.#counts = edges.detail === 'full' ? COUNTS_PER_EDGE : FIRST_FULL_COUNT
+    edges.onEvicted((edge, endMs) => this.#evicted(edge, endMs))
   }
 
-  collect(moment: Moment): MetricData[] {
+  write(): void {
+    this.#grow()
     this.#followRestarts()
-    const points = new Map<Metric, Points>(outlets.slice(0, this.#counts).map(({ metric }) => [metric, []]))
-    this.#lastValues = this.#lastValues.filter(({ series, value }) => !series.isDelivered(value))
-    for (const { series, value, count, moment } of this.#lastValues)
-      this.#writer.write(points.get(outlets[count]!.metric)!, series, value, moment)
-    for (let edge = 0; edge < this.#edges.edges.length; edge++)
-      for (let count = 0; count < this.#counts; count++) {
-        if (!this.#isSent(edge, count)) continue
-        const index = edge * COUNTS_PER_EDGE + count
-        const series = this.#series[index] ?? this.#begin(index)
-        this.#writer.write(points.get(outlets[count]!.metric)!, series, this.#edges.values[index]!, moment)
-      }
-    const counters = [...points].map(([metric, metricPoints]) => metricData(metric, metricPoints))
-    return this.#edges.detail === 'full' ? [...counters, this.#collectActive(moment)] : counters
+    for (const [number, edge] of this.#edges.edges.entries()) if (edge) this.#writeEdge(number, edge)
+    if (this.#edges.detail === 'full') this.#writeActive()
   }
 
-  #collectActive(moment: Moment): MetricData {
-    const points: Points = []
+  #writeEdge(number: number, edge: Edge): void {
+    const { values, starts } = this.#edges
+    const isLeaving = this.#edges.isLeaving(number)
+    for (let count = 0; count < this.#counts; count++) {
+      const index = number * COUNTS_PER_EDGE + count
+      const value = values[index]!
+      if (this.#series[index] === NONE) {
+        if (!begins(edge, count, value)) continue
+        this.#series[index] = this.#begin(index, starts[index]!)
+      }
+      if (isLeaving) this.#writer.writeNews(this.#series[index]!, value)
+      else this.#writer.write(this.#series[index]!, value)
+    }
+  }
+
+  #writeActive(): void {
     const active = this.#active()
     for (let edge = 0; edge < active.length; edge++) {
       // An edge that never had one needs no series.
-      if (active[edge] === 0 && !this.#activeSeries[edge]) continue
-      this.#activeSeries[edge] ??= this.#writer.beginLevel(
-        this.#attributesOf(edge).connection,
-        this.#edges.starts[edge * COUNTS_PER_EDGE]!,
-      )
-      this.#writer.write(points, this.#activeSeries[edge]!, active[edge]!, moment)
+      if (active[edge] === 0 && this.#activeSeries[edge] === undefined) continue
+      const series = this.#activeSeries[edge] ?? this.#beginActive(edge)
+      this.#activeSeries[edge] = series
+      this.#writer.write(series, active[edge]!)
     }
-    return metricData(edgeMetric.active, points)
   }
 
-  #isSent(edge: number, count: number): boolean {
-    const { transport, overflow } = this.#edges.edges[edge] ?? {}
-    if (transport === undefined) return false
-    if (overflow && overflowCounts[count] !== count) return false
-    return beginsWithEdge(transport, count) || this.#edges.values[edge * COUNTS_PER_EDGE + count] !== 0
+  /** See `EvictionListener`. */
+  #evicted(number: number, endMs: number): void {
+    this.#grow()
+    this.#followRestarts()
+    const timeMs = endMs - 2
+    const { values, starts } = this.#edges
+    for (let count = 0; count < this.#counts; count++) {
+      const index = number * COUNTS_PER_EDGE + count
+      const value = values[index]!
+      // What this receiver has not heard of yet has its last value all the same.
+      if (this.#series[index] === NONE && value !== 0) this.#series[index] = this.#begin(index, starts[index]!)
+      if (this.#series[index] !== NONE) this.#writer.end(this.#series[index]!, { value, timeMs })
+      this.#series[index] = NONE
+    }
+    const active = this.#activeSeries[number]
+    if (active !== undefined) this.#writer.end(active, { value: 0, timeMs })
+    this.#activeSeries[number] = undefined
   }
 
+  /** The old series' last value is told until the receiver has it. */
   #followRestarts(): void {
     const { restarts } = this.#edges
     for (; this.#restartsSeen < restarts.length; this.#restartsSeen++) {
       const { index, startMs, endMs, value } = restarts[this.#restartsSeen]!
-      const count = index % COUNTS_PER_EDGE
-      if (count >= this.#counts) continue
-      const series = this.#series[index] ?? this.#newSeries(index, startMs)
-      this.#series[index] = undefined
-      const moment = { nowMs: endMs, now: toHrTime(endMs) }
-      this.#lastValues.push({ series, value, count, moment })
+      if (index % COUNTS_PER_EDGE >= this.#counts) continue
+      const series = this.#series[index] === NONE ? this.#begin(index, startMs) : this.#series[index]!
+      this.#series[index] = NONE
+      this.#writer.end(series, { value, timeMs: endMs }, true)
     }
   }
 
-  #begin(index: number): Series {
-    const series = this.#newSeries(index, this.#edges.starts[index]!)
-    this.#series[index] = series
-    return series
-  }
-
-  #newSeries(index: number, startMs: number): Series {
+  #begin(index: number, startMs: number): number {
     const count = index % COUNTS_PER_EDGE
-    const edge = (index - count) / COUNTS_PER_EDGE
-    const { of, also, delivers } = outlets[count]!
-    const attributes = this.#attributesOf(edge)[of]
-    const isOverflow = this.#edges.edges[edge]!.overflow
-    return this.#writer.begin(also && !isOverflow ? { ...attributes, ...also } : attributes, startMs, delivers)
+    const number = (index - count) / COUNTS_PER_EDGE
+    const edge = this.#edges.edges[number]!
+    const { counts, overflow } = this.#streamsOf(edge)
+    const base = this.#sets.edges.of(number, edge)[sides[count]!]
+    return this.#writer.begin((edge.overflow ? overflow : counts)[count]!, base, startMs)
   }
 
-  #attributesOf(edge: number): EdgeAttributes {
-    this.#attributes[edge] ??= attributesOf(this.#edges.edges[edge]!)
-    return this.#attributes[edge]
+  #beginActive(number: number): number {
+    const edge = this.#edges.edges[number]!
+    const { forward } = this.#sets.edges.of(number, edge)
+    return this.#writer.begin(this.#streamsOf(edge).active, forward, this.#edges.starts[number * COUNTS_PER_EDGE]!)
+  }
+
+  #streamsOf(edge: Edge): EdgeStreams {
+    const { resources } = this.#sets
+    const resource = this.#writer.form.resourceMode === 'pod' ? observedResource(edge, resources) : resources.agent
+    const known = this.#streams.get(resource)
+    if (known) return known
+    const streams = edgeStreams(resource, this.#sets)
+    this.#streams.set(resource, streams)
+    return streams
+  }
+
+  #grow(): void {
+    const { length } = this.#edges.values
+    if (length <= this.#series.length) return
+    const before = this.#series.length
+    this.#series = longer(this.#series, new Int32Array(length))
+    this.#series.fill(NONE, before)
   }
 }
 
-function byValue(metric: Metric, key: string, values: readonly string[]): Outlet[] {
-  return values.map(value => ({ metric, of: 'connection', also: { [key]: value } }))
-}
-
-function byDirection(metric: Metric): Outlet[] {
-  return [
-    { metric, of: 'request' },
-    { metric, of: 'response' },
-  ]
+/** Of an edge that was not told of it yet. */
+function begins({ transport, overflow }: Edge, count: number, value: number): boolean {
+  if (overflow && overflowCounts[count] !== count) return false
+  return beginsWithEdge(transport, count) || value !== 0
 }

@@ -69,7 +69,7 @@ export class EdgeSpans {
 }
 
 function attributesOn(edge: Edge, peer: Party): AttributeSet {
-  const attributes: Attributes = { ...attributesOf(edge).connection, [eventAttribute.spanKind]: 'edge' }
+  const attributes: Attributes = { ...attributesOf(edge).forward, [eventAttribute.spanKind]: 'edge' }
   if (!edge.overflow) addServerAddress(attributes, edge.server)
   addPeer(attributes, peer)
   return new AttributeSet(attributes)

@@ -1,25 +1,17 @@
 // From one agent to the next: how far delivery has come, and what the ledger knows of interfaces that are gone.
-import type { HrTime } from '@opentelemetry/api'
-import type { MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { LedgerMemo } from '../aggregate/interface-ledger.ts'
 import type { Continuity, Counted } from '../capture/continuity.ts'
 import type { FlowBatch } from '../capture/flow-batch.ts'
 import type { Log } from '../host/log.ts'
+import type { Collection } from './collection.ts'
 import type { Books } from './ledger-totals.ts'
+import type { MetricWalk } from './metric-walk.ts'
 
 export interface HandoverParts extends Books {
   readonly continuity: Continuity
   /** Drains and applies a batch, under this mark. false: the capture failed. */
   readonly drain: (mark: number) => Promise<boolean>
   readonly log: Log
-}
-
-/** What is sent to a receiver, and what becomes of it. */
-export interface TrackedProducer extends MetricProducer {
-  acknowledged(metrics: ResourceMetrics): void
-  failed(): void
-  /** Time of the newest collection: its points have this very object as their end. */
-  readonly collectedAt: HrTime | undefined
 }
 
 interface DeliveryMemo {
@@ -30,22 +22,20 @@ interface DeliveryMemo {
   readonly restart: Counted
 }
 
-interface Collection {
+/** What the newest collection would hand over. */
+interface Marked {
   readonly mark: number
   readonly memo: string
-  at: HrTime | undefined
-  /** Points that are not acknowledged. */
-  open: number
 }
 
 /**
  * The watermarks follow one receiver. Each of its collections starts with a drain of its own under a mark; when all
- * points of it are acknowledged, the next agent would go on from that mark.
+ * of it is acknowledged, the next agent would go on from that mark.
  */
 export class Handover {
   readonly #parts: HandoverParts
   #lastMark = 0
-  #collection: Collection | undefined
+  #marked: Marked | undefined
   readonly #ready = Promise.withResolvers<void>()
   #unclaimed: number
 
@@ -84,17 +74,9 @@ export class Handover {
     delivery.continue(before.exported)
   }
 
-  /** `producer` with a mark for each collection. It must not be asked while a request is under way. */
-  track(producer: TrackedProducer) {
-    return {
-      producer: { collect: () => this.#collect(producer) },
-      acknowledged: (metrics: ResourceMetrics) => {
-        producer.acknowledged(metrics)
-        this.#acknowledged(metrics)
-      },
-      failed: () => producer.failed(),
-      waitsForAnswer: true,
-    }
+  /** `walk` with a mark for each collection. It must not be asked while a request is under way. */
+  track(walk: MetricWalk) {
+    return { collect: () => this.#collect(walk), delivered: () => this.#delivered() }
   }
 
   /** To be called when a batch has been counted. */
@@ -104,37 +86,19 @@ export class Handover {
     this.#tell(continuity.saveLedger(sequence, JSON.stringify(ledger.memo())))
   }
 
-  async #collect(producer: TrackedProducer) {
+  async #collect(walk: MetricWalk): Promise<Collection> {
     await this.#ready.promise
     const mark = ++this.#lastMark
     // Without a drain there is nothing new to hand over either.
     const isMarked = await this.#parts.drain(mark)
-    this.#collection = isMarked ? { mark, memo: this.#memo(), at: undefined, open: 0 } : undefined
-    const collected = await producer.collect()
-    if (this.#collection) {
-      this.#collection.at = producer.collectedAt
-      this.#collection.open = this.#count(collected.resourceMetrics)
-    }
-    return collected
+    this.#marked = isMarked ? { mark, memo: this.#memo() } : undefined
+    return walk.collect()
   }
 
-  #acknowledged(metrics: ResourceMetrics): void {
-    const collection = this.#collection
-    if (!collection) return
-    const count = this.#count(metrics)
-    collection.open -= count
-    if (count === 0 || collection.open > 0) return
-    this.#collection = undefined
-    this.#tell(this.#parts.continuity.commit(collection.mark, collection.memo))
-  }
-
-  /** Points of this collection: a request before it may be answered late. */
-  #count(metrics: Pick<ResourceMetrics, 'scopeMetrics'>): number {
-    let count = 0
-    for (const { metrics: each } of metrics.scopeMetrics)
-      for (const { dataPoints } of each)
-        for (const { endTime } of dataPoints) if (endTime === this.#collection?.at) count++
-    return count
+  #delivered(): void {
+    const marked = this.#marked
+    this.#marked = undefined
+    if (marked) this.#tell(this.#parts.continuity.commit(marked.mark, marked.memo))
   }
 
   /** As it will be true when this collection has been delivered. */

@@ -1,15 +1,8 @@
-// What every point of an interface carries, and when its last ones were.
+// What every point of an interface carries, and until when it waits for its name.
 import type { Attributes } from '@opentelemetry/api'
-import type { Identity, InterfaceOwner } from '../aggregate/identity.ts'
+import type { Identity, InterfaceOwner, Pod } from '../aggregate/identity.ts'
 import type { Attachment } from '../capture/flow-source.ts'
 import { annotationAttribute, attribute, labelAttribute, ownerAttribute } from './attribute-names.ts'
-import { toHrTime } from './metric-data.ts'
-import type { Moment } from './series.ts'
-
-/** The last values of an interface that is gone keep the time of its end: its name may be used again. */
-export function momentOfEnd(endedAtMs: number | undefined, moment: Moment): Moment {
-  return endedAtMs === undefined ? moment : { ...moment, nowMs: endedAtMs, now: toHrTime(endedAtMs) }
-}
 
 /** Whose interface it is, and which. */
 export function interfaceAttributes(attachment: Attachment, owner: InterfaceOwner | undefined): Attributes {
@@ -49,7 +42,7 @@ export function ownerAttributes(owner: InterfaceOwner | undefined, otherwise: st
   return { [attribute.plainName]: (identity && !isNobody(identity) ? identity.name : undefined) ?? otherwise }
 }
 
-function podAttributes(pod: NonNullable<Identity['pod']>): Attributes {
+export function podAttributes(pod: Pod): Attributes {
   const { kind, name } = pod.workload
   return {
     [attribute.podNamespace]: pod.namespace,

@@ -1,6 +1,6 @@
 // The interfaces' states as signals show them.
 import type { TrackedInterface } from '../enrich/tracked-interface.ts'
-import { BRAKING, type InterfaceState } from './agent-series.ts'
+import { BRAKING, type InterfaceState } from './agent-figures.ts'
 
 /** `ignored`: why, for each that is not to be observed; `isBraking`: TCP detail is given up. */
 export function* interfaceStates(

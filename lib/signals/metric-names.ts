@@ -16,6 +16,11 @@ export interface Metric {
   readonly detail?: Detail
 }
 
+/** Its values are whole numbers; else they are doubles. */
+export function isWhole({ unit }: Metric): boolean {
+  return unit !== 's'
+}
+
 const interfaceAttributes = [
   attribute.podNamespace,
   attribute.podName,

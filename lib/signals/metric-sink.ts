@@ -24,6 +24,12 @@ export interface MetricSink {
   ended(base: AttributeSet, more: AttributeSet | undefined, startMs: number, timeMs: number): void
 }
 
+/** A sink in which requests grow. */
+export interface RequestSink extends MetricSink {
+  /** Of the request in the making. */
+  readonly bytes: number
+}
+
 /** Borrowed: a sink copies what it keeps. */
 export interface HistogramValue {
   readonly count: number

@@ -1,94 +1,87 @@
 // The histograms of all pairs of owners for one receiver.
-import type { Histogram, MetricData } from '@opentelemetry/sdk-metrics'
 import type { EdgeTable } from '../aggregate/edge-table.ts'
 import type { Histograms } from '../aggregate/histograms.ts'
 import { sentBounds } from '../aggregate/pair-table.ts'
-import { attributesOf, type EdgeAttributes } from './edge-attributes.ts'
+import { attribute } from './attribute-names.ts'
 import { pairMetric } from './edge-metrics.ts'
-import { type HistogramPoints, histogramData } from './metric-data.ts'
-import type { Metric } from './metric-names.ts'
-import type { HistogramSeries, Moment, SeriesWriter } from './series.ts'
+import type { SeriesWriter } from './series.ts'
+import type { EdgeSets, SharedSets } from './shared-sets.ts'
+import { Stream, type StreamParts } from './stream.ts'
 
 interface Outlet {
-  readonly metric: Metric
   readonly histograms: Histograms
-  readonly of: keyof EdgeAttributes
-  /** Some of the bounds that are kept. */
-  readonly bounds: readonly number[]
+  readonly side: keyof EdgeSets
+  readonly stream: Stream
+  /** Of the overflow pair, which has no attribute but one. */
+  readonly overflow: Stream
   /** Index as in `PairTable.pairs`. */
-  readonly series: (HistogramSeries | undefined)[]
+  readonly series: (number | undefined)[]
 }
 
 export class PairSeries {
   readonly #edges: EdgeTable
+  readonly #sets: SharedSets
   readonly #writer: SeriesWriter
-  readonly #attributes: EdgeAttributes[] = []
   readonly #outlets: readonly Outlet[]
 
-  constructor(edges: EdgeTable, writer: SeriesWriter) {
+  constructor(edges: EdgeTable, sets: SharedSets, writer: SeriesWriter) {
     this.#edges = edges
+    this.#sets = sets
     this.#writer = writer
     const { handshake, requestRtt, responseRtt, duration } = edges.pairs
-    const series = (): Outlet['series'] => []
-    const shaken = {
-      metric: pairMetric.handshake,
-      histograms: handshake,
-      of: 'connection',
-      bounds: edges.detail === 'full' ? sentBounds.handshake : [],
-      series: series(),
-    } as const
-    const rtt = { metric: pairMetric.rtt, bounds: sentBounds.rtt }
-    this.#outlets =
-      edges.detail === 'basic'
-        ? [shaken]
-        : [
-            shaken,
-            { ...rtt, histograms: requestRtt, of: 'request', series: series() },
-            { ...rtt, histograms: responseRtt, of: 'response', series: series() },
-            {
-              metric: pairMetric.duration,
-              histograms: duration,
-              of: 'connection',
-              bounds: sentBounds.duration,
-              series: series(),
-            },
+    const { handshake: shaken, rtt, duration: lasted } = pairMetric
+    const isFull = edges.detail === 'full'
+    this.#outlets = [
+      this.#outlet('forward', handshake, isFull ? sentBounds.handshake : [], { metric: shaken }),
+      ...(isFull
+        ? [
+            this.#outlet('forward', requestRtt, sentBounds.rtt, { metric: rtt, more: this.#direction('request') }),
+            this.#outlet('backward', responseRtt, sentBounds.rtt, { metric: rtt, more: this.#direction('response') }),
+            this.#outlet('forward', duration, sentBounds.duration, { metric: lasted }),
           ]
+        : []),
+    ]
+    edges.pairs.onEvicted((pair, endMs) => this.#evicted(pair, endMs))
   }
 
-  collect(moment: Moment): MetricData[] {
-    const points = new Map<Metric, HistogramPoints>(this.#outlets.map(({ metric }) => [metric, []]))
-    for (const outlet of this.#outlets) this.#collect(points.get(outlet.metric)!, outlet, moment)
-    return [...points].map(([metric, metricPoints]) => histogramData(metric, metricPoints))
+  write(): void {
+    for (const outlet of this.#outlets)
+      for (let pair = 0; pair < outlet.histograms.length; pair++) {
+        if (outlet.histograms.samples[pair] === 0) continue
+        const series = outlet.series[pair] ?? this.#begin(outlet, pair)
+        outlet.series[pair] = series
+        this.#writer.writeHistogram(series, outlet.histograms, pair)
+      }
   }
 
-  #collect(points: HistogramPoints, { histograms, of, bounds, series }: Outlet, moment: Moment): void {
-    for (let pair = 0; pair < histograms.length; pair++) {
-      const samples = histograms.samples[pair]!
-      if (samples === 0) continue
-      series[pair] ??= this.#writer.beginHistogram(this.#attributesOf(pair)[of], histograms.starts[pair]!, bounds)
-      if (this.#writer.isDue(series[pair]!, samples, moment))
-        this.#writer.push(points, series[pair]!, histogramOf(histograms, pair, bounds), moment)
+  /** See `EvictionListener`. */
+  #evicted(pair: number, endMs: number): void {
+    for (const outlet of this.#outlets) {
+      const { histograms, series } = outlet
+      if (histograms.length <= pair || histograms.samples[pair] === 0) continue
+      this.#writer.endHistogram(series[pair] ?? this.#begin(outlet, pair), histograms, pair, endMs - 2)
+      series[pair] = undefined
     }
   }
 
-  #attributesOf(pair: number): EdgeAttributes {
-    this.#attributes[pair] ??= attributesOf(this.#edges.pairs.pairs[pair]!)
-    return this.#attributes[pair]
+  #begin({ histograms, side, stream, overflow }: Outlet, number: number): number {
+    const pair = this.#edges.pairs.pairs[number]!
+    const base = this.#sets.pairs.of(number, pair)[side]
+    return this.#writer.begin(pair.overflow ? overflow : stream, base, histograms.starts[number]!)
   }
-}
 
-/** Bounds that are not sent are left out: their bucket's samples are in the next one that is. */
-export function histogramOf(histograms: Histograms, pair: number, boundaries: readonly number[]): Histogram {
-  const counts = new Array<number>(boundaries.length + 1).fill(0)
-  let sent = 0
-  for (let bucket = 0; bucket < histograms.buckets; bucket++) {
-    const bound = histograms.bounds[bucket] ?? Number.POSITIVE_INFINITY
-    while (sent < boundaries.length && bound > boundaries[sent]!) sent++
-    counts[sent]! += histograms.counts[pair * histograms.buckets + bucket]!
+  #direction(direction: 'request' | 'response') {
+    return this.#sets.beside({ [attribute.flowDirection]: direction })
   }
-  return {
-    buckets: { boundaries: [...boundaries], counts },
-    count: histograms.samples[pair]!,
-    sum: histograms.sums[pair]!,
+
+  #outlet(
+    side: keyof EdgeSets,
+    histograms: Histograms,
+    bounds: readonly number[],
+    { metric, more }: Pick<StreamParts, 'metric' | 'more'>,
+  ): Outlet {
+    const parts = { resource: this.#sets.resources.agent, metric, shape: this.#writer.shape(histograms.bounds, bounds) }
+    const overflow = new Stream(parts)
+    return { histograms, side, stream: more ? new Stream({ ...parts, more }) : overflow, overflow, series: [] }
   }
 }

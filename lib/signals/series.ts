@@ -1,187 +1,158 @@
-// Values on their way to one receiver: each is sent until it is acknowledged, so that nothing is lost and nothing twice.
-import type { Attributes, HrTime } from '@opentelemetry/api'
-import type { DataPoint, Histogram, ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { toHrTime, toMs } from './metric-data.ts'
+// Values on their way to one receiver: each is told until it is acknowledged, so that nothing is lost and nothing twice.
+import type { Histograms } from '../aggregate/histograms.ts'
+import type { MetricForm } from '../config/exporter-delivery.ts'
+import type { Clock } from '../host/clock.ts'
+import type { AttributeSet } from './attribute-set.ts'
+import type { KeptHistogram } from './collected-histograms.ts'
+import { Collection } from './collection.ts'
+import { HistogramShape } from './histogram-shape.ts'
+import type { Exemplar } from './metric-sink.ts'
+import { type Ending, SeriesColumns, SeriesFlag } from './series-columns.ts'
+import type { Stream } from './stream.ts'
 
-/** What acknowledged values of a series add to: the ledger's stage `exported`. */
-export type Delivers = 'packets' | 'bytes' | undefined
+/** Series that have ended, and of whose end a receiver that does not answer has not heard: when there are more, the oldest are given up. */
+const ENDINGS_LIMIT = 24_576
 
-/** Knows its series: looking it up in a weak map was most of a quiet agent's work, and of its garbage collection's. */
-class SentPoint<Value> implements DataPoint<Value> {
-  readonly startTime: HrTime
-  readonly endTime: HrTime
-  readonly attributes: Attributes
-  readonly value: Value
-  readonly #series: SentSeries<Value>
-
-  constructor(series: SentSeries<Value>, endTime: HrTime, value: Value) {
-    this.startTime = series.start
-    this.endTime = endTime
-    this.attributes = series.attributes
-    this.value = value
-    this.#series = series
-  }
-
-  /** undefined: the point is not one of ours. */
-  static seriesOf(point: DataPoint<unknown> | SentPoint<unknown>): SentSeries<unknown> | undefined {
-    return #series in point ? point.#series : undefined
-  }
+export interface SeriesWriterParts {
+  readonly form: MetricForm
+  readonly clock: Clock
+  /** Wall clock: what started before was begun by an agent before this one, and goes on. */
+  readonly sinceMs: number
 }
 
-/** One series of one receiver. */
-export abstract class SentSeries<Value> {
-  readonly attributes: Attributes
-  readonly startMs: number
-  readonly start: HrTime
-  /** Precedes the series until the receiver has it: without it `rate()` never sees the first events. Absent where values may fall. */
-  readonly zero: DataPoint<Value> | undefined
-  zeroAcknowledged = false
-  /** Tells acknowledged values apart. */
-  acknowledgedMark = 0
-  acknowledgedAtMs = Number.NEGATIVE_INFINITY
-
-  constructor(attributes: Attributes, startMs: number, zero: Value | undefined) {
-    this.attributes = attributes
-    this.startMs = startMs
-    this.start = toHrTime(startMs)
-    this.zero = zero === undefined ? undefined : new SentPoint(this, this.start, zero)
-  }
-
-  /** `mark`: of the value that there is now. */
-  isDelivered(mark: number): boolean {
-    return this.acknowledgedAtMs !== Number.NEGATIVE_INFINITY && this.acknowledgedMark === mark
-  }
-
-  /** How much was acknowledged for the first time. */
-  acknowledge(point: DataPoint<Value>): number {
-    // Also by a later point alone: a zero after it would be out of order, for which some receivers refuse the request.
-    this.zeroAcknowledged = true
-    if (point === this.zero) return 0
-    const before = this.acknowledgedMark
-    const atMs = toMs(point.endTime)
-    const mark = this.markOf(point.value)
-    if (this.supersedes(mark, atMs)) this.acknowledgedMark = mark
-    this.acknowledgedAtMs = Math.max(this.acknowledgedAtMs, atMs)
-    return this.acknowledgedMark - before
-  }
-
-  protected abstract markOf(value: Value): number
-
-  /** Requests may be acknowledged in another order than they were sent. Of what never falls the highest value is the newest. */
-  protected supersedes(mark: number, _atMs: number): boolean {
-    return mark > this.acknowledgedMark
-  }
-}
-
-/** A counter. */
-export class Series extends SentSeries<number> {
-  readonly delivers: Delivers
-
-  constructor(attributes: Attributes, startMs: number, delivers?: Delivers) {
-    super(attributes, startMs, 0)
-    this.delivers = delivers
-  }
-
-  protected override markOf(value: number): number {
-    return value
-  }
-}
-
-/** An up-down counter. */
-export class LevelSeries extends SentSeries<number> {
-  constructor(attributes: Attributes, startMs: number) {
-    super(attributes, startMs, undefined)
-  }
-
-  protected override markOf(value: number): number {
-    return value
-  }
-
-  protected override supersedes(_mark: number, atMs: number): boolean {
-    return atMs >= this.acknowledgedAtMs
-  }
-}
-
-export class HistogramSeries extends SentSeries<Histogram> {
-  constructor(attributes: Attributes, startMs: number, boundaries: readonly number[]) {
-    const counts = new Array<number>(boundaries.length + 1).fill(0)
-    super(attributes, startMs, { buckets: { boundaries: [...boundaries], counts }, count: 0, sum: 0 })
-  }
-
-  /** With each sample another. */
-  protected override markOf({ count }: Histogram): number {
-    return count
-  }
-}
-
-/** The time of one collection. */
-export interface Moment {
-  readonly nowMs: number
-  readonly now: HrTime
-  /** The agent's start, from which on it counts. */
-  readonly start: HrTime
-  /** Attributes that each point carries. */
-  readonly everyPoint: Attributes
-}
-
-type At = Pick<Moment, 'nowMs' | 'now'>
-
+/** A series is a number. It is written with each collection, and told when the receiver is to hear of it. */
 export class SeriesWriter {
+  readonly form: MetricForm
   /** What the receiver has acknowledged of `podweir.network.flow.*`. */
   readonly delivered = { packets: 0, bytes: 0 }
-  readonly #resendUnchangedMs: number
-  readonly #everyPoint: Attributes
+  /** Wall clock, ms: the moment of the newest collection. */
+  nowMs = 0
+  readonly #clock: Clock
   readonly #sinceMs: number
+  readonly #isDelta: boolean
+  readonly #columns = new SeriesColumns()
+  readonly #collection: Collection
+  #monotonicMs = 0
+  #isWalking = false
+  #givenUp = 0
+
+  constructor({ form, clock, sinceMs }: SeriesWriterParts) {
+    this.form = form
+    this.#clock = clock
+    this.#sinceMs = sinceMs
+    this.#isDelta = form.temporality === 'delta'
+    this.#collection = new Collection(this.#columns, this.#isDelta, this.delivered)
+  }
+
+  /** Series that there are. */
+  get count(): number {
+    return this.#columns.count
+  }
+
+  /** Series that have ended without the receiver hearing of it. */
+  get givenUp(): number {
+    return this.#givenUp
+  }
+
+  /** Everything that `walk` writes and the receiver is to hear. Replaces the collection before, acknowledged or not. */
+  collect(walk: () => void): Collection {
+    this.nowMs = this.#clock.nowMs()
+    this.#monotonicMs = this.#clock.monotonicMs()
+    this.#collection.begin(this.nowMs, this.#monotonicMs)
+    this.#giveUpEndings()
+    for (const series of this.#columns.endings.keys()) this.#collectEnding(series)
+    this.#isWalking = true
+    walk()
+    this.#isWalking = false
+    this.#collection.seal()
+    return this.#collection
+  }
+
+  /** `kept`, `sent`: bounds of a histogram. Exponential ones can't be told in fewer buckets than are kept. */
+  shape(kept: readonly number[], sent: readonly number[]): HistogramShape {
+    return new HistogramShape(kept, this.form.histograms === 'exponential' ? kept : sent)
+  }
+
+  /** `base`: its own attributes. `startMs`, wall clock: nothing of it was counted before. */
+  begin(stream: Stream, base: AttributeSet, startMs: number): number {
+    const hasZero = !stream.mayFall && !this.#isDelta && startMs >= this.#sinceMs
+    return this.#columns.take(stream, base, startMs, hasZero ? 0 : SeriesFlag.noZero)
+  }
+
+  /** `timeMs`: wall clock, where it was not true until now. */
+  write(series: number, value: number, timeMs?: number): void {
+    if (this.#isDue(series, value)) this.#collection.add(series, value, timeMs)
+  }
+
+  /** Unless the receiver has the value, however long ago it heard of it. */
+  writeNews(series: number, value: number): void {
+    if (this.#isNews(series, value)) this.#collection.add(series, value)
+  }
+
+  /** `index`: in `histograms`. */
+  writeHistogram(series: number, histograms: Histograms, index: number, exemplars?: readonly Exemplar[]): void {
+    const samples = histograms.samples[index]!
+    if (this.#isDue(series, samples))
+      this.#collection.addHistogram(series, samples, keptAt(histograms, index), exemplars)
+  }
 
   /**
-   * `everyPoint`: attributes that each point of each series carries. `sinceMs`: what started before was begun by an agent
-   * before this one, and goes on.
+   * The series has ended with this. The receiver is told so, unless `quietly`, behind the last value, which it is told
+   * when it does not have it; then the number is free. Nothing may be written to it any more. May be called at any time.
    */
-  constructor(resendUnchangedMs: number, everyPoint: Attributes = {}, sinceMs = 0) {
-    this.#resendUnchangedMs = resendUnchangedMs
-    this.#everyPoint = everyPoint
-    this.#sinceMs = sinceMs
+  end(series: number, ending: Ending, quietly = false): void {
+    const columns = this.#columns
+    if (quietly || this.#isDelta) columns.flags[series]! |= SeriesFlag.quietly
+    columns.endings.set(series, ending)
+    if (!columns.streams[series]!.delivers) columns.givable.add(series)
+    if (this.#isWalking) this.#collectEnding(series)
   }
 
-  begin(attributes: Attributes, startMs: number, delivers?: Delivers): Series {
-    const series = new Series({ ...attributes, ...this.#everyPoint }, startMs, delivers)
-    if (startMs < this.#sinceMs) series.zeroAcknowledged = true
-    return series
+  endHistogram(series: number, histograms: Histograms, index: number, timeMs: number): void {
+    const { sum, counts, at } = keptAt(histograms, index)
+    const kept = { sum, counts: counts.slice(at, at + histograms.buckets), at: 0 }
+    this.end(series, { value: histograms.samples[index]!, timeMs, histogram: kept })
   }
 
-  beginLevel(attributes: Attributes, startMs: number): LevelSeries {
-    return new LevelSeries({ ...attributes, ...this.#everyPoint }, startMs)
+  /** Ends it with what the receiver has: what came after is nothing that it is to be told. */
+  abandon(series: number, timeMs: number): void {
+    const { flags, marks } = this.#columns
+    if ((flags[series]! & SeriesFlag.heard) === 0) flags[series]! |= SeriesFlag.untold
+    this.end(series, { value: marks[series]!, timeMs })
   }
 
-  beginHistogram(attributes: Attributes, startMs: number, boundaries: readonly number[]): HistogramSeries {
-    return new HistogramSeries({ ...attributes, ...this.#everyPoint }, startMs, boundaries)
+  #collectEnding(series: number): void {
+    const { flags, marks, endings } = this.#columns
+    const ending = endings.get(series)!
+    const isHeard = (flags[series]! & SeriesFlag.heard) !== 0 && marks[series] === ending.value
+    const isQuiet = (flags[series]! & SeriesFlag.quietly) !== 0
+    if ((isHeard && isQuiet) || (flags[series]! & SeriesFlag.untold) !== 0) this.#columns.release(series)
+    else this.#collection.addEnding(series, ending)
   }
 
-  /** Adds the series' points to a request if it is due. */
-  write(points: DataPoint<number>[], series: SentSeries<number>, value: number, at: At): void {
-    if (this.isDue(series, value, at)) this.push(points, series, value, at)
+  #giveUpEndings(): void {
+    const { givable } = this.#columns
+    for (const series of givable) {
+      if (givable.size <= ENDINGS_LIMIT) return
+      this.#columns.release(series)
+      this.#givenUp++
+    }
   }
 
   /** The receiver does not have this value, or has not heard of it for long. */
-  isDue(series: SentSeries<unknown>, mark: number, { nowMs }: At): boolean {
-    return !series.isDelivered(mark) || nowMs - series.acknowledgedAtMs >= this.#resendUnchangedMs
+  #isDue(series: number, mark: number): boolean {
+    if (this.#isNews(series, mark)) return true
+    const { resendUnchangedMs } = this.form
+    if (resendUnchangedMs === 0 || this.#isDelta) return false
+    return this.#monotonicMs - this.#columns.heardAtMs[series]! >= resendUnchangedMs
   }
 
-  push<Value>(points: DataPoint<Value>[], series: SentSeries<Value>, value: Value, { nowMs, now }: At): void {
-    if (series.zero && !series.zeroAcknowledged) points.push(series.zero)
-    // A clock that was set back, or a series younger than its resolution: a point must not end before it starts.
-    const endTime = nowMs > series.startMs ? now : toHrTime(series.startMs + 1)
-    points.push(new SentPoint(series, endTime, value))
+  #isNews(series: number, mark: number): boolean {
+    const { flags, marks } = this.#columns
+    return (flags[series]! & SeriesFlag.heard) === 0 || marks[series] !== mark
   }
+}
 
-  /** Only the points in it count: a request may be a part of what was collected. */
-  acknowledge(metrics: ResourceMetrics): void {
-    for (const scope of metrics.scopeMetrics)
-      for (const metric of scope.metrics)
-        for (const point of metric.dataPoints as DataPoint<unknown>[]) {
-          const series = SentPoint.seriesOf(point)
-          const more = series?.acknowledge(point)
-          if (more && series instanceof Series && series.delivers) this.delivered[series.delivers] += more
-        }
-  }
+function keptAt({ sums, counts, buckets }: Histograms, index: number): KeptHistogram {
+  return { sum: sums[index]!, counts, at: index * buckets }
 }

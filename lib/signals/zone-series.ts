@@ -1,52 +1,49 @@
 // The series of `podweir.network.inter_zone.bytes` for one receiver.
-import type { Attributes } from '@opentelemetry/api'
-import type { MetricData } from '@opentelemetry/sdk-metrics'
-import type { Place } from '../aggregate/identity.ts'
-import type { ZoneCrossing, ZoneTable } from '../aggregate/zone-table.ts'
-import { attribute, endAttributes, placeAttributes } from './attribute-names.ts'
-import { oneEnd } from './edge-attributes.ts'
+import type { ZoneTable } from '../aggregate/zone-table.ts'
 import { edgeMetric } from './edge-metrics.ts'
-import { metricData, type Points } from './metric-data.ts'
-import type { Moment, Series, SeriesWriter } from './series.ts'
-
-const source = { end: endAttributes('source'), place: placeAttributes('source') }
-const destination = { end: endAttributes('destination'), place: placeAttributes('destination') }
+import type { SeriesWriter } from './series.ts'
+import type { SharedSets } from './shared-sets.ts'
+import { Stream } from './stream.ts'
 
 export class ZoneSeries {
   readonly #zones: ZoneTable
+  readonly #sets: SharedSets
   readonly #writer: SeriesWriter
+  readonly #stream: Stream
   /** Index as in `ZoneTable.crossings`. */
-  readonly #series: Series[] = []
+  readonly #series: (number | undefined)[] = []
 
-  constructor(zones: ZoneTable, writer: SeriesWriter) {
+  constructor(zones: ZoneTable, sets: SharedSets, writer: SeriesWriter) {
     this.#zones = zones
+    this.#sets = sets
     this.#writer = writer
+    this.#stream = new Stream({ resource: sets.resources.agent, metric: edgeMetric.interZone })
+    zones.onEvicted((crossing, endMs) => {
+      for (const each of [crossing, crossing + 1]) this.#evicted(each, endMs)
+    })
   }
 
-  collect(moment: Moment): MetricData[] {
-    const points: Points = []
+  write(): void {
     for (const [i, crossing] of this.#zones.crossings.entries()) {
       if (!crossing) continue
-      this.#series[i] ??= this.#writer.begin(attributesOf(crossing), this.#zones.starts[i]!)
-      this.#writer.write(points, this.#series[i], this.#zones.values[i]!, moment)
+      const series = this.#series[i] ?? this.#begin(i)
+      if (this.#zones.isLeaving(i)) this.#writer.writeNews(series, this.#zones.values[i]!)
+      else this.#writer.write(series, this.#zones.values[i]!)
     }
-    return [metricData(edgeMetric.interZone, points)]
   }
-}
 
-function attributesOf(crossing: ZoneCrossing): Attributes {
-  if (crossing.overflow) return { [attribute.overflow]: true }
-  return {
-    ...oneEnd(source.end, crossing.source),
-    ...oneEnd(destination.end, crossing.destination),
-    ...onePlace(source.place, crossing.from),
-    ...onePlace(destination.place, crossing.to),
+  #begin(number: number): number {
+    const base = this.#sets.crossings.of(number, this.#zones.crossings[number]!)
+    const series = this.#writer.begin(this.#stream, base, this.#zones.starts[number]!)
+    this.#series[number] = series
+    return series
   }
-}
 
-function onePlace(keys: ReturnType<typeof placeAttributes>, { zone, region }: Place): Attributes {
-  return {
-    ...(zone !== undefined && { [keys.zone]: zone }),
-    ...(region !== undefined && { [keys.region]: region }),
+  /** See `EvictionListener`. */
+  #evicted(number: number, endMs: number): void {
+    const value = this.#zones.values[number]!
+    const series = this.#series[number] ?? (value === 0 ? undefined : this.#begin(number))
+    if (series !== undefined) this.#writer.end(series, { value, timeMs: endMs - 2 })
+    this.#series[number] = undefined
   }
 }

@@ -61,9 +61,9 @@ describe('connection series', () => {
   })
 
   it('begin later with a zero just before their first event', async () => {
-    const { table, collect, producer, clock } = observedCluster({ detail: 'full' })
+    const { table, collect, outlet, clock } = observedCluster({ detail: 'full' })
     table.apply(flowBatch({ readAtMs: 1_001_000, started: [{}], flows: [{}] }))
-    producer.acknowledged(await collect())
+    outlet.acknowledged(await collect())
     table.apply(flowBatch({ sequence: 2, readAtMs: 1_060_000 }))
     table.apply(flowBatch({ sequence: 3, readAtMs: 1_061_000, flows: [{ toPod: { resets: 2 } }] }))
     clock.ms = 1_062_000
@@ -96,31 +96,31 @@ describe('connection series', () => {
 
 describe('active connections', () => {
   it('are sent until they are taken, without a zero point, and may fall', async () => {
-    const { table, collect, producer } = observedCluster({ detail: 'full' })
+    const { table, collect, outlet } = observedCluster({ detail: 'full' })
     const started = [{}, { slot: 8, localPort: 1 }]
     table.apply(flowBatch({ started, flows: [{ state: established }, { slot: 8, state: established }] }))
     const first = await collect()
     assert.deepEqual(valuesNamed(first, active), [2])
     const metric = metricsOf(first).find(({ descriptor }) => descriptor.name === active)!
     assert.equal(metric.dataPointType === DataPointType.SUM && metric.isMonotonic, false)
-    producer.acknowledged(first)
+    outlet.acknowledged(first)
     assert.deepEqual(valuesNamed(await collect(), active), [])
     table.apply(flowBatch({ sequence: 2, flows: [{ state: closed }] }))
     assert.deepEqual(valuesNamed(await collect(), active), [1])
     table.apply(flowBatch({ sequence: 3, flows: [{ slot: 8, state: closed }] }))
     const last = await collect()
-    producer.acknowledged(last)
+    outlet.acknowledged(last)
     assert.deepEqual([valuesNamed(last, active), valuesNamed(await collect(), active)], [[0], []])
   })
 
   it('stay due when an old value is acknowledged after a newer one', async () => {
-    const { table, collect, producer, clock } = observedCluster({ detail: 'full' })
+    const { table, collect, outlet, clock } = observedCluster({ detail: 'full' })
     table.apply(flowBatch({ started: [{}], flows: [{ state: established }] }))
     const old = await collect()
     table.apply(flowBatch({ sequence: 2, flows: [{ state: closed }] }))
     clock.ms += 1000
-    producer.acknowledged(await collect())
-    producer.acknowledged(old)
+    outlet.acknowledged(await collect())
+    outlet.acknowledged(old)
     assert.deepEqual(valuesNamed(await collect(), active), [])
   })
 
@@ -131,9 +131,9 @@ describe('active connections', () => {
   })
 
   it('are sent again once a minute', async () => {
-    const { table, collect, producer, clock } = observedCluster({ detail: 'full' })
+    const { table, collect, outlet, clock } = observedCluster({ detail: 'full' })
     table.apply(flowBatch({ started: [{}], flows: [{ state: established }] }))
-    producer.acknowledged(await collect())
+    outlet.acknowledged(await collect())
     clock.ms += 60_000
     assert.deepEqual(valuesNamed(await collect(), active), [1])
   })
@@ -141,7 +141,7 @@ describe('active connections', () => {
 
 describe('duration series', () => {
   it('are histograms of pairs, after an empty one at their start, until they are taken', async () => {
-    const { table, collect, producer, clock } = observedCluster({ detail: 'full' })
+    const { table, collect, outlet, clock } = observedCluster({ detail: 'full' })
     table.apply(flowBatch({ readAtMs: 1_001_000, started: [{}], flows: [{}] }))
     const row = { fromPod: { rttSumSeconds: 0.75 } }
     const samples = [
@@ -176,7 +176,7 @@ describe('duration series', () => {
       'podweir.observer': 'client',
       'podweir.flow.direction': 'request',
     })
-    producer.acknowledged(metrics)
+    outlet.acknowledged(metrics)
     assert.deepEqual(histogramsNamed(await collect(), rtt), [])
     clock.ms += 60_000
     assert.deepEqual(
@@ -195,21 +195,21 @@ describe('duration series', () => {
   })
 
   it('stay due while a sample of theirs was not taken', async () => {
-    const { table, collect, producer } = observedCluster({ detail: 'full' })
+    const { table, collect, outlet } = observedCluster({ detail: 'full' })
     const row = { fromPod: { rttSumSeconds: 0.5 } }
     table.apply(flowBatch({ started: [{}], flows: [row], rtt: [{ bucket: 14 }] }))
     const first = await collect()
     table.apply(flowBatch({ sequence: 2, flows: [row], rtt: [{ bucket: 14 }] }))
-    producer.acknowledged(first)
+    outlet.acknowledged(first)
     const second = await collect()
     assert.deepEqual(
       histogramsNamed(second, rtt).map(({ value }) => [value.count, value.sum]),
       [[2, 1]],
     )
-    producer.acknowledged(partOf(second, () => false))
+    outlet.acknowledged(partOf(second, () => false))
     assert.equal(histogramsNamed(await collect(), rtt).length, 1)
-    producer.acknowledged(second)
-    producer.acknowledged(first)
+    outlet.acknowledged(second)
+    outlet.acknowledged(first)
     assert.equal(histogramsNamed(await collect(), rtt).length, 0)
   })
 

@@ -137,14 +137,14 @@ describe('conservation', () => {
     [4, 0],
   ] as const)
     it(`delivers every drained packet once: seed ${seed}, ${seriesLimit} series, receivers that fail`, async () => {
-      const { table, ledger, edges, names, producer, newProducer, collect, clock, delivery } = observedCluster({
+      const { table, ledger, edges, names, outlet, newOutlet, collect, clock, delivery } = observedCluster({
         seriesLimit,
         detail: 'full',
       })
       const random = randomFrom(seed)
       const traffic = new RandomTraffic(random)
-      const producers = [producer, newProducer()]
-      const receivers = producers.map(() => new Receiver())
+      const outlets = [outlet, newOutlet()]
+      const receivers = outlets.map(() => new Receiver())
       for (let sequence = 1; sequence <= 120; sequence++) {
         if (random(10) === 0) {
           names.addresses.set('8.8.8.8', random(2) === 0 ? db : external)
@@ -155,7 +155,7 @@ describe('conservation', () => {
         assert.equal(edges.totals().packets + ledger.totals.otherEndPackets, traffic.packets)
         assert.equal(edges.totals().bytes + ledger.totals.otherEndBytes, traffic.bytes)
         clock.ms += 1000
-        for (const [i, each] of producers.entries()) {
+        for (const [i, each] of outlets.entries()) {
           const metrics = await collect(each)
           if (random(3) === 0) continue
           const part = partOf(metrics, () => random(4) > 0)
@@ -163,7 +163,7 @@ describe('conservation', () => {
           if (random(3) > 0) each.acknowledged(part)
         }
       }
-      for (const [i, each] of producers.entries()) {
+      for (const [i, each] of outlets.entries()) {
         const metrics = await collect(each)
         receivers[i]!.take(metrics)
         each.acknowledged(metrics)

@@ -63,9 +63,9 @@ describe('DNS series', () => {
   })
 
   it('is not sent again while nothing changes', async () => {
-    const { lookups, collect, producer } = observedCluster()
+    const { lookups, collect, outlet } = observedCluster()
     lookups.add(web, 'stripe.example', undefined, 0.001, 1_001_000)
-    producer.acknowledged(await collect())
+    outlet.acknowledged(await collect())
     assert.deepEqual(valuesNamed(await collect(), duration), [])
   })
 })

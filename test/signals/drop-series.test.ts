@@ -75,9 +75,9 @@ describe('drop series', () => {
   })
 
   it('sends the last value of an interface that is gone until it is taken, then never again', async () => {
-    const { drops, collect, producer, clock } = watchedCluster()
+    const { drops, collect, outlet, clock } = watchedCluster()
     read(drops, 5)
-    producer.acknowledged(await collect())
+    outlet.acknowledged(await collect())
     read(drops, 6, [watch])
     read(drops, 100)
     clock.ms = 1_009_000
@@ -87,25 +87,25 @@ describe('drop series', () => {
       pointsNamed(last, dropped).map(({ value, endTime }) => [value, endTime]),
       [[6, [1004, 0]]],
     )
-    producer.acknowledged(last)
+    outlet.acknowledged(last)
     clock.ms += 120_000
     assert.deepEqual(pointsNamed(await collect(), dropped), [])
   })
 
   it('tells a receiver that comes later what was counted before', async () => {
-    const { drops, collect, newProducer } = watchedCluster()
+    const { drops, collect, newOutlet } = watchedCluster()
     read(drops, 5)
-    assert.deepEqual(valuesNamed(await collect(newProducer()), dropped), [0, 5])
+    assert.deepEqual(valuesNamed(await collect(newOutlet()), dropped), [0, 5])
   })
 
   it('keeps a bounded number of counters that have ended for a receiver that does not answer', async () => {
     const { drops, collect } = watchedCluster()
-    for (let i = 1; i <= 5000; i++) {
+    for (let i = 1; i <= 25_000; i++) {
       drops.watched(watch, { attachment: attachment(1), owner: undefined })
       read(drops, i, [watch])
-      if (i % 1000 === 0) await collect()
+      if (i % 5000 === 0) await collect()
     }
     const values = valuesNamed(await collect(), dropped).filter(value => value > 0)
-    assert.deepEqual([values.length, values[0]], [4096, 5000 - 4096 + 1])
+    assert.deepEqual([values.length, values[0]], [24_576, 25_000 - 24_576 + 1])
   })
 })

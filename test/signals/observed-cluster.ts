@@ -1,14 +1,16 @@
-// The small cluster with a producer of metrics and a clock that the test moves.
+// The small cluster with an outlet for its metrics and a clock that the test moves.
 
 import { DropTable } from '../../lib/aggregate/drop-table.ts'
 import type { EdgeTableOptions } from '../../lib/aggregate/edge-table.ts'
 import { LookupTable } from '../../lib/aggregate/lookup-table.ts'
 import { CaptureHealth } from '../../lib/capture/capture-health.ts'
-import type { InterfaceState } from '../../lib/signals/agent-series.ts'
+import type { MetricForm } from '../../lib/config/exporter-delivery.ts'
+import { AgentFigures, type InterfaceState } from '../../lib/signals/agent-figures.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
-import { FlowMetricProducer } from '../../lib/signals/metric-producer.ts'
+import { SharedSets } from '../../lib/signals/shared-sets.ts'
 import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 import { capturedLog } from '../support/captured-log.ts'
+import { PretendOutlet } from './pretend-outlet.ts'
 
 export function observedCluster(
   parts: EdgeTableOptions & { flowLimit?: number; everyPoint?: Record<string, string> } = {},
@@ -22,23 +24,26 @@ export function observedCluster(
   const programTime = { runs: 0, nanoseconds: 0 }
   const health = new CaptureHealth(capturedLog().log)
   const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
-  const newProducer = () =>
-    new FlowMetricProducer({
-      ...books,
-      table: cluster.table,
-      health,
-      drops,
-      lookups,
-      programTime: () => programTime,
-      interfaces: () => interfaces,
-      reattachments: () => 0,
-      clock,
-      startedAtMs,
-      version: '0.1.0',
-      ...(parts.everyPoint && { everyPoint: parts.everyPoint }),
-    })
-  const producer = newProducer()
-  const collect = async (from = producer) => (await from.collect()).resourceMetrics
+  const agent = new AgentFigures({
+    table: cluster.table,
+    health,
+    programTime: () => programTime,
+    interfaces: () => interfaces,
+    reattachments: () => 0,
+  })
+  const sources = {
+    ...books,
+    active: () => cluster.table.activeByEdge(),
+    drops,
+    lookups,
+    agent,
+    sets: new SharedSets({ 'service.name': 'podweir', 'k8s.node.name': 'node-1' }, parts.everyPoint ?? {}),
+    clock,
+    startedAtMs,
+  }
+  const newOutlet = (form: Partial<MetricForm> = {}) => new PretendOutlet(sources, form)
+  const outlet = newOutlet()
+  const collect = async (from = outlet) => from.collect()
   return {
     ...cluster,
     health,
@@ -49,8 +54,9 @@ export function observedCluster(
     delivery,
     clock,
     interfaces,
-    producer,
-    newProducer,
+    sources,
+    outlet,
+    newOutlet,
     collect,
   }
 }

@@ -111,15 +111,15 @@ describe('pod series', () => {
   })
 
   it('sends the last values of an interface that is gone until they are taken, then never again', async () => {
-    const { table, collect, producer, clock } = observedCluster()
-    producer.acknowledged(await collect())
+    const { table, collect, outlet, clock } = observedCluster()
+    outlet.acknowledged(await collect())
     table.apply(flowBatch({ readAtMs: 1_004_000, interfaces: [{ ended: true, fromPod: { seenBytes: 60 } }] }))
     clock.ms = 1_009_000
     await collect()
     const last = await collect()
     const [point, ...others] = pointsNamed(last, io, { 'k8s.pod.name': 'web-1' })
     assert.deepEqual([point!.value, point!.endTime, others.length], [60, [1004, 0], 0])
-    producer.acknowledged(last)
+    outlet.acknowledged(last)
     clock.ms += 120_000
     assert.deepEqual(valuesNamed(await collect(), io, { 'k8s.pod.name': 'web-1' }), [])
   })
@@ -147,7 +147,7 @@ describe('pod series', () => {
   })
 
   it('tells what devices counted that are not attached, until the last of it was taken', async () => {
-    const { ledger, collect, producer, clock } = observedCluster()
+    const { ledger, collect, outlet, clock } = observedCluster()
     const parts = { owner: { identity: web, device: 'eth0' }, subject: 'shop/web', isNew: false, nowMs: 1_002_000 }
     const device = new UnattachedDevice({ transmit: 7, receive: 0 }, parts)
     device.read({ transmit: 9, receive: 4 })
@@ -183,25 +183,26 @@ describe('pod series', () => {
         [4, 1004],
       ],
     )
-    producer.acknowledged(last)
+    outlet.acknowledged(last)
     clock.ms += 120_000
     assert.deepEqual(points(await collect()), [])
   })
 
   it('keeps a bounded number of interfaces that are gone for a receiver that does not answer', async () => {
-    const { ledger, table, collect, producer } = observedCluster()
-    producer.acknowledged(await collect())
+    const { ledger, table, collect, outlet } = observedCluster()
+    outlet.acknowledged(await collect())
     const comeAndGo = async (count: number, acknowledge: boolean) => {
       for (let i = 0; i < count; i++) {
         ledger.attached(attachment(3))
         table.apply(flowBatch({ sequence: i, interfaces: [{ interfaceSlot: 3, ended: true }] }))
         if (i % 1000 > 0) continue
         const metrics = await collect()
-        if (acknowledge) producer.acknowledged(metrics)
+        if (acknowledge) outlet.acknowledged(metrics)
       }
+      await collect()
       return pointsNamed(await collect(), io, { 'podweir.pod.name': 'interface-3', ...transmit }).length / 2
     }
-    producer.acknowledged(await collect())
+    outlet.acknowledged(await collect())
     assert.equal(await comeAndGo(10, true), 9)
     assert.equal(await comeAndGo(5000, false), 4096)
   })

@@ -35,9 +35,9 @@ function balancedTraffic(): BatchParts {
 }
 
 async function receiptOf(...batches: BatchParts[]) {
-  const { table, books, collect, producer } = observedCluster()
+  const { table, books, collect, outlet } = observedCluster()
   for (const batch of batches) table.apply(flowBatch(batch))
-  producer.acknowledged(await collect())
+  outlet.acknowledged(await collect())
   return buildReceipt({ ...books, table, startedAtMs, program })
 }
 

@@ -1,5 +1,5 @@
 // A receiver of metrics as the protocol sees one: it keeps the last value of each stream of what it has taken.
-import type { Attributes } from '@opentelemetry/api'
+import type { Attributes, HrTime } from '@opentelemetry/api'
 import {
   type DataPoint,
   DataPointType,
@@ -7,7 +7,7 @@ import {
   type MetricData,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
-import { toMs } from '../../lib/signals/metric-data.ts'
+import { toMs } from '../../lib/signals/sdk-sink.ts'
 
 export class Receiver {
   /** Latest value by metric, attributes and start time; of a histogram its count. */
@@ -16,8 +16,7 @@ export class Receiver {
   take(metrics: ResourceMetrics): void {
     for (const metric of metricsOf(metrics))
       for (const point of pointsOf(metric)) {
-        const attributes = JSON.stringify(Object.entries(point.attributes).sort())
-        const key = `${metric.descriptor.name} ${attributes} ${point.startTime}`
+        const key = streamOf(metric, point)
         const endMs = toMs(point.endTime)
         if (endMs < (this.#streams.get(key)?.endMs ?? 0)) continue
         const value = metric.dataPointType === DataPointType.HISTOGRAM ? countOf(point) : point.value
@@ -30,6 +29,24 @@ export class Receiver {
     for (const { metric, value } of this.#streams.values()) if (metric === metricName) sum += value
     return sum
   }
+}
+
+const streams = new WeakMap<DataPoint<unknown>, string>()
+
+function streamOf({ descriptor }: MetricData, point: DataPoint<unknown>): string {
+  const known = streams.get(point)
+  if (known !== undefined) return known
+  const stream = streamKey(descriptor.name, point.attributes, point.startTime)
+  streams.set(point, stream)
+  return stream
+}
+
+export function streamKey(metric: string, attributes: Attributes, startTime: HrTime): string {
+  return `${metric} ${JSON.stringify(Object.entries(attributes).sort())} ${startTime}`
+}
+
+export function streamsOf(metrics: ResourceMetrics): string[] {
+  return metricsOf(metrics).flatMap(metric => pointsOf(metric).map(point => streamOf(metric, point)))
 }
 
 function countOf(point: DataPoint<unknown>): number {
@@ -56,17 +73,17 @@ export function valuesNamed(metrics: ResourceMetrics, name: string, attributes: 
   return pointsNamed(metrics, name, attributes).map(point => point.value)
 }
 
-/** What the SDK's reader does with a request that is too large: every n-th point, the DataPoint objects as they are. */
-export function partOf(
-  metrics: ResourceMetrics,
-  keep: (point: DataPoint<number>, index: number) => boolean,
-): ResourceMetrics {
-  let index = 0
+/** A request that has some of the streams: those of which the last point is to be kept, each with its zero. */
+export function partOf(metrics: ResourceMetrics, keep: (point: DataPoint<number>) => boolean): ResourceMetrics {
+  const isKept = new Map<string, boolean>()
+  for (const metric of metricsOf(metrics))
+    for (const point of pointsOf(metric)) isKept.set(streamOf(metric, point), keep(point))
   const scopeMetrics = metrics.scopeMetrics.map(({ scope, metrics }) => ({
     scope,
-    metrics: metrics.map(
-      metric => ({ ...metric, dataPoints: pointsOf(metric).filter(each => keep(each, index++)) }) as MetricData,
-    ),
+    metrics: metrics.map(metric => {
+      const dataPoints = pointsOf(metric).filter(point => isKept.get(streamOf(metric, point)))
+      return { ...metric, dataPoints } as MetricData
+    }),
   }))
   return { resource: metrics.resource, scopeMetrics }
 }

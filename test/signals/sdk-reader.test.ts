@@ -1,88 +1,88 @@
 import assert from 'node:assert/strict'
 import { type ExportResult, ExportResultCode } from '@opentelemetry/core'
 import { JsonMetricsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
-import {
-  DataPointType,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-  type ResourceMetrics,
-} from '@opentelemetry/sdk-metrics'
+import { MeterProvider, PeriodicExportingMetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { describe, it } from 'mocha'
+import { FlowMetricProducer } from '../../lib/signals/metric-producer.ts'
 import { flowBatch } from '../support/flow-batch.ts'
 import { observedCluster } from './observed-cluster.ts'
-import { metricsOf, pointsOf, Receiver } from './receiver.ts'
+import { metricsOf, pointsOf, Receiver, valuesNamed } from './receiver.ts'
+
+const packets = 'podweir.network.flow.packets'
+
+function withProducer(parts: Parameters<typeof observedCluster>[0] = {}) {
+  const observed = observedCluster(parts)
+  const producer = new FlowMetricProducer({ ...observed.sources, version: '0.1.0' })
+  const collect = async () => (await producer.collect()).resourceMetrics
+  return { ...observed, producer, collect }
+}
+
+/** A real reader that cuts what it collects, and a receiver of what it exports. */
+function readerOf(producer: FlowMetricProducer, largest: number) {
+  const receiver = new Receiver()
+  const sizes: number[] = []
+  const exporter = {
+    export(metrics: ResourceMetrics, done: (result: ExportResult) => void) {
+      sizes.push(metricsOf(metrics).flatMap(pointsOf).length)
+      receiver.take(metrics)
+      done({ code: ExportResultCode.SUCCESS })
+    },
+    forceFlush: async () => {},
+    shutdown: async () => {},
+  }
+  const reader = new PeriodicExportingMetricReader({
+    exporter,
+    metricProducers: [producer],
+    maxExportBatchSize: largest,
+  })
+  const provider = new MeterProvider({ readers: [reader] })
+  return { reader, receiver, sizes, provider }
+}
 
 describe('metric producer in the SDK', () => {
-  it('counts as exported what the requests of a real reader carried, cut to size, one of them refused', async () => {
-    const { table, producer, delivery } = observedCluster()
-    const started = Array.from({ length: 20 }, (_, slot) => ({ slot, remotePort: slot + 1 }))
-    const flows = started.map(({ slot }) => ({
-      slot,
-      fromPodPackets: 3,
-      fromPodBytes: 300,
-      toPodPackets: 1,
-      toPodBytes: 66,
-    }))
-    table.apply(flowBatch({ started, flows }))
-    const receiver = new Receiver()
-    let requests = 0
-    let largest = 0
-    const exporter = {
-      export(metrics: ResourceMetrics, done: (result: ExportResult) => void) {
-        largest = Math.max(largest, metricsOf(metrics).flatMap(pointsOf).length)
-        if (++requests === 2) return done({ code: ExportResultCode.FAILED, error: new Error('refused by the test') })
-        receiver.take(metrics)
-        producer.acknowledged(metrics)
-        done({ code: ExportResultCode.SUCCESS })
-      },
-      forceFlush: async () => {},
-      shutdown: async () => {},
-    }
-    const reader = new PeriodicExportingMetricReader({ exporter, metricProducers: [producer], maxExportBatchSize: 50 })
-    const provider = new MeterProvider({ readers: [reader] })
+  it('gives a real reader every series each time, and with the first collection its zero', async () => {
+    const { table, producer, collect } = withProducer()
+    table.apply(flowBatch({ started: [{}], flows: [{ fromPodPackets: 3 }] }))
+    const request = { 'podweir.flow.direction': 'request' }
+    assert.deepEqual(valuesNamed(await collect(), packets, request), [0, 3])
+    assert.deepEqual(valuesNamed(await collect(), packets, request), [3])
+    const { reader, receiver, sizes, provider } = readerOf(producer, 20)
     await reader.forceFlush()
-    assert.equal(largest, 50)
-    assert.ok(delivery.exported().bytes < 7320)
-    await reader.forceFlush()
-    assert.equal(receiver.sum('podweir.network.flow.packets'), 80)
-    assert.equal(receiver.sum('podweir.network.flow.bytes'), 7320)
-    assert.deepEqual(delivery.exported(), { packets: 80, bytes: 7320 })
+    assert.equal(receiver.sum(packets), 3)
+    assert.ok(sizes.length > 1 && Math.max(...sizes) === 20, String(sizes))
     await provider.shutdown()
   })
 
-  it('gives the reader histograms that it cuts to size too, and that the serializers write as they are', async () => {
-    const { table, producer, collect } = observedCluster({ detail: 'full' })
+  it('gives the last value of what has ended once', async () => {
+    const { drops, collect } = withProducer()
+    drops.watched(7, 'node')
+    drops.apply({ uncounted: 0, counts: [{ watch: 7, reason: 'no_socket', packets: 5 }] }, 1_001_000)
+    assert.deepEqual(valuesNamed(await collect(), 'podweir.network.packet.dropped'), [0, 5])
+    drops.apply({ uncounted: 0, counts: [{ watch: 7, reason: 'no_socket', packets: 6 }] }, 1_002_000, [7])
+    assert.deepEqual(valuesNamed(await collect(), 'podweir.network.packet.dropped'), [6])
+    assert.deepEqual(valuesNamed(await collect(), 'podweir.network.packet.dropped'), [])
+  })
+
+  it('gives histograms that the reader cuts to size too, and that the serializers write as they are', async () => {
+    const { table, producer, collect } = withProducer({ detail: 'full' })
     const identities = Array.from({ length: 40 }, (_, slot) => ({ slot, remote: `8.8.8.${slot}`, localPort: slot + 1 }))
     const flows = identities.map(({ slot }) => ({ slot, handshakeSeconds: 0.25, fromPod: { rttSumSeconds: 0.5 } }))
     const rtt = flows.map((_, row) => ({ row, bucket: 14, count: 3 }))
     table.apply(flowBatch({ started: identities, flows, rtt }))
-    const receiver = new Receiver()
-    const exporter = {
-      export(metrics: ResourceMetrics, done: (result: ExportResult) => void) {
-        assert.ok(metricsOf(metrics).flatMap(pointsOf).length <= 7)
-        receiver.take(metrics)
-        producer.acknowledged(metrics)
-        done({ code: ExportResultCode.SUCCESS })
-      },
-      forceFlush: async () => {},
-      shutdown: async () => {},
-    }
     const point = writtenPoint(await collect(), 'podweir.network.tcp.rtt.duration')
     assert.deepEqual([point.count, point.sum, point.bucketCounts], [120, 20, [0, 0, 0, 0, 0, 0, 0, 120, 0]])
     assert.deepEqual(point.explicitBounds?.slice(0, 2), [2 ** -15, 2 ** -13])
     assert.ok(ProtobufMetricsSerializer.serializeRequest(await collect())!.length > 1000)
-    const reader = new PeriodicExportingMetricReader({ exporter, metricProducers: [producer], maxExportBatchSize: 7 })
-    const provider = new MeterProvider({ readers: [reader] })
+    const { reader, receiver, sizes, provider } = readerOf(producer, 7)
     await reader.forceFlush()
     assert.equal(receiver.sum('podweir.network.tcp.rtt.duration'), 120)
     assert.equal(receiver.sum('podweir.network.tcp.handshake.duration'), 40)
-    const histograms = metricsOf(await collect()).filter(each => each.dataPointType === DataPointType.HISTOGRAM)
-    assert.deepEqual(histograms.flatMap(pointsOf), [])
+    assert.equal(Math.max(...sizes), 7)
     await provider.shutdown()
   })
 
   it('is written with every digit of its largest value', async () => {
-    const { table, collect } = observedCluster()
+    const { table, collect } = withProducer()
     table.apply(flowBatch({ started: [{}], flows: [{ fromPodBytes: Number.MAX_SAFE_INTEGER }] }))
     const json = new TextDecoder().decode(JsonMetricsSerializer.serializeRequest(await collect()))
     assert.match(json, /"asInt":"?9007199254740991"?/)

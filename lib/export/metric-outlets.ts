@@ -1,0 +1,107 @@
+// An outlet for each exporter of metrics: a slow receiver delays nobody else.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultMetricForm } from '../config/exporter-delivery.ts'
+import type { ExporterConfig } from '../config/exporters.ts'
+import type { MetricEncoder } from '../encode/metric-encoder.ts'
+import { MetricJsonEncoder } from '../encode/metric-json.ts'
+import { MetricProtobufEncoder } from '../encode/metric-protobuf.ts'
+import { MetricTextEncoder } from '../encode/metric-text.ts'
+import type { Scope } from '../encode/scope.ts'
+import type { Clock } from '../host/clock.ts'
+import type { Log } from '../host/log.ts'
+import type { ExporterRecord } from '../signals/flow-record.ts'
+import { type MetricSources, MetricWalk } from '../signals/metric-walk.ts'
+import { DebugSender } from './debug-sender.ts'
+import { FileSender } from './file-sender.ts'
+import { MetricOutlet, type MetricSource } from './metric-outlet.ts'
+import { OtlpGrpcSender } from './otlp-grpc-sender.ts'
+import { OtlpHttpSender } from './otlp-http-sender.ts'
+import type { Sender } from './sender.ts'
+
+export interface MetricOutletsParts {
+  readonly exporters: readonly ExporterConfig[]
+  readonly sources: MetricSources
+  /** Follows the first of them. */
+  readonly tracker?: { track(walk: MetricWalk): MetricSource }
+  readonly scope: Scope
+  readonly intervalMs: number
+  readonly log: Log
+  readonly clock: Clock
+}
+
+export class MetricOutlets {
+  readonly #outlets: readonly MetricOutlet[]
+
+  constructor(parts: MetricOutletsParts) {
+    this.#outlets = parts.exporters.map((config, i) => outlet(config, parts, i === 0 ? parts.tracker : undefined))
+  }
+
+  status(): ExporterRecord[] {
+    return this.#outlets.map(({ id, acknowledgedAtMs, failures }) => {
+      if (acknowledgedAtMs === undefined) return { id, failures }
+      return { id, acknowledgedAt: new Date(acknowledgedAtMs).toISOString(), failures }
+    })
+  }
+
+  /** Tells what there is now. Ends when every receiver answered or the time is over; `status` says with what result. */
+  async flush(timeoutMs: number): Promise<void> {
+    const timeIsOver = new AbortController()
+    const flushed = Promise.all(this.#outlets.map(outlet => outlet.flush()))
+    await Promise.race([flushed, sleep(timeoutMs, undefined, { signal: timeIsOver.signal }).catch(() => {})])
+    timeIsOver.abort()
+  }
+
+  /** Tells what there is a last time and closes, within the time also when a receiver never answers. */
+  async close(timeoutMs: number): Promise<void> {
+    await Promise.all(this.#outlets.map(outlet => outlet.close(timeoutMs)))
+  }
+}
+
+function outlet(
+  config: ExporterConfig,
+  { sources, scope, intervalMs, log, clock }: MetricOutletsParts,
+  tracker: MetricOutletsParts['tracker'],
+): MetricOutlet {
+  const form = { ...defaultMetricForm, ...config }
+  const walk = new MetricWalk(sources, form)
+  sources.delivery.add(walk.delivered)
+  return new MetricOutlet({
+    id: config.id,
+    source: tracker?.track(walk) ?? { collect: async () => walk.collect(), delivered: () => {} },
+    encoder: encoderFor(config, scope),
+    sender: senderFor(config, clock),
+    isDelta: form.temporality === 'delta',
+    ...{ intervalMs, log, clock },
+  })
+}
+
+function encoderFor(config: ExporterConfig, scope: Scope): MetricEncoder {
+  switch (config.type) {
+    case 'otlp_grpc':
+    case 'otlp_http':
+      return config.encoding === 'json'
+        ? new MetricJsonEncoder(scope, config)
+        : new MetricProtobufEncoder(scope, config)
+    case 'file':
+      return new MetricJsonEncoder(scope, config)
+    case 'debug':
+      return new MetricTextEncoder(scope, config.verbosity)
+    default:
+      throw new Error(`exporter ${config.id} is not available in this version`)
+  }
+}
+
+function senderFor(config: ExporterConfig, clock: Clock): Sender {
+  switch (config.type) {
+    case 'otlp_grpc':
+      return new OtlpGrpcSender({ targets: { metrics: config.targets.metrics }, clock })
+    case 'otlp_http':
+      return new OtlpHttpSender({ targets: { metrics: config.targets.metrics }, encoding: config.encoding, clock })
+    case 'file':
+      return new FileSender(config)
+    case 'debug':
+      return new DebugSender()
+    default:
+      throw new Error(`exporter ${config.id} is not available in this version`)
+  }
+}
