@@ -149,6 +149,9 @@ describe('otlp_grpc sender, when connections break', () => {
     const port = await raw.start()
     raw.stop()
     assert.equal(messageOf(await senderTo(port).send(request())), `127.0.0.1:${port} refused the connection`)
+    const nowhere = await senderTo(0, { endpoint: 'http://no-such-host.invalid:4317' }).send(request())
+    assert.equal(nowhere.kind, 'retry')
+    assert.match(messageOf(nowhere), /is not a name that resolves to an address/)
   })
 
   it('gives up waiting, dials anew and gets through', async () => {

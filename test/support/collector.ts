@@ -63,12 +63,14 @@ export class Collector {
   readonly process: ServerProcess
   readonly #configFile: string
   readonly #options: CollectorOptions
+  #config: string
 
   constructor(program: string, ports: Ports, options: CollectorOptions) {
     const { folder, at } = options
     this.grpcPort = ports.grpc
     this.httpPort = ports.http
     this.#options = options
+    this.#config = options.config ?? defaultConfig
     this.file = join(folder, 'otlp.jsonl')
     this.#configFile = join(folder, 'otelcol.yaml')
     const command = [program, '--config', this.#configFile]
@@ -95,8 +97,13 @@ export class Collector {
 
   /** Starts it again after `stop` or `kill`, on the same ports and file. */
   async restart(): Promise<void> {
-    writeFileSync(this.#configFile, this.#options.config ?? defaultConfig)
+    writeFileSync(this.#configFile, this.#config)
     await this.process.start()
+  }
+
+  /** Another configuration, from the next start on. */
+  give(config: string): void {
+    this.#config = config
   }
 
   /** Ends it politely: its file is complete afterwards. */
