@@ -181,7 +181,7 @@ Status Attachment::AttachFilter(flow_direction direction) {
 Status Attachment::ReplaceFilter(flow_direction direction) {
   bpf_tc_hook hook = HookOf(link_.index, IsEgress(direction));
   uint32_t program_id = ProgramAt(hook, handle_, priorities_[direction]);
-  if (!program_id || !IsOurs(program_id)) return Failed("adopt", link_.name, ENODEV);
+  if (!program_id || !IsOurs(ProgramName(program_id))) return Failed("adopt", link_.name, ENODEV);
   LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = programs_[direction].get(), .flags = BPF_TC_F_REPLACE, .handle = handle_,
               .priority = priorities_[direction]);
   int error = bpf_tc_attach(&hook, &options);

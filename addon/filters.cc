@@ -3,20 +3,17 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
-#include <cstring>
-
 #include "chain.h"
-#include "dispatcher.h"
 #include "handle.h"
 
 namespace podweir {
 
-bool IsOurs(uint32_t program_id) {
+std::string ProgramName(uint32_t program_id) {
   Fd program(bpf_prog_get_fd_by_id(program_id));
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
-  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return false;
-  return !strncmp(info.name, kDispatcherPrefix, strlen(kDispatcherPrefix));
+  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return "";
+  return info.name;
 }
 
 std::vector<FilterPlace> FiltersOfOurs(int index, bool egress) {
@@ -25,7 +22,7 @@ std::vector<FilterPlace> FiltersOfOurs(int index, bool egress) {
   for (uint32_t handle : {kOwnersHandle, kGuestsHandle}) {
     for (uint32_t priority = 1; priority <= kLastPriority; priority++) {
       uint32_t program_id = ProgramAt(hook, handle, priority);
-      if (program_id && IsOurs(program_id)) found.push_back({handle, priority, program_id});
+      if (program_id && IsOurs(ProgramName(program_id))) found.push_back({handle, priority, program_id});
     }
   }
   return found;

@@ -3,7 +3,11 @@
 #define PODWEIR_FILTERS_H
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
+
+#include "dispatcher.h"
 
 namespace podweir {
 
@@ -17,9 +21,12 @@ struct FilterPlace {
   uint32_t handle, priority, program_id;
 };
 
+// Empty where the kernel does not tell: it takes CAP_SYS_ADMIN.
+std::string ProgramName(uint32_t program_id);
+inline bool IsOurs(std::string_view program_name) { return program_name.starts_with(kDispatcherPrefix); }
+
 // All of these work in the calling thread's namespace.
 std::vector<FilterPlace> FiltersOfOurs(int index, bool egress);
-bool IsOurs(uint32_t program_id);
 bool RemoveFilter(int index, bool egress, const FilterPlace& place);
 bool RemoveClsactOf(int index);
 

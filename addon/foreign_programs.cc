@@ -8,8 +8,7 @@
 #include <cerrno>
 #include <string_view>
 
-#include "dispatcher.h"
-#include "handle.h"
+#include "filters.h"
 #include "interfaces.h"
 #include "netlink.h"
 
@@ -20,23 +19,13 @@ constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 constexpr uint32_t kMostPrograms = 64;
 
-bool IsOurs(std::string_view name) { return name.starts_with(kDispatcherPrefix); }
-
-std::string NameOf(uint32_t program_id) {
-  Fd program(bpf_prog_get_fd_by_id(program_id));
-  bpf_prog_info info{};
-  uint32_t size = sizeof(info);
-  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &size)) return "";
-  return info.name;
-}
-
 void AddTcx(const Link& link, bpf_attach_type type, const char* hook, std::vector<ProgramAt>& found) {
   uint32_t ids[kMostPrograms];
   LIBBPF_OPTS(bpf_prog_query_opts, query, .prog_ids = ids, .prog_cnt = kMostPrograms);
   // A kernel before 6.6 has no such attach type, and an ordinary user no answer.
   if (bpf_prog_query_opts(link.index, type, &query)) return;
   for (uint32_t i = 0; i < query.prog_cnt && i < kMostPrograms; i++) {
-    std::string name = NameOf(ids[i]);
+    std::string name = ProgramName(ids[i]);
     found.push_back({link.name, hook, name, IsOurs(name)});
   }
 }
@@ -64,7 +53,7 @@ void AddXdp(Netlink& netlink, const Link& link, std::vector<ProgramAt>& found) {
   netlink.Send(request, [&](const nlmsghdr* answer) {
     Attributes xdp(Attributes(answer, sizeof(ifinfomsg)).Find(IFLA_XDP));
     if (xdp.Get<uint8_t>(IFLA_XDP_ATTACHED, XDP_ATTACHED_NONE) == XDP_ATTACHED_NONE) return;
-    found.push_back({link.name, "xdp", NameOf(xdp.Get<uint32_t>(IFLA_XDP_PROG_ID, 0)), false});
+    found.push_back({link.name, "xdp", ProgramName(xdp.Get<uint32_t>(IFLA_XDP_PROG_ID, 0)), false});
   });
 }
 
