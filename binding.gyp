@@ -6,7 +6,7 @@
                      'addon/tcp_reader.cc', 'addon/interface_rows.cc', 'addon/connection.cc', 'addon/retire.cc', 'addon/self_audit.cc',
                      'addon/drops.cc', 'addon/drop_reasons.cc', 'addon/dns_tap.cc', 'addon/journal.cc', 'addon/pins.cc', 'addon/attach_pins.cc', 'addon/probe_adoption.cc', 'addon/probe_pins.cc',
                      'addon/filters.cc', 'addon/sweep.cc', 'addon/detach_all.cc', 'addon/scope_rules.cc', 'addon/privileges.cc', 'addon/scratch_pair.cc',
-                     'addon/foreign_programs.cc'],
+                     'addon/foreign_programs.cc', 'addon/conntrack.cc', 'addon/translations.cc', 'addon/host_sockets.cc', 'addon/cgroup_paths.cc'],
     # Each spilled register has a place of its own: where CAP_PERFMON is missing the verifier lets nothing be written to where
     # a pointer was.
     'apart': ['-mllvm', '-no-stack-slot-sharing'],
@@ -71,7 +71,7 @@
     {
       'target_name': 'podweir',
       'dependencies': ['ebpf'],
-      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', 'addon/dns_batch.cc', 'addon/scope_options.cc',
+      'sources': ['addon/binding.cc', 'addon/probe_objects.cc', 'addon/flow_batch.cc', 'addon/drops_binding.cc', 'addon/dns_batch.cc', 'addon/node_batch.cc', 'addon/detach_binding.cc', 'addon/scope_options.cc',
                   'addon/privileges_binding.cc', 'addon/doctor_binding.cc', 'addon/discovery_binding.cc', 'addon/watch.cc', '<@(core_sources)'],
       'libraries': ['-lbpf', '-lelf', '-lz'],
     },

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "detach_all.h"
+#include "detach_binding.h"
 #include "doctor_binding.h"
 #include "discovery_binding.h"
 #include "dns_batch.h"
@@ -13,6 +13,7 @@
 #include "drain.h"
 #include "drops_binding.h"
 #include "flow_batch.h"
+#include "node_batch.h"
 #include "probe.h"
 #include "probe_objects.h"
 #include "privileges_binding.h"
@@ -20,6 +21,19 @@
 #include "worker.h"
 
 namespace podweir {
+namespace {
+
+template <typename T>
+Napi::Value AsObject(Napi::Env env, T& value) {
+  return ToObject(env, value);
+}
+
+template <typename T>
+Napi::Value AsArray(Napi::Env env, std::vector<T>& rows) {
+  return ToArray(env, rows);
+}
+
+}  // namespace
 
 class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
  public:
@@ -47,6 +61,9 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
                         InstanceMethod<&ProbeBinding::SetTcpDetail>("setTcpDetail"),
                         InstanceMethod<&ProbeBinding::OpenDns>("openDns"),
                         InstanceMethod<&ProbeBinding::ReadDns>("readDns"),
+                        InstanceMethod<&ProbeBinding::OpenConntrack>("openConntrack"),
+                        InstanceMethod<&ProbeBinding::LookUp>("lookUp"),
+                        InstanceMethod<&ProbeBinding::SocketsAt>("socketsAt"),
                         InstanceMethod<&ProbeBinding::Close>("close")});
   }
 
@@ -69,6 +86,12 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
     });
   }
 
+  Napi::Value Do(Worker& worker, std::function<Status(Probe&)> work) {
+    return Promise(Value(), worker, [this, work = std::move(work)] {
+      return SettleBy(probe_ ? work(*probe_) : Failed("use", "probe", EBADF, "it is not loaded, or closed"));
+    });
+  }
+
   Napi::Value Load(const Napi::CallbackInfo&) {
     return Promise(Value(), control_, [this]() -> Settle {
       Result<std::unique_ptr<Probe>> probe = Probe::Load(options_);
@@ -84,8 +107,7 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   Napi::Value Attach(const Napi::CallbackInfo& info) {
     AttachRequest request = ToAttachRequest(info[0].As<Napi::Object>());
     return RunFor<AttachmentInfo>(
-        control_, [request](Probe& probe) { return probe.Attach(request); },
-        [](Napi::Env env, AttachmentInfo& attached) -> Napi::Value { return ToObject(env, attached); });
+        control_, [request](Probe& probe) { return probe.Attach(request); }, AsObject<AttachmentInfo>);
   }
 
   Napi::Value Reattach(const Napi::CallbackInfo& info) {
@@ -97,25 +119,18 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
 
   Napi::Value Detach(const Napi::CallbackInfo& info) {
     uint32_t slot = info[0].ToNumber().Uint32Value();
-    return Promise(Value(), control_, [this, slot] {
-      return SettleBy(probe_ ? probe_->Detach(slot) : Failed("detach", std::to_string(slot), EBADF));
-    });
+    return Do(control_, [slot](Probe& probe) { return probe.Detach(slot); });
   }
 
   Napi::Value Release(const Napi::CallbackInfo& info) {
     uint32_t slot = info[0].ToNumber().Uint32Value();
-    return Promise(Value(), control_, [this, slot] {
-      return SettleBy(probe_ ? probe_->Release(slot) : Failed("release", std::to_string(slot), EBADF));
-    });
+    return Do(control_, [slot](Probe& probe) { return probe.Release(slot); });
   }
 
   Napi::Value SetOutOfScope(const Napi::CallbackInfo& info) {
     uint32_t slot = info[0].ToNumber().Uint32Value();
     bool out = info[1].ToBoolean();
-    return Promise(Value(), control_, [this, slot, out] {
-      return SettleBy(probe_ ? probe_->SetOutOfScope(slot, out)
-                             : Failed("set the scope of", std::to_string(slot), EBADF));
-    });
+    return Do(control_, [slot, out](Probe& probe) { return probe.SetOutOfScope(slot, out); });
   }
 
   Napi::Value DrainNow(const Napi::CallbackInfo& info) {
@@ -133,27 +148,22 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   }
 
   // What is pinned is written by the thread that drains, and by no other.
-  Napi::Value Commit(const Napi::CallbackInfo& info) {
-    uint32_t mark = info[0].ToNumber().Uint32Value();
+  template <typename Number>
+  Napi::Value Write(const Napi::CallbackInfo& info, Status (Journal::*write)(Number, const std::string&)) {
+    uint32_t number = info[0].ToNumber().Uint32Value();
     std::string memo = info[1].ToString().Utf8Value();
-    return Promise(Value(), draining_, [this, mark, memo = std::move(memo)] {
-      return SettleBy(probe_ && probe_->journal() ? probe_->journal()->Commit(mark, memo) : Status{});
+    return Promise(Value(), draining_, [this, write, number, memo = std::move(memo)] {
+      return SettleBy(probe_ && probe_->journal() ? (probe_->journal()->*write)(number, memo) : Status{});
     });
   }
 
-  Napi::Value SaveLedger(const Napi::CallbackInfo& info) {
-    uint32_t sequence = info[0].ToNumber().Uint32Value();
-    std::string memo = info[1].ToString().Utf8Value();
-    return Promise(Value(), draining_, [this, sequence, memo = std::move(memo)] {
-      return SettleBy(probe_ && probe_->journal() ? probe_->journal()->SaveLedger(sequence, memo) : Status{});
-    });
-  }
+  Napi::Value Commit(const Napi::CallbackInfo& info) { return Write(info, &Journal::Commit); }
+  Napi::Value SaveLedger(const Napi::CallbackInfo& info) { return Write(info, &Journal::SaveLedger); }
 
   Napi::Value Links(const Napi::CallbackInfo& info) {
     std::string netns = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : std::string();
     return RunFor<std::vector<Link>>(
-        control_, [netns](Probe& probe) { return probe.Links(netns); },
-        [](Napi::Env env, std::vector<Link>& links) -> Napi::Value { return ToArray(env, links); });
+        control_, [netns](Probe& probe) { return probe.Links(netns); }, AsArray<Link>);
   }
 
   // An array of links for each namespace, or the Error that it can't be looked into with.
@@ -175,37 +185,27 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   Napi::Value Namespaces(const Napi::CallbackInfo&) {
     return RunFor<std::vector<NamespaceEntry>>(
         control_, [](Probe&) -> Result<std::vector<NamespaceEntry>> { return ListNamespaces(); },
-        [](Napi::Env env, std::vector<NamespaceEntry>& entries) -> Napi::Value { return ToArray(env, entries); });
+        AsArray<NamespaceEntry>);
   }
 
   Napi::Value Survey(const Napi::CallbackInfo&) {
     return RunFor<podweir::Survey>(
-        control_, [](Probe& probe) { return probe.TakeSurvey(); },
-        [](Napi::Env env, podweir::Survey& survey) -> Napi::Value { return ToObject(env, survey); });
+        control_, [](Probe& probe) { return probe.TakeSurvey(); }, AsObject<podweir::Survey>);
   }
 
   Napi::Value Addresses(const Napi::CallbackInfo& info) {
     int namespace_id = info[0].ToNumber().Int32Value();
     return RunFor<std::vector<DeviceAddress>>(
-        control_, [namespace_id](Probe&) { return ListAddresses(namespace_id); },
-        [](Napi::Env env, std::vector<DeviceAddress>& addresses) -> Napi::Value { return ToArray(env, addresses); });
+        control_, [namespace_id](Probe&) { return ListAddresses(namespace_id); }, AsArray<DeviceAddress>);
   }
 
   Napi::Value Inspect(const Napi::CallbackInfo&) {
     return RunFor<Inspection>(
-        control_, [](Probe& probe) -> Result<Inspection> { return probe.Inspect(); },
-        [](Napi::Env env, Inspection& inspection) -> Napi::Value {
-          Napi::Object to = Napi::Object::New(env);
-          to.Set("programs", ToArray(env, inspection.programs));
-          to.Set("maps", ToArray(env, inspection.maps));
-          return to;
-        });
+        control_, [](Probe& probe) -> Result<Inspection> { return probe.Inspect(); }, AsObject<Inspection>);
   }
 
   Napi::Value EnableStatistics(const Napi::CallbackInfo&) {
-    return Promise(Value(), control_, [this] {
-      return SettleBy(probe_ ? probe_->EnableStatistics() : Failed("enable statistics", "probe", EBADF));
-    });
+    return Do(control_, [](Probe& probe) { return probe.EnableStatistics(); });
   }
 
   Napi::Value DisableStatistics(const Napi::CallbackInfo&) {
@@ -217,17 +217,12 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
 
   Napi::Value TimeInPrograms(const Napi::CallbackInfo&) {
     return RunFor<ProgramTime>(
-        control_, [](Probe& probe) -> Result<ProgramTime> { return probe.TimeInPrograms(); },
-        [](Napi::Env env, ProgramTime& time) -> Napi::Value { return ToObject(env, time); });
+        control_, [](Probe& probe) -> Result<ProgramTime> { return probe.TimeInPrograms(); }, AsObject<ProgramTime>);
   }
 
   Napi::Value SetTcpDetail(const Napi::CallbackInfo& info) {
     bool on = info[0].ToBoolean();
-    return Promise(Value(), control_, [this, on] {
-      if (!probe_) return SettleBy(Failed("set TCP detail", "probe", EBADF));
-      probe_->SetTcpDetail(on);
-      return SettleBy(Status{});
-    });
+    return Do(control_, [on](Probe& probe) { return probe.SetTcpDetail(on), Status{}; });
   }
 
   Napi::Value OpenDns(const Napi::CallbackInfo&) {
@@ -238,6 +233,24 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   Napi::Value ReadDns(const Napi::CallbackInfo&) {
     return RunFor<DnsReading>(
         draining_, [](Probe& probe) { return ReadDnsTap(probe.tap()); }, ToDnsBatch);
+  }
+
+  Napi::Value OpenConntrack(const Napi::CallbackInfo&) {
+    return Promise(Value(), draining_, [this] {
+      conntrack_ = Conntrack::Open();
+      return SettleBy(conntrack_.status);
+    });
+  }
+
+  Napi::Value LookUp(const Napi::CallbackInfo& info) {
+    return RunFor<TranslationRows>(
+        draining_, [this, flows = ToFlowNames(info)](Probe& probe) { return LookUpFlows(probe, conntrack_, flows); },
+        ToTranslations);
+  }
+
+  Napi::Value SocketsAt(const Napi::CallbackInfo& info) {
+    return RunFor<SocketRows>(
+        draining_, [this, endpoints = ToEndpoints(info)](Probe&) { return sockets_.At(endpoints); }, ToSockets);
   }
 
   // Both threads may hold the probe: the control thread takes it away while the drain thread waits.
@@ -256,6 +269,8 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
   ProbeOptions options_;
   DrainOptions drain_options_;
   Status dns_status_ = Failed("load", "dns.bpf.o", EBADF, "it was not asked for");
+  Result<Conntrack> conntrack_ = Failed("ask", "connection tracking", EBADF, "it was not opened");
+  HostSockets sockets_;
   std::unique_ptr<Probe> probe_;
   EmptyTables empty_;
   std::unique_ptr<Drain> drain_;
@@ -266,18 +281,10 @@ class ProbeBinding : public Napi::ObjectWrap<ProbeBinding> {
 
 namespace {
 
-// On the event loop: its caller has nothing else to do.
-Napi::Value DetachEverything(const Napi::CallbackInfo& info) {
-  Result<Detached> detached = DetachAll(info[0].ToString().Utf8Value(), info[1].ToBoolean());
-  if (detached.ok()) return ToObject(info.Env(), *detached);
-  Throw(info.Env(), detached.status);
-  return info.Env().Undefined();
-}
-
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("Probe", ProbeBinding::Define(env));
   exports.Set("Drops", DefineDrops(env));
-  exports.Set("detachAll", Napi::Function::New<DetachEverything>(env, "detachAll"));
+  exports.Set("detachAll", DefineDetachAll(env));
   exports.Set("Watch", DefineWatch(env));
   exports.Set("flowAbi", FLOW_ABI);
   ExportPrivileges(env, exports);

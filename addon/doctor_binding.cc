@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "conntrack.h"
 #include "foreign_programs.h"
 #include "namespace.h"
 #include "processes.h"
@@ -38,6 +39,7 @@ class DoctorBinding : public Napi::ObjectWrap<DoctorBinding> {
         env, "Doctor",
         {InstanceMethod<&DoctorBinding::MakePair>("makePair"), InstanceMethod<&DoctorBinding::Send>("send"),
          InstanceMethod<&DoctorBinding::Programs>("programs"), InstanceMethod<&DoctorBinding::Namespaces>("namespaces"),
+         InstanceMethod<&DoctorBinding::TrackedConnections>("trackedConnections"),
          InstanceMethod<&DoctorBinding::Close>("close")});
   }
 
@@ -87,6 +89,16 @@ class DoctorBinding : public Napi::ObjectWrap<DoctorBinding> {
           to.Set(i, entry);
         }
         return to;
+      });
+    });
+  }
+
+  Napi::Value TrackedConnections(const Napi::CallbackInfo&) {
+    return Promise(Value(), worker_, [] {
+      Result<Conntrack> conntrack = Conntrack::Open();
+      Result<uint32_t> entries = conntrack.ok() ? conntrack->Entries() : conntrack.status;
+      return SettleBy<uint32_t>(std::move(entries), [](Napi::Env env, uint32_t& count) -> Napi::Value {
+        return Napi::Number::New(env, count);
       });
     });
   }

@@ -6,7 +6,6 @@
 #include <linux/pkt_sched.h>
 
 #include <cerrno>
-#include <string_view>
 
 #include "filters.h"
 #include "interfaces.h"

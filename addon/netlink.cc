@@ -10,6 +10,9 @@ namespace {
 constexpr size_t kReceiveBytes = 64 * 1024;
 constexpr int kLargestErrno = 4095;  // MAX_ERRNO, include/linux/err.h
 
+// Not zeroed anew for each request: a drain sends one for each interface.
+alignas(nlmsghdr) thread_local char receive_buffer[kReceiveBytes];
+
 const char* End(const rtattr* attribute) { return reinterpret_cast<const char*>(attribute) + attribute->rta_len; }
 
 // 0 is an acknowledgment.
@@ -27,6 +30,18 @@ Request& Request::Add(uint16_t type, const void* value, size_t size) {
   bytes_.resize(offset + RTA_SPACE(size));
   memcpy(bytes_.data() + offset, &attribute, sizeof(attribute));
   if (size) memcpy(bytes_.data() + offset + RTA_LENGTH(0), value, size);
+  return *this;
+}
+
+size_t Request::Begin(uint16_t type) {
+  size_t begun = bytes_.size();
+  Add(static_cast<uint16_t>(type | NLA_F_NESTED), nullptr, 0);
+  return begun;
+}
+
+Request& Request::End(size_t begun) {
+  auto length = static_cast<unsigned short>(bytes_.size() - begun);
+  memcpy(bytes_.data() + begun + offsetof(rtattr, rta_len), &length, sizeof(length));
   return *this;
 }
 
@@ -60,9 +75,9 @@ std::string_view Attributes::Text(uint16_t type) const {
   return {text, strnlen(text, static_cast<size_t>(End(attribute) - text))};
 }
 
-Result<Netlink> Netlink::Open() {
-  Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!fd.valid()) return Failed("open netlink", "NETLINK_ROUTE", errno);
+Result<Netlink> Netlink::Open(int protocol) {
+  Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (!fd.valid()) return Failed("open netlink", "protocol " + std::to_string(protocol), errno);
   timeval patience{5, 0};
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   return Netlink(std::move(fd));
@@ -80,13 +95,11 @@ int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& 
   bool dump = (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   bool acknowledged = message->nlmsg_flags & NLM_F_ACK;
   if (send(socket_.get(), request.bytes().data(), request.bytes().size(), 0) < 0) return errno;
-  // Not zeroed anew for each request: a drain sends one for each interface.
-  alignas(nlmsghdr) static thread_local char buffer[kReceiveBytes];
   for (;;) {
-    ssize_t received = recv(socket_.get(), buffer, sizeof(buffer), 0);
+    ssize_t received = recv(socket_.get(), receive_buffer, sizeof(receive_buffer), 0);
     if (received < 0) return errno;
     int left = static_cast<int>(received);
-    for (auto* answer = reinterpret_cast<const nlmsghdr*>(buffer); NLMSG_OK(answer, left);
+    for (auto* answer = reinterpret_cast<const nlmsghdr*>(receive_buffer); NLMSG_OK(answer, left);
          answer = NLMSG_NEXT(answer, left)) {
       if (answer->nlmsg_seq != sequence_) continue;
       // A dump that fails half-way says so at its end.
@@ -96,6 +109,36 @@ int Netlink::Send(Request& request, const std::function<void(const nlmsghdr*)>& 
       if (!dump && !acknowledged) return 0;
     }
   }
+}
+
+int Netlink::SendAll(std::vector<Request>& requests, const std::function<void(size_t, const nlmsghdr*, int)>& visit) {
+  if (requests.empty() || requests.size() > kMostAtOnce) return requests.empty() ? 0 : EINVAL;
+  std::vector<char> bytes;
+  const uint32_t first = sequence_ + 1;
+  for (Request& request : requests) {
+    nlmsghdr* message = request.Message();
+    message->nlmsg_len = static_cast<uint32_t>(request.bytes().size());
+    message->nlmsg_seq = ++sequence_;
+    bytes.insert(bytes.end(), request.bytes().begin(), request.bytes().end());
+  }
+  if (send(socket_.get(), bytes.data(), bytes.size(), 0) < 0) return errno;
+  std::vector<bool> answered(requests.size());
+  for (size_t waiting = requests.size(); waiting > 0;) {
+    ssize_t received = recv(socket_.get(), receive_buffer, sizeof(receive_buffer), 0);
+    if (received < 0) return errno;
+    int left = static_cast<int>(received);
+    for (auto* answer = reinterpret_cast<const nlmsghdr*>(receive_buffer); NLMSG_OK(answer, left);
+         answer = NLMSG_NEXT(answer, left)) {
+      uint32_t place = answer->nlmsg_seq - first;
+      if (place >= requests.size() || answered[place]) continue;
+      answered[place] = true;
+      waiting--;
+      if (answer->nlmsg_type != NLMSG_ERROR) visit(place, answer, 0);
+      else if (int error = ErrorIn(answer)) visit(place, nullptr, error);
+      else visit(place, nullptr, EBADMSG);  // acknowledged, which nobody asked for, and not answered
+    }
+  }
+  return 0;
 }
 
 }  // namespace podweir

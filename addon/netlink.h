@@ -1,4 +1,4 @@
-// rtnetlink: one request, its answers, attributes by number. Knows no meaning.
+// Netlink: requests, their answers, attributes by number. Knows no meaning.
 #ifndef PODWEIR_NETLINK_H
 #define PODWEIR_NETLINK_H
 
@@ -31,6 +31,9 @@ class Request {
     return Add(type, &value, sizeof(value));
   }
   Request& Add(uint16_t type, const void* value, size_t size);
+  // What is added until the matching End() is inside of it.
+  size_t Begin(uint16_t type);
+  Request& End(size_t begun);
   nlmsghdr* Message() { return reinterpret_cast<nlmsghdr*>(bytes_.data()); }
   const std::vector<char>& bytes() const { return bytes_; }
 
@@ -72,14 +75,18 @@ class Attributes {
 class Netlink {
  public:
   // A socket in the calling thread's network namespace. It keeps that namespace alive: close it soon.
-  static Result<Netlink> Open();
+  static Result<Netlink> Open(int protocol = NETLINK_ROUTE);
 
   // A request with what the kernel does not know is refused from now on. Returns 0 or an errno.
   int CheckStrictly();
 
-  // Sends and visits every answer. Returns 0 or an errno.
   // Sends and visits every answer; `visit` must not send itself. Returns 0 or an errno.
   int Send(Request& request, const std::function<void(const nlmsghdr*)>& visit);
+
+  // Sends all in one go, each of which has one answer, and visits that by the request's place: the message, or an errno
+  // instead. Returns 0, or the errno for which the ones that were not visited have none. At most kMostAtOnce.
+  static constexpr size_t kMostAtOnce = 64;
+  int SendAll(std::vector<Request>& requests, const std::function<void(size_t, const nlmsghdr*, int)>& visit);
 
  private:
   explicit Netlink(Fd socket) : socket_(std::move(socket)) {}

@@ -156,6 +156,13 @@ Napi::Object ToObject(Napi::Env env, const MapInfo& map) {
   return to;
 }
 
+Napi::Object ToObject(Napi::Env env, const Inspection& inspection) {
+  Napi::Object to = Napi::Object::New(env);
+  to.Set("programs", ToArray(env, inspection.programs));
+  to.Set("maps", ToArray(env, inspection.maps));
+  return to;
+}
+
 Napi::Object ToObject(Napi::Env env, const ProgramTime& time) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("nanoseconds", static_cast<double>(time.nanoseconds));

@@ -21,6 +21,7 @@ Napi::Object ToObject(Napi::Env env, const Link& link);
 Napi::Object ToObject(Napi::Env env, const NamespaceEntry& entry);
 Napi::Object ToObject(Napi::Env env, const ProgramInfo& program);
 Napi::Object ToObject(Napi::Env env, const MapInfo& map);
+Napi::Object ToObject(Napi::Env env, const Inspection& inspection);
 Napi::Object ToObject(Napi::Env env, const ProgramTime& time);
 
 // Of objects, or of numbers and texts as they are.

@@ -1,9 +1,22 @@
 // Where fuzzing of netlink begins: the answers that a kernel gives to the addon's questions.
 
-const Question = { listLinks: 0, readLink: 1, qdiscDrops: 2, filterQdisc: 3, countFilters: 4, namespaceId: 5 }
+const Question = {
+  ...{ listLinks: 0, readLink: 1, qdiscDrops: 2, filterQdisc: 3, countFilters: 4, namespaceId: 5 },
+  ...{ conntrack: 6, sockets: 7 },
+}
 
 /** linux/netlink.h, linux/rtnetlink.h: message types. */
-const Type = { error: 2, done: 3, link: 16, qdisc: 36, filter: 44, namespaceId: 88 }
+const Type = {
+  error: 2,
+  done: 3,
+  link: 16,
+  socket: 20,
+  qdisc: 36,
+  filter: 44,
+  namespaceId: 88,
+  track: 0x100,
+  tracks: 0x105,
+}
 
 /** linux/if_link.h: attributes of a link, and of its kind. */
 const Link = { address: 1, name: 3, peer: 5, qdisc: 6, info: 18, statistics: 23, peerNamespace: 37 }
@@ -36,6 +49,17 @@ export function netlinkSeeds(): Map<string, Uint8Array> {
     ['a clsact', answers(Question.filterQdisc, [qdisc(ROOT, 'noqueue'), qdisc(INGRESS, 'clsact')], [done])],
     ['filters', answers(Question.countFilters, [message(Type.filter, tcMessage(INGRESS)), done], [again(done, 2)])],
     ['a namespace', answers(Question.namespaceId, [namespaceId(4)])],
+    ['no tracking', answers(Question.conntrack, [refused])],
+    [
+      'tracks',
+      answers(
+        Question.conntrack,
+        [message(Type.tracks, Buffer.alloc(4), attribute(1, number(0x03000000)))],
+        [track(4, 1, 9), track(6, 2, 2)],
+        [again(message(Type.error, number(-2), Buffer.alloc(16)), 4)],
+      ),
+    ],
+    ['sockets', answers(Question.sockets, [socket(2), socket(10)], [done], [again(socket(10), 2), again(done, 2)])],
     [
       'a namespace that is numbered',
       answers(Question.namespaceId, [namespaceId(-1)], [again(refused, 2)], [again(namespaceId(0), 3)]),
@@ -84,6 +108,31 @@ function tcMessage(parent: number): Buffer {
 
 function namespaceId(id: number): Buffer {
   return message(Type.namespaceId, Buffer.alloc(4), attribute(NAMESPACE_ID, number(id)))
+}
+
+/** The `number`-th flow that is asked for, and where it goes. */
+function track(family: 4 | 6, number: number, backend: number): Buffer {
+  const bytes = family === 4 ? 4 : 16
+  const tuple = (type: number, from: number, to: number, fromPort: number, toPort: number) => {
+    const [source, destination] = family === 4 ? [1, 2] : [3, 4]
+    const address = (first: number) => Buffer.concat([Uint8Array.of(first), Buffer.alloc(bytes - 1)])
+    const addresses = [attribute(source!, address(from)), attribute(destination!, address(to))]
+    const port = (value: number) => Uint8Array.of(value, 0)
+    const ports = [attribute(1, Uint8Array.of(6)), attribute(2, port(fromPort)), attribute(3, port(toPort))]
+    const parts = [attribute(1, Buffer.concat(addresses)), attribute(2, Buffer.concat(ports))]
+    return attribute(type, Buffer.concat(parts))
+  }
+  const header = Uint8Array.of(family === 4 ? 2 : 10, 0, 0, 0)
+  const both = [tuple(1, 10, number, number, number), tuple(2, backend, 10, backend, number)]
+  return again(message(Type.track, header, ...both), number + 1)
+}
+
+function socket(family: number): Buffer {
+  const header = Buffer.alloc(72)
+  header.writeUInt8(family)
+  header.writeUInt16BE(9100, 4)
+  const cgroup = Buffer.alloc(8, 1)
+  return message(Type.socket, header, attribute(11, Uint8Array.of(1)), attribute(21, cgroup))
 }
 
 function message(type: number, ...parts: Uint8Array[]): Buffer {

@@ -1,12 +1,16 @@
-// What the kernel answers, whatever its bytes, to each question of addon/interfaces.cc: read within what was received,
-// and to an end. socket, send and recv are this file's own (--wrap of the linker).
+// What the kernel answers, whatever its bytes, to each question of addon/interfaces.cc, conntrack.cc and
+// host_sockets.cc: read within what was received, and to an end. socket, send and recv are this file's own (--wrap of
+// the linker).
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sanitizer/asan_interface.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
+#include "conntrack.h"
 #include "demand.h"
+#include "host_sockets.h"
 #include "interfaces.h"
 
 namespace {
@@ -38,8 +42,42 @@ void Check(const podweir::Link& link) {
   demand(link.address.empty() || link.address.size() % 3 == 2, "an address is pairs of digits");
 }
 
+podweir::Tuple AnyTuple(uint8_t family, uint8_t number) {
+  podweir::Tuple tuple;
+  tuple.family = family;
+  tuple.protocol = IPPROTO_TCP;
+  tuple.source[0] = 10;
+  tuple.destination[0] = number;
+  tuple.source_port = tuple.destination_port = number;
+  return tuple;
+}
+
+// The socket asks for how many entries there are first.
+void AskConntrack() {
+  auto conntrack = podweir::Conntrack::Open();
+  if (!conntrack.ok()) return demand(conntrack.status.error > 0, "a failure has its reason");
+  const std::vector<podweir::Tuple> asked = {AnyTuple(4, 1), AnyTuple(6, 2), AnyTuple(4, 3)};
+  std::vector<podweir::Track> tracks = conntrack->LookUp(asked);
+  demand(tracks.size() == asked.size(), "each question has its row");
+  for (size_t i = 0; i < tracks.size(); i++) {
+    const auto& [tracked, reply] = tracks[i];
+    demand(tracked > podweir::Tracked::kGone && tracked <= podweir::Tracked::kFailed, "an outcome is one of those");
+    if (tracked != podweir::Tracked::kTranslated) continue;
+    demand(reply.family == asked[i].family, "a backend is of the flow's family");
+    demand(reply.source_port != asked[i].destination_port || memcmp(reply.source, asked[i].destination, 16),
+           "a backend is another point than the one that was dialled");
+  }
+}
+
+void AskSockets(podweir::Netlink& netlink, uint8_t protocol, uint8_t family) {
+  ListBound(netlink, protocol, family, [&](const podweir::BoundSocket& socket) {
+    demand(socket.endpoint.protocol == protocol, "a socket is of the protocol that was asked for");
+    demand(socket.family == 4 || socket.family == 6, "a socket is of a family");
+  });
+}
+
 void Ask(uint8_t question, podweir::Netlink& netlink) {
-  switch (question % 6) {
+  switch (question % 8) {
     case 0: {
       auto links = ListLinks(netlink);
       if (links.ok())
@@ -64,6 +102,13 @@ void Ask(uint8_t question, podweir::Netlink& netlink) {
       return;
     case 5:
       NamespaceId(netlink, kAnyFile, true);
+      return;
+    case 6:
+      AskConntrack();
+      return;
+    case 7:
+      AskSockets(netlink, IPPROTO_TCP, AF_INET);
+      AskSockets(netlink, IPPROTO_UDP, AF_INET6);
       return;
   }
 }

@@ -4,7 +4,6 @@ import { FlowTable } from './aggregate/flow-table.ts'
 import { InterfaceLedger } from './aggregate/interface-ledger.ts'
 import type { OwnTraffic } from './aggregate/own-flows.ts'
 import { CaptureHealth } from './capture/capture-health.ts'
-import type { DnsSource } from './capture/dns-source.ts'
 import type { DropSource } from './capture/drop-source.ts'
 import type { FlowBatch, InterfaceColumns } from './capture/flow-batch.ts'
 import type { FlowSource } from './capture/flow-source.ts'
@@ -15,9 +14,8 @@ import type { Inventory } from './config/inventory.ts'
 import { outletsOf } from './config/pipelines.ts'
 import { podweirScope } from './encode/scope.ts'
 import { Attachments } from './enrich/attachments.ts'
-import { DnsNamed } from './enrich/dns-named.ts'
-import { DnsWatch } from './enrich/dns-watch.ts'
 import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
+import { type FlowNameSources, FlowNames } from './enrich/flow-names.ts'
 import { deviceFollower } from './enrich/follow-devices.ts'
 import { InterfaceScope } from './enrich/interface-scope.ts'
 import { InterfaceWatch } from './enrich/interface-watch.ts'
@@ -37,15 +35,13 @@ import { interfaceStates } from './signals/interface-states.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
 import { SharedSets } from './signals/shared-sets.ts'
 
-export interface PipelineParts {
+export interface PipelineParts extends FlowNameSources {
   readonly source: FlowSource
   /** With them the brake of `cpu_budget` works. */
   readonly programs?: MeasuredPrograms
   readonly budgetTimes?: BudgetTimes
   /** Absent: the module "drops" is off, or can't work here. */
   readonly drops?: DropSource
-  /** Absent: the module "dns" is off, or can't work here. */
-  readonly dns?: DnsSource
   /** Absent: flows of our own are exported like any other. */
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
@@ -71,7 +67,7 @@ export class Pipeline {
   readonly #budget: ProgramBudget | undefined
   readonly #metrics: MetricOutlets
   readonly #drops: DropWatch | undefined
-  readonly #dns: DnsWatch | undefined
+  readonly #names: FlowNames
   readonly #handover: Handover | undefined
   readonly #scope: InterfaceScope
   readonly #interfaces: InterfaceWatch
@@ -83,14 +79,14 @@ export class Pipeline {
   #stopped = false
 
   constructor(parts: PipelineParts, inventory: Inventory | undefined) {
-    const { source, drops, dns, config, names, log, clock, version } = parts
+    const { source, drops, config, names, log, clock, version } = parts
     this.#parts = parts
     this.startedAtMs = clock.nowMs()
     this.health = new CaptureHealth(log)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.#drops = drops && new DropWatch({ source: drops, log, clock })
-    this.#dns = dns && new DnsWatch({ source: dns, owner, log, clock })
+    this.#names = new FlowNames({ ...parts, owner })
     this.#scope = new InterfaceScope(config.scope, source, log)
     this.attachments = new Attachments({
       source,
@@ -119,7 +115,7 @@ export class Pipeline {
       inventory,
     )
     const { attachments } = this
-    const modules = { drops: this.#drops, dns: this.#dns }
+    const modules = { drops: this.#drops, dns: this.#names.dns }
     this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, ...modules })
     const edges = new EdgeTable(config)
     const delivery = new Delivery()
@@ -127,7 +123,7 @@ export class Pipeline {
     this.table = new FlowTable({
       flowLimit: config.flowLimit,
       parkedForMs: config.retire.abandonedMs,
-      names: this.#dns ? new DnsNamed(names, this.#dns.names) : names,
+      names: this.#names,
       owner,
       edges,
       ledger,
@@ -237,12 +233,13 @@ export class Pipeline {
       interfaces: () => this.#interfaceStates(),
       reattachments: () => this.attachments.reattachments,
       programTime: () => this.#budget?.sampled,
+      ...(this.#names.backends && { translations: this.#names.backends.counts }),
     })
     const sources = {
       ...this.books,
       active: () => this.table.activeByEdge(),
       ...(this.#drops && { drops: this.#drops.table }),
-      ...(this.#dns && { lookups: this.#dns.table }),
+      ...(this.#names.dns && { lookups: this.#names.dns.table }),
       agent,
       sets: new SharedSets(agentResource(version, resourceAttributes), clusterAttribute(resourceAttributes)),
       clock,
@@ -275,8 +272,7 @@ export class Pipeline {
     try {
       const batch = await this.#parts.source.drain(mark)
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
-      await this.#parts.names.hear(batch.started)
-      await this.#dns?.drain()
+      await this.#names.learn(batch)
       this.table.apply(batch)
       this.health.update(batch)
       this.#follow(batch.interfaces)

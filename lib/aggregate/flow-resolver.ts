@@ -6,8 +6,8 @@ import { attributionOf, attributionResults } from './attribution.ts'
 import { isNamed } from './edge-end.ts'
 import type { EdgeTable } from './edge-table.ts'
 import { EXCLUDED, type FlowSlots, OTHER_END, openerBases, SlotState } from './flow-slots.ts'
-import type { Identity, InterfaceOwner, Names } from './identity.ts'
-import { decideOpener, type OpenerAnswer } from './opener.ts'
+import type { Identity, InterfaceOwner, Names, RemotePoint } from './identity.ts'
+import { decideOpener, isOpenedByRemote, type OpenerAnswer } from './opener.ts'
 import { ServedPorts } from './served-ports.ts'
 import { hasPorts, Protocol, transportOf } from './transport.ts'
 import { NO_CROSSING } from './zone-table.ts'
@@ -58,15 +58,15 @@ export class FlowResolver {
     const local = this.#localEnd(interfaceSlot)
     const address = addressKey(slots.remoteAddress, slot * ADDRESS_BYTES, slots.family[slot]!)
     const startMs = slots.startMs[slot]!
-    const point = { protocol: slots.protocol[slot]!, port: slots.remotePort[slot]!, interfaceSlot }
+    const point = pointOf(slots, slot, interfaceSlot)
     const dialled = this.#parts.names.remote(address, startMs, point)
     if (slots.local.find(slot) === local && slots.remote.find(slot) === dialled) {
       slots.foundBy[slot] = this.#foundBy(dialled)
       return
     }
     const answer = decided ? answerOf(decided) : this.#openerOf(slots, slot, interfaceSlot, local, dialled)
-    // Nobody dials from a Service: on a node's address it is the port that happens to be one of its node ports.
-    const isDialling = answer.client === 'remote' && dialled.class === 'service'
+    // Nobody dials from a Service, nor from the port of a server: it is a port that happens to be one of these.
+    const isDialling = answer.client === 'remote' && (dialled.class === 'service' || dialled.class === 'node')
     const remote = isDialling ? this.#parts.names.remote(address, startMs) : dialled
     const clientIsLocal = answer.client === 'local' ? 1 : 0
     slots.foundBy[slot] = this.#foundBy(remote)
@@ -151,6 +151,13 @@ export class FlowResolver {
     if (!zones || edge === EXCLUDED) return NO_CROSSING
     return zones.crossingFor({ local, remote, clientIsLocal })
   }
+}
+
+function pointOf(slots: FlowSlots, slot: number, interfaceSlot: number): RemotePoint {
+  const protocol = slots.protocol[slot]!
+  const port = slots.remotePort[slot]!
+  if (isOpenedByRemote(protocol, slots.opener[slot]!, slots.confidence[slot]!)) return { protocol, port, interfaceSlot }
+  return { protocol, port, interfaceSlot, slot, generation: slots.generation[slot]! }
 }
 
 function addressesOf(slots: FlowSlots, slot: number, clientIsLocal: boolean) {

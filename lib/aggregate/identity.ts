@@ -62,6 +62,9 @@ export interface RemotePoint {
   readonly port: number
   /** The interface that the flow was seen on. */
   readonly interfaceSlot: number
+  /** The flow's own names in the table; absent: the remote is known to have opened it, or there is no flow yet. */
+  readonly slot?: number
+  readonly generation?: number
 }
 
 /** The interface that a flow was seen on, as configuration or discovery knows it. */

@@ -2,7 +2,7 @@
 import { Confidence, Opener } from '../capture/flow-batch.ts'
 import type { Identity } from './identity.ts'
 import type { ServedPorts } from './served-ports.ts'
-import { hasPorts, transportOf } from './transport.ts'
+import { hasPorts, Protocol, transportOf } from './transport.ts'
 
 export type Side = 'local' | 'remote'
 
@@ -32,6 +32,14 @@ export function decideOpener(question: OpenerQuestion, servedPorts: ServedPorts)
     return { client: question.opener === Opener.local ? 'local' : 'remote', basis: 'handshake' }
   if (!hasPorts(question.protocol)) return byService(question) ?? byAddress(question)
   return byKnownPorts(question, servedPorts) ?? byService(question) ?? byLowerPort(question) ?? byAddress(question)
+}
+
+/**
+ * Nobody need ask what the remote serves there. Of TCP a handshake has to say so; of a datagram its first sender, which
+ * is wrong for one that is met in the middle.
+ */
+export function isOpenedByRemote(protocol: number, opener: number, confidence: number): boolean {
+  return opener === Opener.remote && (protocol !== Protocol.tcp || confidence === Confidence.handshake)
 }
 
 /** Two ends that both serve their port say nothing, and must not say it differently at each end. */

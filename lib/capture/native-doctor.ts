@@ -1,6 +1,7 @@
 // What `podweir doctor` asks the kernel through the addon: a scratch pair, and whose programs are where.
 
 import { told } from './native-failure.ts'
+import { natRemedyFor } from './native-nat.ts'
 import { loadAddon } from './native-probe.ts'
 
 export interface ScratchPair {
@@ -31,6 +32,7 @@ export interface NativeDoctor {
   send(datagrams: number): Promise<void>
   programs(netns: string): Promise<ProgramAt[]>
   namespaces(): Promise<NamespaceSeen[]>
+  trackedConnections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -53,6 +55,11 @@ export class DoctorSource {
 
   namespaces(): Promise<NamespaceSeen[]> {
     return told(this.#doctor.namespaces())
+  }
+
+  /** Entries of connection tracking in this network namespace; needs CAP_NET_ADMIN. */
+  trackedConnections(): Promise<number> {
+    return told(this.#doctor.trackedConnections(), natRemedyFor)
   }
 
   close(): Promise<void> {

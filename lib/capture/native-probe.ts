@@ -17,10 +17,14 @@ import type {
   ProgramTime,
   Survey,
 } from './flow-source.ts'
+import type { NatSource } from './nat-source.ts'
+import { NativeContinuity, type NativeJournal } from './native-continuity.ts'
 import type { NativeDoctor } from './native-doctor.ts'
 import type { NativeDrops } from './native-drops.ts'
 import { failureOf, type NativeError, remedyFor, told } from './native-failure.ts'
+import { type NativeNat, openNat } from './native-nat.ts'
 import type { PacketScope } from './packet-scope.ts'
+import type { SocketSource, Sockets } from './socket-source.ts'
 
 /** When a flow leaves the table, ms. */
 export interface RetireTimes {
@@ -86,7 +90,7 @@ export interface Inspection {
   readonly maps: readonly MapInfo[]
 }
 
-interface NativeProbe {
+interface NativeProbe extends NativeNat, NativeJournal {
   load(): Promise<Adoption>
   attach(request: AttachRequest): Promise<Attachment>
   reattach(interfaceSlot: number): Promise<boolean>
@@ -94,9 +98,6 @@ interface NativeProbe {
   release(interfaceSlot: number): Promise<void>
   setOutOfScope(interfaceSlot: number, out: boolean): Promise<void>
   drain(mark?: number): Promise<FlowBatch>
-  commit(mark: number, memo: string): Promise<void>
-  saveLedger(sequence: number, memo: string): Promise<void>
-  detachUnclaimed(): Promise<void>
   links(netns?: string): Promise<Link[]>
   linksOf(netns: readonly string[]): Promise<(Link[] | NativeError)[]>
   namespaces(): Promise<Namespace[]>
@@ -109,6 +110,7 @@ interface NativeProbe {
   setTcpDetail(on: boolean): Promise<void>
   openDns(): Promise<void>
   readDns(): Promise<DnsBatch>
+  socketsAt(protocols: Uint8Array, ports: Uint16Array): Promise<Sockets>
   close(keep: boolean): Promise<void>
 }
 
@@ -161,7 +163,7 @@ export function detachAll(pins: string, purge: boolean): Detached {
   return rethrown(() => loadAddon().detachAll(pins, purge))
 }
 
-export class NativeProbeSource implements FlowSource {
+export class NativeProbeSource implements FlowSource, SocketSource {
   readonly #probe: NativeProbe
   readonly continuity?: Continuity
 
@@ -254,30 +256,17 @@ export class NativeProbeSource implements FlowSource {
     return { read: () => told(this.#probe.readDns()) }
   }
 
+  /** Rejects with why connection tracking can't be asked; needs CAP_NET_ADMIN. */
+  openConntrack(): Promise<NatSource> {
+    return openNat(this.#probe)
+  }
+
+  socketsAt(protocols: Uint8Array, ports: Uint16Array): Promise<Sockets> {
+    return told(this.#probe.socketsAt(protocols, ports))
+  }
+
   close(keep = false): Promise<void> {
     return told(this.#probe.close(keep))
-  }
-}
-
-class NativeContinuity implements Continuity {
-  readonly adoption: Adoption
-  readonly #probe: NativeProbe
-
-  constructor(probe: NativeProbe, adoption: Adoption) {
-    this.#probe = probe
-    this.adoption = adoption
-  }
-
-  commit(mark: number, memo: string): Promise<void> {
-    return told(this.#probe.commit(mark, memo))
-  }
-
-  saveLedger(sequence: number, memo: string): Promise<void> {
-    return told(this.#probe.saveLedger(sequence, memo))
-  }
-
-  detachUnclaimed(): Promise<void> {
-    return told(this.#probe.detachUnclaimed())
   }
 }
 

@@ -1,7 +1,5 @@
 // podweir agent: from a configuration file to a running pipeline, until a signal ends it.
 import { release } from 'node:os'
-import type { DnsSource } from '../capture/dns-source.ts'
-import type { DropSource } from '../capture/drop-source.ts'
 import { NativeDropSource } from '../capture/native-drops.ts'
 import { NativeProbeSource } from '../capture/native-probe.ts'
 import { dropPrivileges, PURPOSES, profileOf } from '../capture/privileges.ts'
@@ -19,6 +17,7 @@ import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
 import { nodeAddresses } from '../host/node-addresses.ts'
+import { inNodeNamespace } from '../host/node-namespace.ts'
 import { claimNode } from '../host/only-agent.ts'
 import { OwnConnections } from '../host/own-connections.ts'
 import { ownProcess } from '../host/own-process.ts'
@@ -36,6 +35,8 @@ export interface AgentOptions {
   readonly set: readonly string[]
 }
 
+const ELSEWHERE =
+  'this is not the node’s network namespace, where connections are tracked; run with hostNetwork: true, or set modules.conntrack: off (podweir doctor: PW-127)'
 /** Together with the last drain it stays below the 10 s in which a stopped agent must be gone. */
 const LAST_EXPORT_MS = 7_000
 
@@ -91,9 +92,7 @@ async function startAgent(
   const { programs, maps } = await source.inspect()
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
-  const drops = config.modules.drops ? await openDrops(log, story) : undefined
-  const dns = config.modules.dns ? await openDns(source, log, story) : undefined
-  const modules = { ...(drops && { drops }), ...(dns && { dns }) }
+  const modules = await openModules(config, source, log, story)
   const pipeline = new Pipeline(
     {
       ...{ source, programs: source, ...modules, ...(ownTraffic && { ownTraffic }), config, names },
@@ -140,28 +139,29 @@ async function openSource(config: Config, story: Story): Promise<NativeProbeSour
 }
 
 /** Who asked for it is told why it can't be had; flows are counted all the same. */
-async function openDrops(log: Log, story: Story): Promise<DropSource | undefined> {
+async function openModule<Source>(
+  name: keyof Config['modules'],
+  open: () => Promise<Source>,
+  log: Log,
+): Promise<Source | undefined> {
   try {
-    const drops = await NativeDropSource.open()
-    story.step('counting drops by reason')
-    return drops
+    return await open()
   } catch (error) {
     if (!(error instanceof Failure)) throw error
-    log.error(`module drops: ${error.message}`)
+    log.error(`module ${name}: ${error.message}`)
     return undefined
   }
 }
 
-async function openDns(source: NativeProbeSource, log: Log, story: Story): Promise<DnsSource | undefined> {
-  try {
-    const dns = await source.openDns()
-    story.step('learning names from DNS')
-    return dns
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error
-    log.error(`module dns: ${error.message}`)
-    return undefined
-  }
+async function openModules({ modules }: Config, source: NativeProbeSource, log: Log, story: Story) {
+  const drops = modules.drops ? await openModule('drops', () => NativeDropSource.open(), log) : undefined
+  if (drops) story.step('counting drops by reason')
+  const dns = modules.dns ? await openModule('dns', () => source.openDns(), log) : undefined
+  if (dns) story.step('learning names from DNS')
+  const nat = modules.conntrack ? await openModule('conntrack', () => source.openConntrack(), log) : undefined
+  if (nat) story.step('asking connection tracking for the pods behind Services')
+  if (nat && inNodeNamespace() === 'no') log.error(`module conntrack: ${ELSEWHERE}`)
+  return { ...(drops && { drops }), ...(dns && { dns }), ...(nat && { nat }), sockets: source }
 }
 
 async function openApi(config: Config, pipeline: Pipeline, log: Log, story: Story): Promise<ApiServer | undefined> {

@@ -15,6 +15,8 @@ import { readProcessors } from './processors.ts'
 import type { ReadingContext } from './reading-context.ts'
 import {
   environmentIntervalMs,
+  type Modules,
+  modulesOf,
   type ReceiverSettings,
   type RetireConfig,
   receiverSchema,
@@ -67,8 +69,8 @@ export interface Config extends ExtensionsConfig {
   readonly scope: ScopeConfig
   /** Whether flows of our own exporters are exported. */
   readonly ownTraffic: 'exclude' | 'include'
-  /** What is counted beside flows. */
-  readonly modules: { readonly drops: boolean; readonly dns: boolean }
+  /** What is counted and asked beside flows. */
+  readonly modules: Modules
   /** Of spans, where a pipeline carries them. */
   readonly traces: TracesConfig
   /** Of log records, where a pipeline carries them. */
@@ -182,7 +184,7 @@ function captureConfig(context: ReadingContext, receiver: ReceiverSettings) {
     ownTraffic: receiver.own_traffic,
     traces: tracesConfig(receiver.traces),
     logs: logsConfig(receiver.logs),
-    modules: { drops: receiver.modules.drops === 'on', dns: receiver.modules.dns === 'on' },
+    modules: modulesOf(receiver),
   }
 }
 

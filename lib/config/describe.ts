@@ -63,12 +63,8 @@ function describeReceiver(config: Config) {
     own_traffic: config.ownTraffic,
     traces: describeTraces(config.traces),
     logs: describeLogs(config.logs),
-    modules: { drops: onOrOff(config.modules.drops), dns: onOrOff(config.modules.dns) },
+    modules: Object.fromEntries(Object.entries(config.modules).map(([name, on]) => [name, on ? 'on' : 'off'])),
   }
-}
-
-function onOrOff(on: boolean): 'on' | 'off' {
-  return on ? 'on' : 'off'
 }
 
 function describePipeline({ processors, exporters }: PipelineConfig) {

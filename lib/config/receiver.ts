@@ -72,10 +72,24 @@ export const receiverSchema = section({
   own_traffic: choice('exclude', 'include').default('exclude'),
   traces: tracesSchema,
   logs: logsSchema,
-  modules: section({ drops: onOrOff().default('off'), dns: onOrOff().default('off') }),
+  modules: section({
+    drops: onOrOff().default('off'),
+    dns: onOrOff().default('off'),
+    conntrack: onOrOff().default('off'),
+  }),
 })
 
 export type ReceiverSettings = z.output<typeof receiverSchema>
+
+export interface Modules {
+  readonly drops: boolean
+  readonly dns: boolean
+  readonly conntrack: boolean
+}
+
+export function modulesOf({ modules }: ReceiverSettings): Modules {
+  return { drops: modules.drops === 'on', dns: modules.dns === 'on', conntrack: modules.conntrack === 'on' }
+}
 
 export function retireConfig({ retire }: ReceiverSettings): RetireConfig {
   return {

@@ -15,6 +15,8 @@ export const codes = {
   'PW-124': 'programs of others at network devices',
   'PW-125': 'another agent',
   'PW-126': 'the clock',
+  'PW-127': 'connection tracking',
+  'PW-128': 'whose sockets are the node’s',
   'PW-131': 'loading the kernel programs',
   'PW-132': 'attaching by tcx',
   'PW-133': 'attaching by clsact',

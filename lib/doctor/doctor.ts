@@ -9,7 +9,16 @@ import { Failure } from '../host/failure.ts'
 import { checkExporters } from './export-checks.ts'
 import { type Finding, failOf, ok, skip } from './finding.ts'
 import { checkKernel, checkMemlock } from './kernel-checks.ts'
-import { checkBpffs, checkCgroups, checkClock, checkOtherAgent, checkProcesses, checkPrograms } from './node-checks.ts'
+import {
+  checkBpffs,
+  checkCgroups,
+  checkClock,
+  checkConntrack,
+  checkOtherAgent,
+  checkProcesses,
+  checkPrograms,
+  checkSockets,
+} from './node-checks.ts'
 import { checkRights, type Mode } from './rights-checks.ts'
 import { tryIt, untried } from './trial.ts'
 
@@ -26,7 +35,7 @@ export interface Diagnosis {
   readonly findings: readonly Finding[]
 }
 
-const DEFAULTS = { attach: 'auto', modules: { drops: false, dns: false } } as const
+const DEFAULTS = { attach: 'auto', modules: { drops: false, dns: false, conntrack: false } } as const
 const DEFAULT_SOCKET = '/run/podweir/podweir.sock'
 
 export async function examine({ config, clock, onFindings = () => {} }: Examination): Promise<Diagnosis> {
@@ -46,7 +55,7 @@ export async function examine({ config, clock, onFindings = () => {} }: Examinat
     const why = 'the native addon could not be loaded'
     add(failOf('PW-104', why, error), skip('PW-131', 'loading the kernel programs', why), ...untried(why))
   }
-  add(checkBpffs(), checkCgroups(), checkClock(clock))
+  add(checkBpffs(), checkCgroups(), checkSockets(), checkClock(clock))
   add(await checkOtherAgent(config?.apiEndpoint?.replace(/^unix:(\/\/)?/, '') ?? DEFAULT_SOCKET))
   if (config) add(...(await checkExporters(config)))
   return { mode, findings }
@@ -58,6 +67,7 @@ async function examineByAddon(config: Config | undefined, add: (...found: Findin
   const doctor = new DoctorSource()
   const namespaces: NamespaceSeen[] = await doctor.namespaces()
   add(checkProcesses(namespaces), await checkPrograms(doctor, namespaces))
+  add(await checkConntrack(doctor, (config ?? DEFAULTS).modules.conntrack))
   add(...(await tryIt(doctor)))
   return rights.mode
 }

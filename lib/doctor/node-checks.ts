@@ -1,9 +1,11 @@
 // What the machine around the agent shows: file systems, processes, other programs, another agent, the time.
-import { accessSync, constants, readlinkSync, statfsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readlinkSync, statfsSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { DoctorSource, NamespaceSeen, ProgramAt } from '../capture/native-doctor.ts'
 import type { Clock } from '../host/clock.ts'
-import { type Finding, fail, ok, skip, warn } from './finding.ts'
+import { Failure } from '../host/failure.ts'
+import { inNodeNamespace } from '../host/node-namespace.ts'
+import { type Finding, fail, failOf, ok, skip, warn } from './finding.ts'
 
 const BPFFS = '/sys/fs/bpf'
 /** linux/magic.h. */
@@ -12,6 +14,8 @@ const CGROUP2_MAGIC = 0x63677270
 /** linux/proc_ns.h: the first namespaces of a machine always have these inodes. */
 const FIRST_PID_NAMESPACE = 0xeffffffc
 const FIRST_CGROUP_NAMESPACE = 0xeffffffb
+const CGROUP_TREES = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified']
+const NOT_TRACKED = 'which pod of a Service took a connection is not known: edges end at what its endpoints share'
 const ANSWER_LIMIT_MS = 1_000
 const MOST_NAMED = 8
 
@@ -43,6 +47,37 @@ export function checkCgroups(): Finding {
     why,
     'share the host’s (Kubernetes does with privileges alone), or use an inventory',
   )
+}
+
+/** Sockets say their cgroup, and its name says whose pod that is. */
+export function checkSockets(): Finding {
+  const code = 'PW-128'
+  const tree = CGROUP_TREES.find(path => typeOf(path) === CGROUP2_MAGIC)
+  // The root alone has no type.
+  if (tree !== undefined && !existsSync(`${tree}/cgroup.type`))
+    return ok(code, `pods of the host network are known by their sockets (${tree})`)
+  const seen = tree === undefined ? 'no tree of cgroup v2' : `a part of the tree of cgroup v2 at ${tree}`
+  const why = 'what pods of the host network serve on this node goes by the ports that they declare, else by node'
+  const fix = 'mount the host’s /sys/fs/cgroup there, read-only; with cgroup v1 alone there is no way'
+  return warn(code, seen, why, fix)
+}
+
+/** Settings decide whether it is asked: asking loads modules of the kernel. */
+export async function checkConntrack(doctor: DoctorSource, isOn: boolean): Promise<Finding> {
+  const code = 'PW-127'
+  if (!isOn) return skip(code, 'connection tracking', 'the module conntrack is off')
+  const fix = 'run in the node’s own network namespace (hostNetwork: true), or set modules.conntrack: off'
+  const where = inNodeNamespace()
+  if (where === 'no') return warn(code, 'this is not the node’s network namespace', NOT_TRACKED, fix)
+  try {
+    const entries = await doctor.trackedConnections()
+    const sure = where === 'yes' ? '' : '; whether this is the node’s network namespace can’t be told without hostPID'
+    return ok(code, `${entries} connections are tracked here${sure}`)
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    const asked = failOf(code, 'connection tracking can’t be asked', error)
+    return { ...asked, status: 'warn', why: `${asked.why}; ${NOT_TRACKED}` }
+  }
 }
 
 export function checkProcesses(namespaces: readonly NamespaceSeen[] | undefined): Finding {

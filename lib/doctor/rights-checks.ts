@@ -22,7 +22,7 @@ const GRANT =
 /** `attach` and `modules` as the settings have them, which decide what is missed. */
 export function checkRights(held: ReadonlySet<Capability>, settings: Parameters<typeof profileOf>[0]): Rights {
   // Flows are counted without the modules.
-  const modules = { drops: false, dns: false }
+  const modules = { drops: false, dns: false, conntrack: false }
   const wanted = profileOf({ ...settings, modules })
   const restricted = profileOf({ attach: 'host', modules })
   const mode = [wanted, restricted].find(profile => missingOf(profile, held).length === 0)?.name ?? 'none'

@@ -7,6 +7,13 @@ export interface CgroupOwner {
   readonly containerId?: string
 }
 
+const SHORT_ID_DIGITS = 12
+
+/** What a container goes by: the beginning of its id, as docker shows it. */
+export function shortId(containerId: string): string {
+  return containerId.slice(0, SHORT_ID_DIGITS)
+}
+
 /** `pod<uid>` as a folder (cgroupfs driver) or at the end of a slice's name (systemd driver, `_` for `-`). */
 const POD = /(?:^|[/:-])pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./:]|$)/g
 /** `<id>`, or behind what the runtime puts there: `cri-containerd-`, `crio-`, `docker-`, `libpod-`, `…:cri-containerd:`. */

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import type { Identity } from '../aggregate/identity.ts'
 import type { Link, Survey } from '../capture/flow-source.ts'
 import type { Inventory } from '../config/inventory.ts'
+import { shortId } from './cgroup-owner.ts'
 import { isPair, matchDevices, type WantedInterface } from './interface-plan.ts'
 import { podKey } from './inventory-names.ts'
 import type { NamespaceBinding } from './namespace-bindings.ts'
@@ -25,7 +26,6 @@ export interface BoundPod {
   readonly uid?: string
 }
 
-const SHORT_ID_DIGITS = 12
 /** A pair has these as its own, if it has no pair: what leads to the node without one is looked for by its kind. */
 const NO_UPLINKS: ReadonlySet<number> = new Set()
 const NAMES = new Set(['/run/netns', '/var/run/netns'])
@@ -82,7 +82,6 @@ export class DiscoveredPlan {
     const { names, byAddress } = this.#parts
     const { owner, isShared, key, namespace } = binding
     if (isShared) return names.unknown
-    // A container goes by the beginning of its id, as docker shows it.
     if (owner) return owner.podUid === undefined ? names.local(shortId(owner.key)) : names.pod(owner.podUid)
     const pod = byAddress.get(key)
     if (pod) return pod.uid === undefined ? names.local(pod.key) : names.pod(pod.uid)
@@ -114,8 +113,4 @@ function hostEnd({ name, index }: Link, identity: Identity): WantedInterface {
 
 function subjectOf({ pod, name }: Identity, place: string): string {
   return pod ? `${podKey(pod)} (${place})` : name === basename(place) ? place : `${name} (${place})`
-}
-
-function shortId(id: string): string {
-  return id.slice(0, SHORT_ID_DIGITS)
 }

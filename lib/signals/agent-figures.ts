@@ -27,6 +27,8 @@ export interface AgentFiguresParts {
   readonly reattachments: () => number
   /** While kernel statistics were on; undefined: they never are. */
   readonly programTime: () => ProgramTime | undefined
+  /** Present where the module "conntrack" asks: how often, by outcome. */
+  readonly translations?: Readonly<Record<string, number>>
 }
 
 export interface Figure {
@@ -56,6 +58,8 @@ export class AgentFigures {
       yield figure(agentMetric.attribution, table.attribution.bytes[i]!, { [attribute.attributionResult]: result })
     yield figure(agentMetric.violations, health.audit.violations)
     yield* this.#programs()
+    for (const [outcome, count] of Object.entries(this.#parts.translations ?? {}))
+      yield figure(agentMetric.translations, count, { [attribute.conntrackOutcome]: outcome })
   }
 
   *#interfaces(): Generator<Figure> {

@@ -34,6 +34,7 @@ export const attribute = {
   attributionResult: 'podweir.attribution.result',
   questionSuffix: 'podweir.dns.question.suffix',
   messageOutcome: 'podweir.dns.message.outcome',
+  conntrackOutcome: 'podweir.conntrack.outcome',
 } as const
 
 /** Of spans and log records, beside those above. */

@@ -167,6 +167,13 @@ export const agentMetric = {
     description: 'Times that the slots of the kernel table did not fit its totals.',
     attributes: [],
   },
+  translations: {
+    name: 'podweir.agent.conntrack.lookups',
+    instrument: 'counter',
+    unit: '{lookup}',
+    description: 'Flows to Services that connection tracking was asked for.',
+    attributes: [attribute.conntrackOutcome],
+  },
   programTime: {
     name: 'podweir.agent.program.time',
     instrument: 'counter',

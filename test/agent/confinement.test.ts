@@ -56,7 +56,7 @@ describe('confined', function () {
 
   it('by the seccomp profile the agent counts, exports, reads its inventory again and follows pods', async () => {
     const agent = await node.folder.started(
-      { inventory: inventory(), receiver: { modules: { drops: 'on', dns: 'on' }, pins: PINS } },
+      { inventory: inventory(), receiver: { modules: { drops: 'on', dns: 'on', conntrack: 'on' }, pins: PINS } },
       { through: sealed() },
     )
     assert.match(readFileSync(`/proc/${agent.pid}/status`, 'utf8'), /^Seccomp:\t2$/m)

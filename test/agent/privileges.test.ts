@@ -83,11 +83,11 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-/** The module dns needs no more than its mode has: docs/dns.md. */
-const DNS_ROWS: readonly Row[] = ROWS.slice(0, 2).map(row => ({
+/** The modules dns and conntrack need no more than their mode has: docs/dns.md, docs/nat.md. */
+const FREE_ROWS: readonly Row[] = ROWS.slice(0, 2).map(row => ({
   ...row,
-  mode: `${row.mode} with the module dns`,
-  receiver: { ...row.receiver, modules: { dns: 'on' } },
+  mode: `${row.mode} with the modules dns and conntrack`,
+  receiver: { ...row.receiver, modules: { dns: 'on', conntrack: 'on' } },
 }))
 
 let node: AgentOnPods
@@ -128,12 +128,12 @@ describe('privileges', function () {
     assertThreads(agent.pid, STANDARD, ['sys_admin'])
   })
 
-  for (const row of DNS_ROWS)
+  for (const row of FREE_ROWS)
     it(`${row.mode}: no more are needed`, async () => {
       const all = [...row.process, ...row.entering]
       const agent = await node.folder.started(settingsOf(row), withOnly(...all))
       assertThreads(agent.pid, row.process, row.entering, all)
-      assert.deepEqual(agent.messages(/missing|module dns/), [])
+      assert.deepEqual(agent.messages(/missing|module (dns|conntrack)/), [])
       await node.assertCounts(20)
       assert.equal((await agent.end('SIGTERM')).code, 0)
     })

@@ -38,7 +38,7 @@ describe('config', () => {
       kubernetes: { authType: 'none', peers: 'watch', labels: [], annotations: [] },
       scope: scopeOf({}),
       ownTraffic: 'exclude',
-      modules: { drops: false, dns: false },
+      modules: { drops: false, dns: false, conntrack: false },
       traces: {
         ...{ edges: true, connections: 'failed', windowMs: 15_000, slowThresholdMs: 250, sampleRatio: 0.01 },
         ...{ serviceNameSuffix: ' (net)', serviceGraphMetrics: false },
@@ -72,7 +72,7 @@ receivers:
     drain_interval: 100ms, collection_interval: 1m30s, inventory: pods.yaml, discovery: auto,
     retire: { closed: 1s, failed: 2s, half_open: 3s, datagram: 4s, idle: 5s, abandoned: 6m, connect_timeout: 7s },
     kubernetes: { auth_type: kubeConfig, kubeconfig: k.yaml, context: blue, node_name: n1, peers: none, labels: [app.kubernetes.io/name], annotations: [team] },
-    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on, dns: on },
+    audit_interval: off, cpu_budget: 2.5%, scope: { exclude: { ports: [9100] } }, own_traffic: include, modules: { drops: on, dns: on, conntrack: on },
     traces: { edges: off, connections: sampled, window: 5s, slow_threshold: 3ms, sample_ratio: 1, service_name_suffix: "", service_graph_metrics: on },
     logs: { flows: all, profile: netflow, records_per_second: 7 } }
 exporters: { debug: }
@@ -116,7 +116,7 @@ service:
       },
       scope: scopeOf({ exclude: { ports: ['9100'] } }),
       ownTraffic: 'include',
-      modules: { drops: true, dns: true },
+      modules: { drops: true, dns: true, conntrack: true },
       traces: {
         ...{ edges: false, connections: 'sampled', windowMs: 5000, slowThresholdMs: 3, sampleRatio: 1 },
         ...{ serviceNameSuffix: '', serviceGraphMetrics: true },
@@ -209,7 +209,7 @@ service:
   it('include a module that is unknown, or neither on nor off', () => {
     assert.deepEqual(problems('receivers: { podweir: { modules: { drops: yes, drips: on } } }'), [
       "a.yaml:1:43: receivers.podweir.modules.drops: 'yes' is not allowed; allowed: on, off",
-      "a.yaml:1:48: receivers.podweir.modules.drips: unknown key (did you mean 'drops'?); allowed: drops, dns",
+      "a.yaml:1:48: receivers.podweir.modules.drips: unknown key (did you mean 'drops'?); allowed: drops, dns, conntrack",
     ])
   })
 

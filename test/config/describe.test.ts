@@ -8,7 +8,7 @@ const secret = 's3cret'
 describe('a printed configuration', () => {
   it('reads back as the same configuration', () => {
     const config = parse(`
-receivers: { podweir: { attach_pace: off, drain_interval: 1500ms, level: address, edge_idle: 9m, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", discovery: auto, modules: { drops: on, dns: on },
+receivers: { podweir: { attach_pace: off, drain_interval: 1500ms, level: address, edge_idle: 9m, audit_interval: 90s, cpu_budget: 0.7%, retire: { idle: 70s }, inventory: "a$$b", discovery: auto, modules: { drops: on, dns: on, conntrack: on },
   traces: { connections: slow, slow_threshold: 15ms }, logs: { flows: all } } }
 processors: { filter: { exclude: ["dst.port:9100"] }, attributes/x: { profile: obi, rename: { a.b: c }, drop: [d] }, batch: { timeout: 2s }, memory_limiter: { limit_mib: 100 } }
 exporters:

@@ -1,5 +1,6 @@
 // `podweir doctor` on this machine: what it finds with which rights, that it names what is wrong, and that it leaves nothing.
 import assert from 'node:assert/strict'
+import { readlinkSync } from 'node:fs'
 import { after, before, describe, it } from 'mocha'
 import type { Finding } from '../../lib/doctor/finding.ts'
 import type { Mode } from '../../lib/doctor/rights-checks.ts'
@@ -98,8 +99,8 @@ describe('podweir doctor', function () {
       report.checks
         .filter(({ status }) => status === 'skip')
         .map(({ code }) => code)
-        .slice(0, 3),
-      ['PW-132', 'PW-133', 'PW-134'],
+        .slice(0, 4),
+      ['PW-127', 'PW-132', 'PW-133', 'PW-134'],
     )
   })
 
@@ -122,6 +123,45 @@ describe('podweir doctor', function () {
     assert.match(why, /only tcx can attach/)
     await a.run('tc', 'qdisc', 'del', 'dev', 'eth0', 'ingress')
     assert.doesNotMatch(finding(await doctor(), 'PW-124').what, RegExp(a.path))
+  })
+
+  it('looks at connection tracking where the module is on, and says which right is missing', async () => {
+    const folder = new AgentFolder()
+    try {
+      const file = folder.settings({ receiver: { modules: { conntrack: 'on' } } })
+      const found = finding(await doctor({}, '--config', file), 'PW-127')
+      assert.match(`${found.status} ${found.what}`, /^ok \d+ connections are tracked here/)
+      const refused = finding(await doctor(only('bpf'), '--config', file), 'PW-127')
+      assert.deepEqual([refused.status, refused.what], ['warn', 'connection tracking can’t be asked'])
+      assert.match(refused.why, /Operation not permitted; .* edges end at what its endpoints share$/)
+      assert.equal(refused.fix, 'run as root, or grant CAP_NET_ADMIN')
+      const elsewhere = { through: ['unshare', '--net'] }
+      const { status, what, fix } = finding(await doctor(elsewhere, '--config', file), 'PW-127')
+      // Whose process 1 can be seen knows that it is somewhere else.
+      if (seesFirstProcess()) assert.deepEqual([status, what], ['warn', 'this is not the node’s network namespace'])
+      else assert.match(`${status} ${what} ${fix}`, /^ok 0 connections are tracked here; whether .* can’t be told/)
+    } finally {
+      await folder.remove()
+    }
+  })
+
+  it('says whether pods of the host network can be known by their sockets', async () => {
+    assert.match(
+      finding(await doctor(), 'PW-128').what,
+      /^pods of the host network are known by their sockets \(\/sys\/fs\/cgroup/,
+    )
+    const hidden = {
+      through: [
+        'unshare',
+        '--mount',
+        'sh',
+        '-c',
+        'umount -l /sys/fs/cgroup/unified || umount -l /sys/fs/cgroup; exec "$0" "$@"',
+      ],
+    }
+    const { status, what, fix } = finding(await doctor(hidden), 'PW-128')
+    assert.deepEqual([status, what], ['warn', 'no tree of cgroup v2'])
+    assert.match(fix, /mount the host’s \/sys\/fs\/cgroup/)
   })
 
   it('warns of an agent that runs, and fails where nobody listens for its exporter', async () => {
@@ -156,6 +196,14 @@ describe('podweir doctor', function () {
       await folder.remove()
     }
   })
+
+  function seesFirstProcess(): boolean {
+    try {
+      return readlinkSync('/proc/1/ns/net') !== ''
+    } catch {
+      return false
+    }
+  }
 
   async function namespaceLinks(): Promise<string> {
     const { readdirSync } = await import('node:fs')

@@ -22,7 +22,7 @@ describe('podweir doctor judges', () => {
   })
 
   it('that restricted needs CAP_PERFMON on a kernel before 6.12, and standard does not', () => {
-    const modules = { drops: false, dns: false }
+    const modules = { drops: false, dns: false, conntrack: false }
     const needs = (attach: 'host' | 'auto', kernel: string) =>
       profileOf({ attach, modules }, kernel).process.includes('CAP_PERFMON')
     assert.deepEqual(
@@ -33,7 +33,7 @@ describe('podweir doctor judges', () => {
   })
 
   it('that attach: host asks for nothing that restricted has not', () => {
-    const settings = { attach: 'host', modules: { drops: false, dns: false } } as const
+    const settings = { attach: 'host', modules: { drops: false, dns: false, conntrack: false } } as const
     const { mode, findings } = checkRights(new Set(['CAP_BPF', 'CAP_NET_ADMIN']), settings)
     assert.deepEqual([mode, ...findings.map(({ status }) => status)], ['restricted', 'ok', 'ok'])
   })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
+import { runCommand } from '../../lib/demo/command.ts'
 import type { ExportedEdge } from '../support/exported-edges.ts'
 import { buildKubernetes } from '../support/kubernetes.ts'
 import { KubernetesNodes, type NodeAgent, type NodePod, needNodes } from '../support/kubernetes-nodes.ts'
@@ -15,10 +16,13 @@ const PORT = 9000
 const SERVICE_PORT = 80
 const NODE_PORTS = { cluster: 30_080, local: 30_081 }
 const DATAGRAM_BYTES = 200
+const EVERY_PORT = [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS)]
 /** Ethernet, IPv4 and UDP. */
 const WIRE_BYTES = DATAGRAM_BYTES + 42
 const onNode = (node: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({ name: `${'ab'[node - 1]}${i + 1}`, node }))
+/** Both behind one Service, on one node each. */
+const SPLIT = ['a7', 'b7']
 const deployments = [...onNode(1, 8), ...onNode(2, 8)]
 
 interface Sending {
@@ -61,7 +65,9 @@ describe('two nodes of a real Kubernetes', function () {
     nodes = await KubernetesNodes.start(folder, 2)
     await nodes.apply(namespaceOf(NAMESPACE))
     await nodes.apply(
-      ...deployments.map(({ name, node }) => deployment(NAMESPACE, name, { node })),
+      ...deployments.map(({ name, node }) =>
+        deployment(NAMESPACE, name, { node, ...(SPLIT.includes(name) && { group: 'split' }) }),
+      ),
       statefulSet(NAMESPACE, 'db', { node: 2 }),
       daemonSet(NAMESPACE, 'everywhere'),
       cronJob(NAMESPACE, 'nightly', { node: 1 }),
@@ -70,10 +76,12 @@ describe('two nodes of a real Kubernetes', function () {
       service(NAMESPACE, 'a1', { port: SERVICE_PORT, target: PORT }),
       service(NAMESPACE, 'b2', { port: SERVICE_PORT, target: PORT, nodePort: NODE_PORTS.cluster }),
       service(NAMESPACE, 'b3', { port: SERVICE_PORT, target: PORT, nodePort: NODE_PORTS.local, isLocal: true }),
+      service(NAMESPACE, 'split', { port: SERVICE_PORT, target: PORT, group: 'split' }),
       service(NAMESPACE, 'db', { port: SERVICE_PORT, target: PORT, isHeadless: true }),
     )
     await nodes.kubectl('-n', NAMESPACE, 'create', 'job', '--from=cronjob/nightly', 'nightly-by-hand')
-    agents = [await nodes.agent(1), await nodes.agent(2)]
+    const receiver = { modules: { conntrack: 'on' } }
+    agents = [await nodes.agent(1, receiver), await nodes.agent(2, receiver)]
     for (const pod of await nodes.pods(NAMESPACE, deployments.length + 5)) {
       const workload = /^(?:nightly|everywhere|ingress|db|[ab]\d)/.exec(pod.name)![0]
       if (workload === 'everywhere' && pod.node === 2) continue
@@ -82,7 +90,9 @@ describe('two nodes of a real Kubernetes', function () {
     }
     const { items } = JSON.parse(await nodes.kubectl('-n', NAMESPACE, 'get', 'services', '-o', 'json'))
     for (const { metadata, spec } of items) clusterAddress.set(metadata.name, spec.clusterIP)
-    for (const { netns } of pods.values()) await nodes.serve(netns, 'udp-serve', '--port', PORT)
+    for (const [name, pod] of pods)
+      if (name === 'ingress') await nodes.serveAs(pod, 'udp-serve', '--port', PORT)
+      else await nodes.serve(pod.netns, 'udp-serve', '--port', PORT)
     await until(
       'the agents know all',
       async () => {
@@ -159,8 +169,23 @@ describe('two nodes of a real Kubernetes', function () {
     await send('a3', 'b3', { address: nodes.address(2), port: NODE_PORTS.local, count: 15, via: 'b3' })
     // To itself, by way of its own Service.
     await send('a1', 'a1', { address: clusterAddress.get('a1')!, port: SERVICE_PORT, count: 16, via: 'a1' })
-    const ports = [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS)]
-    assert.deepEqual(await counted('client', ports), expected())
+    assert.deepEqual(await counted('client', EVERY_PORT), expected())
+  })
+
+  it('have each datagram to a Service of two owners under the one that got it', async () => {
+    const got = () => Promise.all(SPLIT.map(name => datagramsIn(pods.get(name)!.netns)))
+    const to = ['--to', clusterAddress.get('split')!, '--port', SERVICE_PORT, '--size', DATAGRAM_BYTES] as const
+    for (const from of ['a1', 'b1']) {
+      const before = await got()
+      await nodes.traffic(pods.get(from)!.netns, 'udp-send', ...to, '--count', 90, '--tuples', 60)
+      await until('all of it is there', async () => (await got()).reduce(sum) - before.reduce(sum) === 90)
+      for (const [i, after] of (await got()).entries()) {
+        const count = after - before[i]!
+        assert.ok(count > 0, `${SPLIT[i]} got nothing`)
+        sent.set(`${named(from)} > ${named(SPLIT[i]!)} split ${SERVICE_PORT}`, count)
+      }
+    }
+    assert.deepEqual(await counted('client', EVERY_PORT), expected())
   })
 
   it('have in the server’s view what no pod’s interface shows as its own: node ports, hairpins, the nodes themselves', async () => {
@@ -174,11 +199,12 @@ describe('two nodes of a real Kubernetes', function () {
     })
   })
 
-  it('have what goes to a node’s own servers under the node', async () => {
+  it('have what a node’s own servers get under the pod that serves, on its node; elsewhere under the node', async () => {
+    await send('b4', 'ingress', { address: nodes.address(2), port: PORT, count: 23 })
     await send('a4', 'ingress', { address: nodes.address(2), port: PORT, count: 19 })
     sent.delete('Deployment/a4 > Deployment/ingress  9000')
     sent.set('Deployment/a4 > node  9000', 19)
-    assert.deepEqual(await counted('client', [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS)]), expected())
+    assert.deepEqual(await counted('client', EVERY_PORT), expected())
   })
 
   it('have drained what was exported and what the other end reports, and nothing else', async () => {
@@ -209,3 +235,11 @@ describe('two nodes of a real Kubernetes', function () {
     )
   })
 })
+
+const sum = (a: number, b: number) => a + b
+
+/** Delivered to sockets of the namespace, by its own kernel's count. */
+async function datagramsIn(netns: string): Promise<number> {
+  const text = await runCommand('nsenter', [`--net=${netns}`, 'cat', '/proc/net/snmp'], { remedy: 'run as root' })
+  return Number(/^Udp: (\d+)/m.exec(text)![1])
+}

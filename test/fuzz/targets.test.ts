@@ -13,7 +13,7 @@ const FEWEST_SEEDS = 5
 const floors: Record<Target, { executions: number; edges: number }> = {
   parse: { executions: 100_000, edges: 180 },
   observe: { executions: 5_000, edges: 450 },
-  netlink: { executions: 20_000, edges: 230 },
+  netlink: { executions: 20_000, edges: 450 },
   proc: { executions: 1_000, edges: 270 },
   drain: { executions: 100, edges: 1500 },
 }

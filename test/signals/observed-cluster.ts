@@ -30,6 +30,7 @@ export function observedCluster(
     programTime: () => programTime,
     interfaces: () => interfaces,
     reattachments: () => 0,
+    translations: { translated: 0, untracked: 0 },
   })
   const sources = {
     ...books,

@@ -8,12 +8,14 @@ import { stringify } from 'yaml'
 import { runTraffic, TrafficProgram } from '../../lib/demo/traffic-program.ts'
 import type { FlowRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
 import { askFlows, askStatus } from './agent.ts'
+import { CgroupProcess } from './cgroup-process.ts'
 import { ExportedEdges } from './exported-edges.ts'
 import { PodweirProcess } from './podweir-process.ts'
 import { skip } from './skip.ts'
 import { until } from './until.ts'
 
 const scripts = new URL('./servers/kubernetes/', import.meta.url).pathname
+const TRAFFIC = new URL('../../build/Release/podweir-traffic', import.meta.url).pathname
 const role = new URL('../../deploy/rbac.yaml', import.meta.url).pathname
 /** As up.sh gives them out. */
 const FIRST_ADDRESS = 10
@@ -56,6 +58,7 @@ export class KubernetesNodes {
   readonly #environment: NodeJS.ProcessEnv
   readonly #programs: TrafficProgram[] = []
   #agents = 0
+  readonly #servers: CgroupProcess[] = []
 
   private constructor(folder: string, count: number, settings: NodeJS.ProcessEnv) {
     this.folder = join(folder, 'kubernetes')
@@ -136,6 +139,13 @@ export class KubernetesNodes {
     return program
   }
 
+  /** The same in the pod's own cgroup, which its sockets then have. */
+  async serveAs({ netns }: NodePod, role: string, ...args: (string | number)[]): Promise<void> {
+    const [, , process] = netns.split('/')
+    const command = [TRAFFIC, role, '--for', `${10 * TRAFFIC_LIMIT_SECONDS}`, ...args.map(String)]
+    this.#servers.push(await CgroupProcess.beside(Number(process), netns, command))
+  }
+
   traffic(netns: string, role: string, ...args: (string | number)[]) {
     return runTraffic(role, { netns, forSeconds: TRAFFIC_LIMIT_SECONDS, arguments: args.map(String) })
   }
@@ -182,6 +192,7 @@ export class KubernetesNodes {
 
   async stop(): Promise<void> {
     await Promise.allSettled(this.#programs.map(program => program.stop()))
+    await Promise.allSettled(this.#servers.map(server => server.end()))
     process.removeListener('exit', this.#stopAtExit)
     await this.#run(join(scripts, 'down.sh'))
   }

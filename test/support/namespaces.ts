@@ -8,6 +8,7 @@ import { type DeviceCounters, readDeviceCounters, readProtocolCounters } from '.
 const TRAFFIC_LIMIT_SECONDS = 60
 const REMEDY = 'run the test as root'
 const FAR_INDEX = 100
+const NODE_NUMBER = 200
 
 /** Set before links are made, so that each of them is born with it. addr_gen_mode 1 makes no link-local address. */
 const QUIET = [
@@ -104,6 +105,11 @@ export interface WireHop {
   wire(): Promise<DeviceCounters>
 }
 
+export interface RoutedPods {
+  readonly node: TestNamespace
+  readonly pods: readonly TestNamespace[]
+}
+
 export interface PairOptions {
   /** IPv6 stays off unless asked for. */
   readonly ipv6?: boolean
@@ -177,6 +183,32 @@ export class Namespaces {
     return pods
   }
 
+  /** Pods of a node that routes between them, each on a link of its own: what the node translates is the test's. */
+  async createRouted(count: number, options: PairOptions = {}): Promise<RoutedPods> {
+    const ipv6 = options.ipv6 ?? false
+    const pods = await this.#create(
+      Array.from({ length: count }, (_, i) => i + 1),
+      ipv6,
+    )
+    const [node] = await this.#create([NODE_NUMBER], ipv6)
+    const forward = ['net/ipv4/ip_forward=1', ...(ipv6 ? ['net/ipv6/conf/all/forwarding=1'] : [])]
+    await runTrafficCommand('sysctl', { netns: node!.name, arguments: forward })
+    const ports = pods.map((_, i) => ({ name: `port${i}`, mac: `02:77:00:00:01:0${i}` }))
+    await ipBatch(
+      pods.map(({ name, addresses }, i) => {
+        const end = `${ports[i]!.name} index ${FAR_INDEX + i} netns ${node!.name} address ${ports[i]!.mac}`
+        return `link add ${end} type veth peer name eth0 netns ${name} address ${addresses.mac}`
+      }),
+    )
+    await node!.ip('link set lo up', ...routes(node!, pods, ports, ipv6))
+    for (const [i, pod] of pods.entries()) await pod.ip(...uplink(pod, node!, ports[i]!.mac, ipv6))
+    await linksUp(
+      ports.map(({ name }) => name),
+      node!.name,
+    )
+    return { node: node!, pods }
+  }
+
   /** Never fails because something is gone already. */
   async remove(): Promise<void> {
     await Promise.all(this.#namespaces.map(namespace => namespace.stopPrograms()))
@@ -231,4 +263,34 @@ export class Namespaces {
     )
     await Promise.all(namespaces.map(namespace => linksUp(['eth0'], namespace.name)))
   }
+}
+
+type Port = { readonly name: string; readonly mac: string }
+
+const ofFamilies = ({ v4, v6 }: Addresses, ipv6: boolean) => (ipv6 ? [v4, v6] : [v4])
+
+function routes(node: TestNamespace, pods: readonly TestNamespace[], ports: readonly Port[], ipv6: boolean): string[] {
+  return [
+    ...ofFamilies(node.addresses, ipv6).map(address => `address add ${address} dev lo`),
+    ...ports.flatMap(({ name }) => [`link set ${name} arp off`, `link set ${name} up`]),
+    ...pods.flatMap(({ addresses }, i) =>
+      ofFamilies(addresses, ipv6).flatMap(address => [
+        `route add ${address} dev ${ports[i]!.name}`,
+        `neighbour add ${address} lladdr ${addresses.mac} dev ${ports[i]!.name} nud permanent`,
+      ]),
+    ),
+  ]
+}
+
+function uplink(pod: TestNamespace, node: TestNamespace, mac: string, ipv6: boolean): string[] {
+  return [
+    ...['link set lo up', 'link set eth0 arp off'],
+    ...ofFamilies(pod.addresses, ipv6).map(address => `address add ${address} dev eth0`),
+    'link set eth0 up',
+    ...ofFamilies(node.addresses, ipv6).flatMap(gateway => [
+      `neighbour add ${gateway} lladdr ${mac} dev eth0 nud permanent`,
+      `route add ${gateway} dev eth0`,
+      `route add default via ${gateway} dev eth0`,
+    ]),
+  ]
 }

@@ -4,6 +4,8 @@ interface Placement {
   /** 1, 2, … */
   readonly node?: number
   readonly hostNetwork?: boolean
+  /** Label by which a Service may have pods of several workloads. */
+  readonly group?: string
   /** Its readiness probe fails. */
   readonly isNeverReady?: boolean
 }
@@ -16,6 +18,8 @@ interface Served {
   readonly isLocal?: boolean
   readonly isHeadless?: boolean
   readonly protocol?: 'UDP' | 'TCP'
+  /** In front of all pods with this label, instead of a workload's. */
+  readonly group?: string
 }
 
 export function namespaceOf(name: string): object {
@@ -52,10 +56,10 @@ export function cronJob(namespace: string, name: string, placement: Placement): 
 export function service(
   namespace: string,
   name: string,
-  { port, target, nodePort, isLocal, isHeadless, protocol = 'UDP' }: Served,
+  { port, target, nodePort, isLocal, isHeadless, protocol = 'UDP', group }: Served,
 ): object {
   const spec = {
-    selector: { app: name },
+    selector: group === undefined ? { app: name } : { group },
     ports: [{ port, targetPort: target, protocol, ...(nodePort !== undefined && { nodePort }) }],
     ...(nodePort !== undefined && { type: 'NodePort', externalTrafficPolicy: isLocal ? 'Local' : 'Cluster' }),
     ...(isHeadless && { clusterIP: 'None' }),
@@ -63,13 +67,13 @@ export function service(
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec }
 }
 
-function templated(name: string, { node, hostNetwork, isNeverReady }: Placement) {
+function templated(name: string, { node, hostNetwork, isNeverReady, group }: Placement) {
   const main = { name: 'main', image: 'podweir.test/busybox:1', imagePullPolicy: 'Never' }
   const failing = { readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1 } }
   return {
     selector: { matchLabels: { app: name } },
     template: {
-      metadata: { labels: { app: name } },
+      metadata: { labels: { app: name, ...(group !== undefined && { group }) } },
       spec: {
         ...(node !== undefined && { nodeSelector: { 'kubernetes.io/hostname': `podweir-node-${node}` } }),
         ...(hostNetwork && { hostNetwork }),
