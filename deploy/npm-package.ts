@@ -23,9 +23,7 @@ export function npmPackage({ name, version, integrity }: PinnedPackage): string 
   const scratch = mkdtempSync(join(cache, 'fetch-'))
   try {
     const packing = ['pack', `${name}@${version}`, '--pack-destination', scratch, '--ignore-scripts', '--silent']
-    // npm belongs to the system's Node, and does not start on every other.
-    const PATH = (process.env.PATH ?? '').split(':').filter(part => !part.includes('node_modules'))
-    const archive = join(scratch, command('npm', packing, { env: { ...process.env, PATH: PATH.join(':') } }))
+    const archive = join(scratch, npm(packing))
     verify({ name, version, integrity }, archive)
     command('tar', ['-xzf', archive, '-C', scratch, '--no-same-owner'])
     renameSync(join(scratch, 'package'), folder)
@@ -33,6 +31,13 @@ export function npmPackage({ name, version, integrity }: PinnedPackage): string 
   } finally {
     rmSync(scratch, { recursive: true, force: true })
   }
+}
+
+/** On the system's own Node, which it belongs to: it does not start on every other. */
+export function npm(parameters: readonly string[], cwd?: string): string {
+  const PATH = (process.env.PATH ?? '').split(':').filter(part => !part.includes('node_modules'))
+  const env = { ...process.env, PATH: PATH.join(':') }
+  return command('npm', parameters, { env, ...(cwd !== undefined && { cwd }) })
 }
 
 /** As package-lock.json of this tree pins it. */

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The command line: which verbs there are and what each takes. A verb's code is loaded when it is asked for.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from './config/duration.ts'

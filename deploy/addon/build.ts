@@ -9,6 +9,8 @@ import type { Target } from './target.ts'
 import { type Toolchain, toolchainFor } from './toolchain.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+/** Texts of the licences of what is in an addon. */
+export const licences = join(root, 'build/prebuilds/licences')
 const cache = join(homedir(), '.cache/podweir/addon')
 /** What binding.gyp needs beside itself. It leaves out tests where there is no folder of that name. */
 const TREE = ['addon', 'ebpf', 'node_modules', 'package.json', 'binding.gyp']
@@ -24,6 +26,7 @@ export function buildAddon(target: Target): string {
   const addon = join(root, 'build/prebuilds', `linux-${target.arch}`, 'podweir.node')
   mkdirSync(dirname(addon), { recursive: true })
   cpSync(join(tree, 'build/Release/podweir.node'), addon)
+  cpSync(join(libraries, 'licences'), licences, { recursive: true })
   return addon
 }
 

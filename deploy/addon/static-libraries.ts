@@ -16,6 +16,8 @@ export interface SourceLibrary {
   /** Of the upstream archive as Debian carries it. */
   readonly archive: string
   readonly sha256: string
+  /** Files of the source that have the licence's text. */
+  readonly texts: readonly string[]
 }
 
 export const sourceLibraries: readonly SourceLibrary[] = [
@@ -25,6 +27,7 @@ export const sourceLibraries: readonly SourceLibrary[] = [
     licence: 'Zlib',
     archive: 'zlib_1.2.13.dfsg.orig.tar.bz2',
     sha256: '71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1',
+    texts: ['README'],
   },
   {
     name: 'elfutils',
@@ -32,6 +35,7 @@ export const sourceLibraries: readonly SourceLibrary[] = [
     licence: 'LGPL-3.0-or-later',
     archive: 'elfutils_0.188.orig.tar.bz2',
     sha256: 'fb8b0e8d0802005b9a309c60c1d8de32dd2951b56f0c3a3cb56d21ce01595dff',
+    texts: ['COPYING', 'COPYING-LGPLV3'],
   },
   {
     name: 'libbpf',
@@ -39,12 +43,13 @@ export const sourceLibraries: readonly SourceLibrary[] = [
     licence: 'BSD-2-Clause',
     archive: 'libbpf_1.1.2.orig.tar.gz',
     sha256: 'b50ab60637fb713db78aa98e6ca911ddf13c0799d498a1f6ec03ebffc7dca588',
+    texts: ['LICENSE.BSD-2-Clause'],
   },
 ]
 
 const jobs = `-j${cpus().length}`
 
-/** A folder with `include/` and `lib/`, in the cache. */
+/** A folder with `include/`, `lib/` and `licences/`, in the cache. */
 export function staticLibraries(toolchain: Toolchain, cache: string): string {
   const key = createHash('sha256').update(JSON.stringify(sourceLibraries)).digest('hex').slice(0, 12)
   const folder = join(cache, `libraries-${toolchain.target.debian}-${key}`)
@@ -57,6 +62,8 @@ export function staticLibraries(toolchain: Toolchain, cache: string): string {
     buildZlib(sources.get('zlib')!, prefix, toolchain)
     buildLibelf(sources.get('elfutils')!, prefix, toolchain)
     buildLibbpf(sources.get('libbpf')!, prefix, toolchain)
+    for (const { name, texts } of sourceLibraries)
+      for (const text of texts) cpSync(join(sources.get(name)!, text), join(prefix, 'licences', name, text))
     renameSync(prefix, folder)
     return folder
   } finally {

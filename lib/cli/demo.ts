@@ -19,6 +19,7 @@ import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
 import { buildReceipt, type Receipt } from '../signals/receipt.ts'
 import { receiptText } from '../signals/receipt-text.ts'
+import { requireClone } from './clone-only.ts'
 import { Ending } from './ending.ts'
 import { LiveFlows } from './live-flows.ts'
 import { probeOptions } from './probe-options.ts'
@@ -41,6 +42,7 @@ const CLOSE_MS = 2_000
 const FOLDER = '/run/podweir/demo'
 
 export async function run(options: DemoOptions): Promise<number> {
+  requireClone('demo')
   requireRoot()
   if (options.clean) return cleanUp()
   const log = createLog('warn')

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { globSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Failure } from '../host/failure.ts'
+import { requireClone } from './clone-only.ts'
 import { conclusion, firstLine, sumOf, type TestFailure, type TestOutcome } from './test-outcome.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -25,6 +26,7 @@ interface Ended {
 }
 
 export async function run(options: TestOptions): Promise<number> {
+  requireClone('test')
   const chosen = choose(options.only)
   const files = chosen.flatMap(level => filesOf(level))
   if (options.list) return list(chosen)

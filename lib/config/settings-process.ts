@@ -1,5 +1,6 @@
 // Reads settings in a process of its own that ends: parser and schema library weigh 20 MB and are needed for a moment.
 import { execFile } from 'node:child_process'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Failure, type FailureParts } from '../host/failure.ts'
@@ -7,7 +8,8 @@ import type { Config } from './config.ts'
 import type { Inventory } from './inventory.ts'
 import { type SettingsSources, sourcesText } from './settings-sources.ts'
 
-const READER = fileURLToPath(new URL('./settings-reader.ts', import.meta.url))
+/** Beside this file, compiled or not. */
+const READER = fileURLToPath(new URL(`./settings-reader${extname(import.meta.url)}`, import.meta.url))
 const ANSWER_LIMIT_BYTES = 256 * 1024 * 1024
 
 interface Answer<T> {

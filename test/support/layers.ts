@@ -13,6 +13,7 @@ export const layers = [
   'encode',
   'export',
   'pipeline',
+  'library',
   'demo',
   'doctor',
   'cli',
