@@ -42,7 +42,7 @@ const CLOSE_MS = 2_000
 const FOLDER = '/run/podweir/demo'
 
 export async function run(options: DemoOptions): Promise<number> {
-  requireClone('demo')
+  requireClone('demo', 'traffic')
   requireRoot()
   if (options.clean) return cleanUp()
   const log = createLog('warn')

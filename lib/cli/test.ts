@@ -26,7 +26,7 @@ interface Ended {
 }
 
 export async function run(options: TestOptions): Promise<number> {
-  requireClone('test')
+  requireClone('test', 'test')
   const chosen = choose(options.only)
   const files = chosen.flatMap(level => filesOf(level))
   if (options.list) return list(chosen)

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const copied = [
-  ...['lib/cli/test.ts', 'lib/cli/test-outcome.ts', 'lib/host/failure.ts'],
+  ...['lib/cli/test.ts', 'lib/cli/clone-only.ts', 'lib/cli/test-outcome.ts', 'lib/host/failure.ts'],
   ...['test/support/reporter.ts', 'test/support/skip.ts'],
   ...['biome.json', 'package.json', 'tsconfig.json'],
 ]
