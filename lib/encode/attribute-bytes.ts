@@ -3,7 +3,7 @@ import type { Attributes } from '@opentelemetry/api'
 import { doubleAttributes } from '../signals/attribute-names.ts'
 import type { AttributeSet } from '../signals/attribute-set.ts'
 import { kept } from './kept-forms.ts'
-import { ProtobufWriter } from './protobuf-writer.ts'
+import { ProtobufWriter, varintSize } from './protobuf-writer.ts'
 
 /** The number of the field `attributes`: 1 in a resource, 6 in a log record, 7 in a number's point, 9 in a span or a histogram's point. */
 export type AttributesField = 1 | 6 | 7 | 9
@@ -25,6 +25,7 @@ const message = {
 const KEY_VALUE_SIZE = 24
 
 const scratch = new ProtobufWriter(4096)
+const keyWriter = new ProtobufWriter(256)
 
 /** Of a set that is used again and again. */
 export function attributeBytes(set: AttributeSet, field: AttributesField): Uint8Array {
@@ -39,12 +40,43 @@ export function attributeBytes(set: AttributeSet, field: AttributesField): Uint8
 
 /** Of a set that is used once. */
 export function writeAttributes(writer: ProtobufWriter, attributes: Attributes, field: number): void {
+  const { keyValue, anyValue } = message
   for (const key in attributes) {
+    const { bytes, isDouble } = writtenKey(key)
+    const value = attributes[key]
+    if (typeof value === 'number' && value >>> 0 === value && !isDouble) {
+      // What most of them are, with lengths that need no guess.
+      const length = 1 + varintSize(value)
+      writer.sized(field, bytes.length + 2 + length)
+      writer.encoded(bytes)
+      writer.sized(keyValue.value, length)
+      writer.uint(anyValue.int, value)
+      continue
+    }
     writer.begin(field, 1)
-    writer.text(message.keyValue.key, key)
-    writeAnyValue(writer, message.keyValue.value, attributes[key], doubleAttributes.has(key))
+    writer.encoded(bytes)
+    writeAnyValue(writer, keyValue.value, value, isDouble)
     writer.end()
   }
+}
+
+interface WrittenKey {
+  /** The field `key` of a KeyValue. */
+  readonly bytes: Uint8Array
+  readonly isDouble: boolean
+}
+
+/** Keys are few; more than these would be somebody's data. */
+const MOST_KEYS = 4096
+const writtenKeys = new Map<string, WrittenKey>()
+
+function writtenKey(key: string): WrittenKey {
+  const found = writtenKeys.get(key)
+  if (found) return found
+  keyWriter.text(message.keyValue.key, key)
+  const made = { bytes: keyWriter.finish(), isDouble: doubleAttributes.has(key) }
+  if (writtenKeys.size < MOST_KEYS) writtenKeys.set(key, made)
+  return made
 }
 
 /** No less than `writeAttributes` will write. */
