@@ -62,8 +62,8 @@ describe('a spool', () => {
     const before = heldBytes()
     for (let i = 0; i < 50; i++) await queue.push({ signal: 'traces', items: 1, body: Buffer.alloc(20_000, i) })
     assert.equal(queue.counts.queue.bytes, 1_000_000)
-    const grown = heldBytes() - before
-    assert.ok(grown < 200_000, `${grown} bytes`)
+    // Buffers are freed by and by.
+    await until('only the first is in memory', () => heldBytes() - before < 200_000)
   })
 
   it('keeps signals and exporters apart', async () => {
