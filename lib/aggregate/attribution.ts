@@ -8,6 +8,7 @@ export const attributionResults = [
   'backend',
   'node',
   'socket',
+  'host_port',
   'dns',
   'cidr',
   'external',

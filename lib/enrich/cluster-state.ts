@@ -16,6 +16,7 @@ import type {
 import { ClusterNodes } from './cluster-nodes.ts'
 import { ClusterPods, type PodWords } from './cluster-pods.ts'
 import { ClusterServices, type ServiceWords } from './cluster-services.ts'
+import { HostPorts } from './host-ports.ts'
 import { OwnerChains, type OwnerLookup } from './owner-chains.ts'
 import type { PodScope } from './pod-scope.ts'
 import { PortSets } from './port-sets.ts'
@@ -33,6 +34,7 @@ export interface ClusterView extends ClusterListener {
   readonly nodes: ClusterNodes
   readonly pods: ClusterPods
   readonly services: ServiceNames
+  readonly hostPorts: HostPorts
   /** false: an address of a node's pods that is no pod's may be one's all the same. */
   knowsPodAt(address: AddressKey, atMs: number): boolean
   /** To be called before anything is asked for. */
@@ -73,6 +75,7 @@ export class ClusterState implements ClusterView {
   readonly nodes: ClusterNodes
   readonly pods: ClusterPods
   readonly services: ClusterServices
+  readonly hostPorts = new HostPorts(uid => this.pods.byUid(uid))
   readonly #parts: ClusterStateParts
   #arePlacesOld = false
 
@@ -105,14 +108,14 @@ export class ClusterState implements ClusterView {
   }
 
   changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number): void {
-    if (resource === 'pods') this.pods.changed(object as ClusterPod, atMs)
+    if (resource === 'pods') this.#podChanged(object as ClusterPod, atMs)
     else if (resource === 'services') this.#tellIf(this.services.changed(object as ClusterService))
     else if (resource === 'nodes') this.#nodesChanged(this.nodes.changed(object as ClusterNode))
     else this.#tellIf(this.services.sliceChanged(object as ClusterEndpointSlice, atMs))
   }
 
   deleted(resource: Resource, uid: string, atMs: number): void {
-    if (resource === 'pods') this.pods.deleted(uid, atMs)
+    if (resource === 'pods') this.#podDeleted(uid, atMs)
     else if (resource === 'services') this.#tellIf(this.services.deleted(uid))
     else if (resource === 'nodes') this.#nodesChanged(this.nodes.deleted(uid))
     else this.#tellIf(this.services.sliceDeleted(uid, atMs))
@@ -133,6 +136,16 @@ export class ClusterState implements ClusterView {
       case 'nodes':
         return this.nodes.uids()
     }
+  }
+
+  #podChanged(pod: ClusterPod, atMs: number): void {
+    this.pods.changed(pod, atMs)
+    this.#tellIf(this.hostPorts.changed(pod, atMs))
+  }
+
+  #podDeleted(uid: string, atMs: number): void {
+    this.pods.deleted(uid, atMs)
+    this.#tellIf(this.hostPorts.deleted(uid, atMs))
   }
 
   #podWords(words: ClusterWords): PodWords {

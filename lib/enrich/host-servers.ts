@@ -11,6 +11,7 @@ import type { DialledFlows, Endpoint } from './dialled-flows.ts'
 import { type FlowAnswer, FlowAnswers } from './flow-answers.ts'
 import { ownerAt } from './host-sockets.ts'
 import type { PodNames } from './pod-names.ts'
+import { ServedIdentities } from './served-identities.ts'
 
 export interface HostServersParts {
   readonly names: PodNames
@@ -33,8 +34,7 @@ const ADDRESSES_EVERY_MS = 30_000
 export class HostServers implements Names {
   readonly #parts: HostServersParts
   readonly #flows = new FlowAnswers<Found>()
-  /** One identity for each owner and port. */
-  readonly #identities = new WeakMap<Identity, Map<string, Identity>>()
+  readonly #identities = new ServedIdentities()
   /** Pods that serve, and that nobody has told us the name of. */
   readonly #nameless = new Set<string>()
   #own: ReadonlySet<AddressKey> = new Set()
@@ -57,7 +57,10 @@ export class HostServers implements Names {
     const found = this.#flows.of(address, point)
     if (!found?.owner) return known
     const owner = this.#ownerOf(found.owner)
-    return owner ? this.#identityOf(known, owner, point) : names.remote(address, atMs)
+    if (!owner) return names.remote(address, atMs)
+    const served = `${transportOf(point.protocol)}/${point.port}`
+    const { place } = known
+    return this.#identities.of(owner, served, { class: 'node', foundBy: 'socket', ...(place && { place }) })
   }
 
   /** To be called with each batch before it is counted; `translated`: where flows of it go in truth. Never rejects. */
@@ -128,24 +131,6 @@ export class HostServers implements Names {
     if (identity.pod) return identity
     this.#nameless.add(podUid)
     return undefined
-  }
-
-  #identityOf({ place }: Identity, owner: Identity, { protocol, port }: RemotePoint): Identity {
-    const served = `${transportOf(protocol)}/${port}`
-    const known = this.#identities.get(owner)?.get(served)
-    if (known && known.place === place) return known
-    const { workload, pod, name } = owner
-    const identity: Identity = {
-      class: 'node',
-      ...(workload && { workload }),
-      ...(pod ? { pod } : name !== undefined && { name }),
-      ports: new Set([served]),
-      ...(place && { place }),
-      foundBy: 'socket',
-    }
-    const ofOwner = this.#identities.get(owner) ?? new Map<string, Identity>()
-    this.#identities.set(owner, ofOwner.set(served, identity))
-    return identity
   }
 }
 

@@ -19,13 +19,14 @@ export class RemoteOrder {
   }
 
   of(address: AddressKey, atMs: number, point?: RemotePoint): Identity {
-    const { pods, services, nodes } = this.#view
+    const { pods, services, nodes, hostPorts } = this.#view
     const pod = pods.at(address, atMs)
     if (pod) return pod
     const service = services.at(address, point)
     if (service && !nodes.at(address)) return service
     const rest = this.#restOf(address, atMs)
-    return rest.class === 'node' ? (services.atNode(address, point) ?? rest) : rest
+    if (rest.class !== 'node' || !point) return rest
+    return services.atNode(address, point) ?? hostPorts.at(address, atMs, rest, point) ?? rest
   }
 
   /** To be called when an answer may differ from the one before. */

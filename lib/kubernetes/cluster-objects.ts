@@ -38,6 +38,8 @@ export interface ClusterPod extends ClusterObject {
   readonly templateOf?: 'Deployment' | 'Rollout'
   /** Ports of its containers, as `tcp/8080`. */
   readonly ports: readonly string[]
+  /** Ports of its node that are its own, as `tcp/8080`, and those of one address of the node as `tcp/8080 192.0.2.1`. */
+  readonly hostPorts: readonly string[]
   /** Only those that were asked for. */
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>

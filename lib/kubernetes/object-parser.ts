@@ -31,6 +31,7 @@ const SERVICE_LABEL = 'kubernetes.io/service-name'
 const ZONE_LABELS = ['topology.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/zone']
 const REGION_LABELS = ['topology.kubernetes.io/region', 'failure-domain.beta.kubernetes.io/region']
 const ROLLOUT_HASH_LABEL = 'rollouts-pod-template-hash'
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 const TEMPLATE_HASH_LABELS = ['pod-template-hash', ROLLOUT_HASH_LABEL]
 
 const nothing: readonly string[] = []
@@ -83,7 +84,8 @@ export class ObjectParser {
       ...(owner && { owner }),
       ...(templateHash !== undefined && { templateHash: this.#shared.text(templateHash) }),
       ...(firstOf(labels, [ROLLOUT_HASH_LABEL]) !== undefined && { templateOf: 'Rollout' }),
-      ports: this.#shared.list(containerPorts(spec)),
+      ports: this.#shared.list(portsOf(containerPorts(spec), 'containerPort')),
+      hostPorts: this.#shared.list(hostPorts(containerPorts(spec))),
       labels: chosenOf(labels, this.#kept.labels, LABEL_LIMIT) ?? noPairs,
       annotations: chosenOf(fieldsOf(metadata.annotations), this.#kept.annotations, ANNOTATION_LIMIT) ?? noPairs,
     }
@@ -188,24 +190,35 @@ function distinct(texts: readonly (string | undefined)[]): readonly string[] {
 }
 
 /** Init containers that go on running beside the others are sidecars. */
-function containerPorts(spec: Fields): readonly string[] {
+function containerPorts(spec: Fields): readonly unknown[] {
   const sidecars = listOf(spec.initContainers, MOST.containers).filter(
     each => fieldsOf(each).restartPolicy === 'Always',
   )
   const containers = [...listOf(spec.containers, MOST.containers), ...sidecars]
-  const ports = containers.flatMap(each => listOf(fieldsOf(each).ports, MOST.ports))
-  return portsOf(ports.slice(0, MOST.ports), 'containerPort')
+  return containers.flatMap(each => listOf(fieldsOf(each).ports, MOST.ports)).slice(0, MOST.ports)
+}
+
+/** The API server gives those of a host-network pod their own number where it is left out. */
+function hostPorts(ports: readonly unknown[]): readonly string[] {
+  return distinct(
+    ports.map(each => {
+      const port = portOf(each, 'hostPort')
+      const address = canonicalAddress(fieldsOf(each).hostIP)
+      if (port === undefined || address === undefined || ANY_ADDRESS.has(address)) return port
+      return `${port} ${address}`
+    }),
+  )
 }
 
 function portsOf(ports: readonly unknown[], key: 'port' | 'containerPort'): readonly string[] {
-  return distinct(
-    ports.map(each => {
-      const fields = fieldsOf(each)
-      const port = wholeNumberOf(fields[key], 1, HIGHEST_PORT)
-      const protocol = protocolOf(fields.protocol)
-      return port === undefined || protocol === undefined ? undefined : `${protocol}/${port}`
-    }),
-  )
+  return distinct(ports.map(each => portOf(each, key)))
+}
+
+function portOf(value: unknown, key: 'port' | 'containerPort' | 'hostPort'): string | undefined {
+  const fields = fieldsOf(value)
+  const port = wholeNumberOf(fields[key], 1, HIGHEST_PORT)
+  const protocol = protocolOf(fields.protocol)
+  return port === undefined || protocol === undefined ? undefined : `${protocol}/${port}`
 }
 
 function servicePort(value: unknown): ClusterServicePort[] {

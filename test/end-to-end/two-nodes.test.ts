@@ -16,7 +16,9 @@ const PORT = 9000
 const SERVICE_PORT = 80
 const NODE_PORTS = { cluster: 30_080, local: 30_081 }
 const DATAGRAM_BYTES = 200
-const EVERY_PORT = [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS)]
+/** On the second node: of a pod of the host network, and of b8, to which the CNI translates it. */
+const HOST_PORTS = { declared: 9_200, mapped: 9_300 }
+const EVERY_PORT = [PORT, SERVICE_PORT, ...Object.values(NODE_PORTS), ...Object.values(HOST_PORTS)]
 /** Ethernet, IPv4 and UDP. */
 const WIRE_BYTES = DATAGRAM_BYTES + 42
 const onNode = (node: number, count: number) =>
@@ -66,12 +68,20 @@ describe('two nodes of a real Kubernetes', function () {
     await nodes.apply(namespaceOf(NAMESPACE))
     await nodes.apply(
       ...deployments.map(({ name, node }) =>
-        deployment(NAMESPACE, name, { node, ...(SPLIT.includes(name) && { group: 'split' }) }),
+        deployment(NAMESPACE, name, {
+          node,
+          ...(SPLIT.includes(name) && { group: 'split' }),
+          ...(name === 'b8' && { hostPort: { port: HOST_PORTS.mapped, target: PORT } }),
+        }),
       ),
       statefulSet(NAMESPACE, 'db', { node: 2 }),
       daemonSet(NAMESPACE, 'everywhere'),
       cronJob(NAMESPACE, 'nightly', { node: 1 }),
       deployment(NAMESPACE, 'ingress', { node: 2, hostNetwork: true }),
+      deployment(NAMESPACE, 'exporter', {
+        ...{ node: 2, hostNetwork: true },
+        hostPort: { port: HOST_PORTS.declared, target: HOST_PORTS.declared },
+      }),
       service(NAMESPACE, 'b1', { port: SERVICE_PORT, target: PORT }),
       service(NAMESPACE, 'a1', { port: SERVICE_PORT, target: PORT }),
       service(NAMESPACE, 'b2', { port: SERVICE_PORT, target: PORT, nodePort: NODE_PORTS.cluster }),
@@ -82,8 +92,8 @@ describe('two nodes of a real Kubernetes', function () {
     await nodes.kubectl('-n', NAMESPACE, 'create', 'job', '--from=cronjob/nightly', 'nightly-by-hand')
     const receiver = { modules: { conntrack: 'on' } }
     agents = [await nodes.agent(1, receiver), await nodes.agent(2, receiver)]
-    for (const pod of await nodes.pods(NAMESPACE, deployments.length + 5)) {
-      const workload = /^(?:nightly|everywhere|ingress|db|[ab]\d)/.exec(pod.name)![0]
+    for (const pod of await nodes.pods(NAMESPACE, deployments.length + 6)) {
+      const workload = /^(?:nightly|everywhere|ingress|exporter|db|[ab]\d)/.exec(pod.name)![0]
       if (workload === 'everywhere' && pod.node === 2) continue
       pods.set(workload, pod)
       kinds.set(workload, { nightly: 'CronJob', everywhere: 'DaemonSet', db: 'StatefulSet' }[workload] ?? 'Deployment')
@@ -92,6 +102,7 @@ describe('two nodes of a real Kubernetes', function () {
     for (const { metadata, spec } of items) clusterAddress.set(metadata.name, spec.clusterIP)
     for (const [name, pod] of pods)
       if (name === 'ingress') await nodes.serveAs(pod, 'udp-serve', '--port', PORT)
+      else if (name === 'exporter') await nodes.serveAs(pod, 'udp-serve', '--port', HOST_PORTS.declared)
       else await nodes.serve(pod.netns, 'udp-serve', '--port', PORT)
     await until(
       'the agents know all',
@@ -151,7 +162,7 @@ describe('two nodes of a real Kubernetes', function () {
   const expected = () => Object.fromEntries([...sent].sort())
 
   it('have every pair of workloads under their names, each byte once in the client’s view', async () => {
-    const withNetwork = [...pods.keys()].filter(name => name !== 'ingress')
+    const withNetwork = [...pods.keys()].filter(name => name !== 'ingress' && name !== 'exporter')
     let i = 0
     for (const from of withNetwork)
       for (const to of withNetwork)
@@ -199,12 +210,21 @@ describe('two nodes of a real Kubernetes', function () {
     })
   })
 
-  it('have what a node’s own servers get under the pod that serves, on its node; elsewhere under the node', async () => {
-    await send('b4', 'ingress', { address: nodes.address(2), port: PORT, count: 23 })
-    await send('a4', 'ingress', { address: nodes.address(2), port: PORT, count: 19 })
+  it('have what a node’s own servers get under the pod that serves: by its socket on its node, elsewhere by its declared port', async () => {
+    const at = (port: number, count: number) => ({ address: nodes.address(2), port, count })
+    await send('b4', 'ingress', at(PORT, 23))
+    await send('a4', 'ingress', at(PORT, 19))
+    // Undeclared, and seen from another node.
     sent.delete('Deployment/a4 > Deployment/ingress  9000')
     sent.set('Deployment/a4 > node  9000', 19)
+    for (const from of ['a4', 'b4']) {
+      await send(from, 'exporter', at(HOST_PORTS.declared, 25))
+      await send(from, 'b8', at(HOST_PORTS.mapped, 26))
+    }
     assert.deepEqual(await counted('client', EVERY_PORT), expected())
+    const found = agents.map(agent => agent.attributedBytes())
+    assert.equal(found[0]!.host_port, (25 + 26) * WIRE_BYTES)
+    assert.deepEqual([found[1]!.socket, found[1]!.backend! > 0], [(23 + 25) * WIRE_BYTES, true])
   })
 
   it('have drained what was exported and what the other end reports, and nothing else', async () => {

@@ -130,6 +130,16 @@ describe('HostServers', () => {
     })
   })
 
+  it('are not who has declared the port, where the socket is another’s', async () => {
+    const declared = { ...hostPod('other', OTHER), hostPorts: ['tcp/9100', 'tcp/10250', 'tcp/7'] }
+    names.changed('pods', declared, HEARD_MS)
+    assert.deepEqual(await drain([{ slot: 1 }, { slot: 2, remotePort: 10_250 }, { slot: 3, remotePort: 7 }]), {
+      'web>exporter:9100/tcp client': 100,
+      'web>node:10250/tcp client': 100,
+      'web>other:7/tcp client': 100,
+    })
+  })
+
   it('stay who they were when the flow began, and are another for the next one', async () => {
     await drain([{ slot: 1 }])
     sockets.sockets[0] = { port: 9100, cgroup: ofPod(OTHER) }

@@ -29,7 +29,16 @@ describe('a pod', () => {
       },
       spec: {
         nodeName: 'node-1',
-        containers: [{ ports: [{ containerPort: 8080 }, { containerPort: 53, protocol: 'UDP' }] }, { name: 'none' }],
+        containers: [
+          {
+            ports: [
+              { containerPort: 8080, hostPort: 80 },
+              { containerPort: 53, protocol: 'UDP' },
+            ],
+          },
+          { ports: [{ hostPort: 81, hostIP: '0.0.0.0' }, { hostPort: 82, hostIP: 'FD00::1' }, { hostPort: 0 }] },
+          { name: 'none' },
+        ],
         initContainers: [
           { restartPolicy: 'Always', ports: [{ containerPort: 9000 }] },
           { ports: [{ containerPort: 1 }] },
@@ -45,6 +54,7 @@ describe('a pod', () => {
       ...{ uid: 'u-1', namespace: 'shop', name: 'web-1', node: 'node-1', hostNetwork: false },
       ...{ isRunning: true, isReady: true, createdMs: Date.UTC(2026, 0, 31, 12), owner, templateHash: '5d9' },
       ...{ addresses: ['10.1.0.7', '2001:db8::7'], ports: ['tcp/8080', 'udp/53', 'tcp/9000'] },
+      hostPorts: ['tcp/80', 'tcp/81', 'tcp/82 fd00::1'],
       ...{ labels: { app: 'web' }, annotations: { team: 'a' } },
     })
   })

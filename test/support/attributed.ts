@@ -29,6 +29,12 @@ export function attributedInterfaces(file: string, what: 'packets' | 'unobserved
   return sums
 }
 
+/** Of `podweir.agent.attribution`: bytes by how the remote end was found. */
+export function attributedBytes(file: string): Record<string, number> {
+  const values = lastValues(file, 'podweir.agent.attribution')
+  return Object.fromEntries(values.map(({ attributes, value }) => [attributes['podweir.attribution.result'], value]))
+}
+
 function lastValues(file: string, metric: string): { attributes: Record<string, string>; value: number }[] {
   const last = new Map<string, { attributes: Record<string, string>; value: number }>()
   for (const point of pointsOf(requestsIn(readFileSync(file, 'utf8')), metric)) {

@@ -26,6 +26,7 @@ export function clusterPod(parts: Partial<ClusterPod> & { name: string }): Clust
     isReady: true,
     createdMs: HEARD_MS - 60_000,
     ports: [],
+    hostPorts: [],
     labels: {},
     annotations: {},
     ...parts,

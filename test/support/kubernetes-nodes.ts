@@ -8,6 +8,7 @@ import { stringify } from 'yaml'
 import { runTraffic, TrafficProgram } from '../../lib/demo/traffic-program.ts'
 import type { FlowRecord, StatusRecord } from '../../lib/signals/flow-record.ts'
 import { askFlows, askStatus } from './agent.ts'
+import { attributedBytes } from './attributed.ts'
 import { CgroupProcess } from './cgroup-process.ts'
 import { ExportedEdges } from './exported-edges.ts'
 import { PodweirProcess } from './podweir-process.ts'
@@ -242,6 +243,11 @@ export class NodeAgent {
 
   exported(): ExportedEdges {
     return new ExportedEdges(readFileSync(join(this.#folder, 'metrics.jsonl'), 'utf8'))
+  }
+
+  /** Of what it exported, by how the remote end was found. */
+  attributedBytes(): Record<string, number> {
+    return attributedBytes(join(this.#folder, 'metrics.jsonl'))
   }
 
   /** Last drain, last export. */

@@ -4,6 +4,8 @@ interface Placement {
   /** 1, 2, … */
   readonly node?: number
   readonly hostNetwork?: boolean
+  /** Declared: of UDP, beside the container's own; of the host network they are the same. */
+  readonly hostPort?: { readonly port: number; readonly target: number }
   /** Label by which a Service may have pods of several workloads. */
   readonly group?: string
   /** Its readiness probe fails. */
@@ -67,8 +69,9 @@ export function service(
   return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec }
 }
 
-function templated(name: string, { node, hostNetwork, isNeverReady, group }: Placement) {
-  const main = { name: 'main', image: 'podweir.test/busybox:1', imagePullPolicy: 'Never' }
+function templated(name: string, { node, hostNetwork, isNeverReady, group, hostPort }: Placement) {
+  const ports = hostPort && [{ containerPort: hostPort.target, hostPort: hostPort.port, protocol: 'UDP' }]
+  const main = { name: 'main', image: 'podweir.test/busybox:1', imagePullPolicy: 'Never', ...(ports && { ports }) }
   const failing = { readinessProbe: { tcpSocket: { port: 1 }, periodSeconds: 1 } }
   return {
     selector: { matchLabels: { app: name } },
