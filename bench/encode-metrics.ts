@@ -3,7 +3,7 @@ import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { EdgeTable } from '../lib/aggregate/edge-table.ts'
 import type { Identity } from '../lib/aggregate/identity.ts'
-import { defaultMetricForm } from '../lib/config/exporter-delivery.ts'
+import { defaultMetricForm } from '../lib/config/metric-form.ts'
 import { LARGEST_REQUEST } from '../lib/encode/encoded-request.ts'
 import { MetricProtobufEncoder } from '../lib/encode/metric-protobuf.ts'
 import { systemClock } from '../lib/host/clock.ts'
@@ -49,7 +49,7 @@ function busyEdges(): EdgeTable {
 function collected(): Collection {
   const sets = new SharedSets({ 'service.name': 'podweir' }, { 'k8s.cluster.name': 'production' })
   const writer = new SeriesWriter({ form: defaultMetricForm, clock: systemClock, sinceMs: Infinity })
-  const series = new EdgeSeries(busyEdges(), () => new Float64Array(0), sets, writer)
+  const series = new EdgeSeries(busyEdges(), () => new Float64Array(0), sets, writer, undefined)
   return writer.collect(() => series.write())
 }
 

@@ -11,7 +11,7 @@ import { type BudgetTimes, brake, type MeasuredPrograms, type ProgramBudget } fr
 import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
-import { outletsOf } from './config/pipelines.ts'
+import { outletsOf } from './config/outlets.ts'
 import { podweirScope } from './encode/scope.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
@@ -30,6 +30,7 @@ import { namespaceInode, type OwnProcess } from './host/own-process.ts'
 import type { ResourceState } from './kubernetes/watch-health.ts'
 import { AgentFigures } from './signals/agent-figures.ts'
 import { Delivery } from './signals/delivery.ts'
+import { EdgeChoices } from './signals/edge-choices.ts'
 import { Handover } from './signals/handover.ts'
 import { interfaceStates } from './signals/interface-states.ts'
 import { type Books, nodeTotals } from './signals/ledger-totals.ts'
@@ -118,7 +119,7 @@ export class Pipeline {
     const modules = { drops: this.#drops, dns: this.#names.dns }
     this.#follow = deviceFollower({ attachments, scope: this.#scope, watch: this.#interfaces, ...modules })
     const edges = new EdgeTable(config)
-    const delivery = new Delivery()
+    const delivery = new Delivery(new EdgeChoices(edges))
     this.books = { edges, ledger, delivery }
     this.table = new FlowTable({
       flowLimit: config.flowLimit,
@@ -246,10 +247,9 @@ export class Pipeline {
       startedAtMs: this.startedAtMs,
       ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
     }
-    const exporters = outletsOf(config, 'metrics').map(({ exporter }) => exporter)
     const tracker = this.#handover
     return new MetricOutlets({
-      ...{ exporters, sources, scope: podweirScope(version), intervalMs, log, clock },
+      ...{ outlets: outletsOf(config, 'metrics'), sources, scope: podweirScope(version), intervalMs, log, clock },
       ...(tracker && { tracker }),
     })
   }

@@ -1,5 +1,7 @@
 // The rules of a scope that the kernel decides by, packet by packet.
-import { parsePorts, type ScopeConfig } from '../config/scope.ts'
+
+import { parsePorts } from '../config/port-range.ts'
+import type { ScopeConfig } from '../config/scope.ts'
 import { type Cidr, parseCidr } from './address.ts'
 
 /** Of remote addresses: the longest block that an address is in decides. */

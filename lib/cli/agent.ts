@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts'
 import { destinationText } from '../config/destination.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
-import { signalsOf } from '../config/pipelines.ts'
+import { signalsOf } from '../config/outlets.ts'
 import { loadConfigApart, loadInventoryApart } from '../config/settings-process.ts'
 import { InventoryNames } from '../enrich/inventory-names.ts'
 import { PodScope } from '../enrich/pod-scope.ts'
@@ -23,6 +23,7 @@ import { OwnConnections } from '../host/own-connections.ts'
 import { ownProcess } from '../host/own-process.ts'
 import { podweirVersion } from '../host/version.ts'
 import { Pipeline } from '../pipeline.ts'
+import { checkAttributeProcessors } from '../signals/attribute-check.ts'
 import { openCluster } from './cluster.ts'
 import { Ending } from './ending.ts'
 import { probeOptions } from './probe-options.ts'
@@ -54,6 +55,7 @@ export async function run(options: AgentOptions): Promise<number> {
 
 async function runUntil(ending: Ending, options: AgentOptions): Promise<number> {
   const config = await loadConfigApart({ files: options.config, set: options.set })
+  checkAttributeProcessors(config)
   const log = createLog(config.logLevel)
   for (const warning of config.warnings) log.warn(warning)
   const story = new Story(process.stderr, log, systemClock)

@@ -5,15 +5,17 @@ import { destinationText } from '../config/destination.ts'
 import { formatDuration } from '../config/duration.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
 import { type Inventory, loadInventory } from '../config/inventory.ts'
-import { signalsOf } from '../config/pipelines.ts'
+import { signalsOf } from '../config/outlets.ts'
 import { type SettingsSources, sourcesText } from '../config/settings-sources.ts'
 import { settingsText } from '../config/settings-text.ts'
 import { Failure } from '../host/failure.ts'
+import { checkAttributeProcessors } from '../signals/attribute-check.ts'
 
 /** Exit code 0, or 2 for what is wrong in a file, 1 for a file that can't be read. */
 export async function check(sources: SettingsSources): Promise<number> {
   return reportingFailures(() => {
     const { config } = loadConfig(sources)
+    checkAttributeProcessors(config)
     const inventory = config.inventoryFile === undefined ? undefined : loadInventory(config.inventoryFile)
     printWarnings(config)
     process.stdout.write(`${[`${sourcesText(sources)}: ok`, ...summary(config, inventory)].join('\n')}\n`)

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { formatByteSize } from './byte-size.ts'
 import { formatDuration } from './duration.ts'
 import type { FileStorageConfig } from './file-storage.ts'
+import type { MetricForm } from './metric-form.ts'
 import {
   byteSize,
   choice,
@@ -15,16 +16,6 @@ import {
   text,
   wholeNumber,
 } from './validation.ts'
-
-/** How metrics are told. */
-export interface MetricForm {
-  /** Whose resource a pod's own metrics have: its own, or that of the agent. */
-  readonly resourceMode: 'pod' | 'agent'
-  readonly temporality: 'cumulative' | 'delta'
-  readonly histograms: 'explicit' | 'exponential'
-  /** After this time a series is sent again although it has not changed; 0: never. */
-  readonly resendUnchangedMs: number
-}
 
 /** What follows a request that did not arrive. */
 export interface RetryConfig {
@@ -73,14 +64,6 @@ export const deliveryShape = {
     queue_items: wholeNumber(1, 10_000_000).default(65_536),
     storage: text('file_storage, file_storage/NAME').optional(),
   }),
-}
-
-/** Of receivers that have no such settings. */
-export const defaultMetricForm: MetricForm = {
-  resourceMode: 'agent',
-  temporality: 'cumulative',
-  histograms: 'explicit',
-  resendUnchangedMs: 60 * second,
 }
 
 /** Of exporters that have no such settings. */

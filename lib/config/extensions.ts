@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
 import { describeFileStorage, type FileStorageConfig, fileStorageConfig, fileStorageSchema } from './file-storage.ts'
 import { describeHealthCheck, type HealthCheckConfig, healthCheckConfig, healthCheckSchema } from './health-check.ts'
-import { formatListenEndpoint, type ListenEndpoint, listenEndpoint } from './listen-endpoint.ts'
+import { formatListenEndpoint, type ListenEndpoint } from './listen-endpoint.ts'
 import type { Path } from './problems.ts'
-import { section, text, typeOf, validate } from './validation.ts'
+import { listenEndpoint, section, text, typeOf, validate } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
 /** Those that `service.extensions` names. */

@@ -1,8 +1,8 @@
 // Where the agent answers by HTTP whether it lives and is ready: `extensions.health_check`, spelled as the Collector does.
 import type { z } from 'zod'
-import { formatListenEndpoint, type ListenEndpoint, listenEndpoint } from './listen-endpoint.ts'
+import { formatListenEndpoint, type ListenEndpoint } from './listen-endpoint.ts'
 import { formatShare, shareBetween } from './share.ts'
-import { parsedOrOff, section } from './validation.ts'
+import { listenEndpoint, parsedOrOff, section } from './validation.ts'
 
 export interface HealthCheckConfig extends ListenEndpoint {
   /** Ready means that at least this share of the interfaces that are there is attached. */

@@ -7,10 +7,10 @@ import {
   deliveryShape,
   describeDelivery,
   describeMetricForm,
-  type MetricForm,
   metricForm,
   metricFormShape,
 } from './exporter-delivery.ts'
+import type { MetricForm } from './metric-form.ts'
 import { type ExporterPlace, timeoutSchema } from './otlp-exporters.ts'
 import { redacted } from './secret.ts'
 import { type Signal, signals } from './signal.ts'

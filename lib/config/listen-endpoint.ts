@@ -1,5 +1,4 @@
 // Where one of our servers listens, as settings write it: `HOST:PORT`.
-import { parsed } from './validation.ts'
 
 export interface ListenEndpoint {
   readonly host: string
@@ -7,16 +6,12 @@ export interface ListenEndpoint {
   readonly port: number
 }
 
-export function listenEndpoint(example: string) {
-  return parsed(`HOST:PORT, such as ${example}`, readListenEndpoint)
-}
-
 export function formatListenEndpoint({ host, port }: ListenEndpoint): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 /** An IPv6 address is in brackets. */
-function readListenEndpoint(endpoint: string): ListenEndpoint | undefined {
+export function readListenEndpoint(endpoint: string): ListenEndpoint | undefined {
   const [, ipv6, name, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(endpoint) ?? []
   const host = ipv6 ?? name
   const port = Number(digits)

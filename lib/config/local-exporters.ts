@@ -4,10 +4,10 @@ import {
   type DeliveryConfig,
   defaultDelivery,
   describeMetricForm,
-  type MetricForm,
   metricForm,
   metricFormShape,
 } from './exporter-delivery.ts'
+import type { MetricForm } from './metric-form.ts'
 import { choice, section, text, wholeNumber } from './validation.ts'
 
 export interface FileExporterConfig extends MetricForm, DeliveryConfig {

@@ -7,11 +7,11 @@ import {
   deliveryShape,
   describeDelivery,
   describeMetricForm,
-  type MetricForm,
   metricForm,
   metricFormShape,
 } from './exporter-delivery.ts'
 import type { FileStorageConfig } from './file-storage.ts'
+import type { MetricForm } from './metric-form.ts'
 import { noteOtlpOrigins } from './otlp-origins.ts'
 import { OtlpVariables } from './otlp-variables.ts'
 import type { Path } from './problems.ts'

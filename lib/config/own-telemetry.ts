@@ -1,10 +1,10 @@
 // What the agent tells of itself, apart from its data: `service.telemetry.metrics`.
 import type { z } from 'zod'
 import { formatDuration } from './duration.ts'
-import { formatListenEndpoint, type ListenEndpoint, listenEndpoint } from './listen-endpoint.ts'
+import { formatListenEndpoint, type ListenEndpoint } from './listen-endpoint.ts'
 import { isGrpcEndpoint } from './otlp-exporters.ts'
 import { shownEndpoint } from './secret.ts'
-import { choice, duration, onOrOff, section, text } from './validation.ts'
+import { choice, duration, listenEndpoint, onOrOff, section, text } from './validation.ts'
 
 export interface OwnTelemetryConfig {
   readonly level: 'none' | 'basic' | 'normal' | 'detailed'

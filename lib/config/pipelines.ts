@@ -17,12 +17,6 @@ export interface PipelineConfig {
   readonly exporters: readonly string[]
 }
 
-/** What one exporter gets of one signal. */
-export interface OutletConfig {
-  readonly exporter: ExporterConfig
-  readonly processors: readonly ProcessorConfig[]
-}
-
 export const pipelineSchema = section({
   receivers: list(choice('podweir'), 'a list of receivers: [podweir]')
     .min(1, { error: 'podweir' })
@@ -56,26 +50,10 @@ export function readPipelines(parts: PipelineParts): PipelineConfig[] {
     return [{ id: 'metrics', signal: 'metrics', processors: [], exporters: [...parts.exporters.keys()] }]
   const pipelines = entries.map(([id, settings]) => readPipeline(parts, id, settings))
   refuseTwoWays(parts.document, pipelines)
+  warnOfIdle(parts, pipelines)
   warnOfUnused(parts, 'exporters', 'nothing is sent to it')
   warnOfUnused(parts, 'processors', 'it does nothing')
   return pipelines
-}
-
-/** Each exporter of a signal once, however many pipelines name it. */
-export function outletsOf(
-  { pipelines, exporters }: { pipelines: readonly PipelineConfig[]; exporters: readonly ExporterConfig[] },
-  signal: Signal,
-): OutletConfig[] {
-  const carrying = pipelines.filter(pipeline => pipeline.signal === signal)
-  return exporters.flatMap(exporter => {
-    const pipeline = carrying.find(each => each.exporters.includes(exporter.id))
-    return pipeline ? [{ exporter, processors: pipeline.processors }] : []
-  })
-}
-
-/** What an exporter gets. */
-export function signalsOf({ pipelines }: { pipelines: readonly PipelineConfig[] }, exporterId: string): Signal[] {
-  return signals.filter(signal => pipelines.some(each => each.signal === signal && each.exporters.includes(exporterId)))
 }
 
 export function signalOf(id: string): Signal | undefined {
@@ -142,6 +120,21 @@ function refuseTwoWays(document: YamlDocument, pipelines: readonly PipelineConfi
       const what = `${id} is in ${other.id} too, with other processors`
       document.problems.add(document.placeOf(path), path, what, 'the same processors, or an exporter of its own')
     }
+  }
+}
+
+/** Metrics are collected all at once, and never left out for want of memory. */
+function warnOfIdle({ document, warnings }: PipelineParts, pipelines: readonly PipelineConfig[]): void {
+  const usedBy = (isOfMetrics: boolean) =>
+    pipelines.filter(({ signal }) => (signal === 'metrics') === isOfMetrics).flatMap(({ processors }) => processors)
+  const busy = usedBy(false).map(({ id }) => id)
+  for (const processor of new Set(usedBy(true))) {
+    const isOfEvents =
+      processor.type === 'memory_limiter' || (processor.type === 'batch' && !processor.sendBatchMaxSize)
+    if (!isOfEvents || busy.includes(processor.id)) continue
+    const path = ['processors', processor.id]
+    const what = 'has nothing to do: metrics are collected all at once, and never left out'
+    warnings.push(document.problems.line(document.placeOfKey(path), path, what))
   }
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
 import { formatDuration } from './duration.ts'
 import { FilterProblem, parseFlowFilter } from './flow-filter.ts'
+import { placeText } from './problems.ts'
 import { choice, duration, list, section, text, typeOf, validate, wholeNumber } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
@@ -19,6 +20,8 @@ export interface FilterConfig {
 export interface AttributesConfig {
   readonly type: 'attributes'
   readonly id: string
+  /** Where it is set, for messages. */
+  readonly place: string
   readonly profile: 'none' | 'obi' | 'netobserv' | 'otel-draft'
   /** Old key to new key; they beat the profile. */
   readonly rename: Readonly<Record<string, string>>
@@ -61,7 +64,7 @@ export const processorSchemas = {
   }),
   batch: section({
     timeout: duration(10, 60_000).default(1000),
-    send_batch_size: wholeNumber(1, 1_000_000).default(8192),
+    send_batch_size: wholeNumber(10, 1_000_000).default(8192),
     send_batch_max_size: wholeNumber(0, 1_000_000).default(0),
   }),
   memory_limiter: section({
@@ -135,7 +138,7 @@ function readProcessor(
     }
     case 'attributes': {
       const attributes = validate(document, processorSchemas.attributes, value, path)
-      return attributes && { type, id, ...attributes }
+      return attributes && { type, id, place: placeText(document.placeOfKey(path)), ...attributes }
     }
     case 'batch': {
       const batch = validate(document, processorSchemas.batch, value, path)

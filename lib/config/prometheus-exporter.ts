@@ -1,9 +1,9 @@
 // The exporter that waits to be asked: `prometheus`, a scrape endpoint of our own.
 import type { z } from 'zod'
-import { formatListenEndpoint, type ListenEndpoint, listenEndpoint } from './listen-endpoint.ts'
+import { formatListenEndpoint, type ListenEndpoint } from './listen-endpoint.ts'
 import { redacted } from './secret.ts'
 import { describeServerTls, type ServerTlsConfig, serverTlsConfig, serverTlsSchema } from './tls.ts'
-import { section, text } from './validation.ts'
+import { listenEndpoint, section, text } from './validation.ts'
 
 export interface PrometheusExporterConfig extends ListenEndpoint {
   readonly type: 'prometheus'

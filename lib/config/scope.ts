@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { deviceGlob, deviceGlobForm } from './device-glob.ts'
 import { canonicalCidr, cidrForm } from './inventory-schema.ts'
 import { namePattern } from './name-pattern.ts'
+import { parsePorts } from './port-range.ts'
 import { list, parsed, section, text } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
@@ -29,16 +30,8 @@ export interface ScopeConfig {
   readonly exclude: ScopeRules
 }
 
-export interface PortRange {
-  readonly first: number
-  readonly last: number
-  /** Absent: every transport that has ports. */
-  readonly transport?: string
-}
-
 /** The kernel's tables have room for two such lists (SCOPE_BLOCKS_LIMIT of ebpf/scope.h). */
 const CIDR_LIMIT = 1024
-const HIGHEST_PORT = 65_535
 
 const namespaceForm = 'the name of a namespace, with * for any characters and ? for one'
 const labelForm = 'KEY or KEY=VALUE of a pod’s label, with * and ? in the value'
@@ -70,16 +63,6 @@ const rulesSchema = section({
 })
 
 export const scopeSchema = section({ include: rulesSchema, exclude: rulesSchema })
-
-/** undefined when the text is no `PORT[-LAST][/TRANSPORT]`. */
-export function parsePorts(text: string): PortRange | undefined {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp|dccp))?$/.exec(text)
-  if (!match) return undefined
-  const first = Number(match[1])
-  const last = match[2] === undefined ? first : Number(match[2])
-  if (first < 1 || last < first || last > HIGHEST_PORT) return undefined
-  return { first, last, ...(match[3] !== undefined && { transport: match[3] }) }
-}
 
 /** The same rule on both sides could only ever leave out. */
 export function refuseContradiction(document: YamlDocument, scope: ScopeConfig | undefined): void {

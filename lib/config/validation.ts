@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { formatByteSize, parseByteSize } from './byte-size.ts'
 import { didYouMean } from './did-you-mean.ts'
 import { durationBetween, formatDuration } from './duration.ts'
+import { readListenEndpoint } from './listen-endpoint.ts'
 import type { Path } from './problems.ts'
 import { isSecret, shownEndpoint } from './secret.ts'
 import type { YamlDocument } from './yaml-document.ts'
@@ -179,6 +180,10 @@ export function byteSize(least: number, most: number) {
     context.issues.push({ code: 'custom', input: value, message: error })
     return z.NEVER
   })
+}
+
+export function listenEndpoint(example: string) {
+  return parsed(`HOST:PORT, such as ${example}`, readListenEndpoint)
 }
 
 /** Where `id` is `type` or `type/name`. */

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { destinationText, dialledEndpoints } from '../config/destination.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
-import { signalsOf } from '../config/pipelines.ts'
+import { signalsOf } from '../config/outlets.ts'
 import { type Finding, fail, ok, skip } from './finding.ts'
 
 const CONNECT_LIMIT_MS = 3_000

@@ -32,17 +32,19 @@ export function attributeBytes(set: AttributeSet, field: AttributesField): Uint8
   const index = indexOf[field]
   const found = set.encoded[index] as Uint8Array | undefined
   if (found) return found
-  writeAttributes(scratch, set.attributes, field)
+  writeAttributes(scratch, set, field)
   const made = scratch.finish()
   set.encoded[index] = made
   return made
 }
 
 /** Of a set that is used once. */
-export function writeAttributes(writer: ProtobufWriter, attributes: Attributes, field: number): void {
+export function writeAttributes(writer: ProtobufWriter, { attributes, doubles }: AttributeSet, field: number): void {
   const { keyValue, anyValue } = message
+  const isUsual = doubles === doubleAttributes
   for (const key in attributes) {
-    const { bytes, isDouble } = writtenKey(key)
+    const { bytes, isUsuallyDouble } = writtenKey(key)
+    const isDouble = isUsual ? isUsuallyDouble : doubles.has(key)
     const value = attributes[key]
     if (typeof value === 'number' && value >>> 0 === value && !isDouble) {
       // What most of them are, with lengths that need no guess.
@@ -63,7 +65,8 @@ export function writeAttributes(writer: ProtobufWriter, attributes: Attributes, 
 interface WrittenKey {
   /** The field `key` of a KeyValue. */
   readonly bytes: Uint8Array
-  readonly isDouble: boolean
+  /** Under the name that we give it. */
+  readonly isUsuallyDouble: boolean
 }
 
 /** Keys are few; more than these would be somebody's data. */
@@ -74,7 +77,7 @@ function writtenKey(key: string): WrittenKey {
   const found = writtenKeys.get(key)
   if (found) return found
   keyWriter.text(message.keyValue.key, key)
-  const made = { bytes: keyWriter.finish(), isDouble: doubleAttributes.has(key) }
+  const made = { bytes: keyWriter.finish(), isUsuallyDouble: doubleAttributes.has(key) }
   if (writtenKeys.size < MOST_KEYS) writtenKeys.set(key, made)
   return made
 }

@@ -1,6 +1,4 @@
 // Values and times as OTLP JSON writes them: 64-bit integers as strings, and nothing where a field holds its type's zero.
-import type { Attributes } from '@opentelemetry/api'
-import { doubleAttributes } from '../signals/attribute-names.ts'
 import type { AttributeSet } from '../signals/attribute-set.ts'
 import { isInt64 } from './attribute-bytes.ts'
 import { kept } from './kept-forms.ts'
@@ -11,15 +9,15 @@ export type Json = Record<string, unknown>
 export function attributeElements(set: AttributeSet): string {
   const found = set.encoded[kept.json] as string | undefined
   if (found !== undefined) return found
-  const made = JSON.stringify(attributesJson(set.attributes) ?? []).slice(1, -1)
+  const made = JSON.stringify(attributesJson(set) ?? []).slice(1, -1)
   set.encoded[kept.json] = made
   return made
 }
 
-export function attributesJson(attributes: Attributes): Json[] | undefined {
+function attributesJson({ attributes, doubles }: AttributeSet): Json[] | undefined {
   const list: Json[] = []
   for (const [key, value] of Object.entries(attributes))
-    list.push({ key: key.toWellFormed(), value: valueJson(value, doubleAttributes.has(key)) })
+    list.push({ key: key.toWellFormed(), value: valueJson(value, doubles.has(key)) })
   return nonEmpty(list)
 }
 

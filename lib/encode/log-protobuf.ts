@@ -53,7 +53,7 @@ function writeRecord(writer: ProtobufWriter, field: number, record: LogRecord): 
   writer.text(log.severityText, record.severity)
   if (record.body !== undefined) writeBody(writer, record.body)
   writer.encoded(attributeBytes(record.base, log.attributes))
-  if (record.more) writeAttributes(writer, record.more.attributes, log.attributes)
+  if (record.more) writeAttributes(writer, record.more, log.attributes)
   if (record.traceId !== undefined) {
     writer.fixed32(log.flags, LOG_FLAGS)
     writer.hex(log.traceId, record.traceId)

@@ -1,7 +1,7 @@
 // Metrics as OTLP JSON, the way the Collector's file exporter writes it: 64-bit integers as strings, enums as numbers,
 // fields that hold their type's zero left out.
 
-import type { MetricForm } from '../config/exporter-delivery.ts'
+import type { MetricForm } from '../config/metric-form.ts'
 import type { AttributeSet, SignalResource } from '../signals/attribute-set.ts'
 import { isWhole, type Metric } from '../signals/metric-names.ts'
 import type { Exemplar, HistogramValue } from '../signals/metric-sink.ts'
@@ -40,6 +40,10 @@ export class MetricJsonEncoder implements MetricEncoder {
   /** Of a text without other letters than ASCII's. */
   get bytes(): number {
     return this.#text.length
+  }
+
+  get items(): number {
+    return this.#items
   }
 
   resource(resource: SignalResource): void {

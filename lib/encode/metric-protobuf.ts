@@ -1,6 +1,6 @@
 // Metrics as OTLP protobuf (ExportMetricsServiceRequest): points go straight into the bytes of the request.
 
-import type { MetricForm } from '../config/exporter-delivery.ts'
+import type { MetricForm } from '../config/metric-form.ts'
 import type { AttributeSet, SignalResource } from '../signals/attribute-set.ts'
 import { isWhole, type Metric } from '../signals/metric-names.ts'
 import type { HistogramValue } from '../signals/metric-sink.ts'
@@ -57,6 +57,10 @@ export class MetricProtobufEncoder implements MetricEncoder {
 
   get bytes(): number {
     return this.#writer.position
+  }
+
+  get items(): number {
+    return this.#items
   }
 
   resource(resource: SignalResource): void {

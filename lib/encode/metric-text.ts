@@ -27,6 +27,10 @@ export class MetricTextEncoder implements MetricEncoder {
     return this.#bytes
   }
 
+  get items(): number {
+    return this.#items
+  }
+
   resource({ set }: SignalResource): void {
     if (this.#verbosity !== 'detailed') return
     this.#add(`resource ${attributesText(set)}`)

@@ -64,7 +64,7 @@ function writeSpan(writer: ProtobufWriter, field: number, record: SpanRecord): v
   writer.nanoseconds(span.start, record.startMs)
   writer.nanoseconds(span.end, record.endMs)
   writer.encoded(attributeBytes(record.base, span.attributes))
-  if (record.more) writeAttributes(writer, record.more.attributes, span.attributes)
+  if (record.more) writeAttributes(writer, record.more, span.attributes)
   if (record.events) for (const each of record.events) writeEvent(writer, each)
   if (record.status === 'error') writeError(writer, record.statusMessage)
   writer.fixed32(span.flags, spanFlags(record))
@@ -75,7 +75,7 @@ function writeEvent(writer: ProtobufWriter, { name, timeMs, attributes }: SpanEv
   writer.begin(span.events, 1)
   writer.nanoseconds(event.time, timeMs)
   writer.text(event.name, name)
-  if (attributes) writeAttributes(writer, attributes.attributes, event.attributes)
+  if (attributes) writeAttributes(writer, attributes, event.attributes)
   writer.end()
 }
 

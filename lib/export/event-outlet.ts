@@ -1,24 +1,15 @@
 // One signal's way to all of its receivers. What goes to several in the same form is encoded once.
 import { setImmediate } from 'node:timers/promises'
-import type { EventEncoder } from '../encode/encoded-request.ts'
+import { type EventForm, type OfTrace, partsOf } from './event-form.ts'
 import type { RequestQueue } from './request-queue.ts'
 import { within } from './time-limit.ts'
-
-/** An encoder, and the queues of those who want its form. */
-export interface EventForm<Item> {
-  readonly encoder: EventEncoder<Item>
-  readonly queues: readonly RequestQueue[]
-}
-
-interface OfTrace {
-  readonly traceId?: string
-}
 
 /** Some milliseconds of encoding: between one lot and the next others have their turn. */
 const LOT = 1000
 
 export class EventOutlet<Item extends OfTrace> {
   readonly #forms: readonly EventForm<Item>[]
+  /** Ends with the last lot's way into its forms. */
   #pushing: Promise<unknown> = Promise.resolve()
 
   constructor(forms: readonly EventForm<Item>[]) {
@@ -30,10 +21,12 @@ export class EventOutlet<Item extends OfTrace> {
   }
 
   /** Resolves when all of it waits where it is to wait: with a storage, on disk. One after the other. */
-  push(items: Iterable<Item>): Promise<void> {
-    const pushed = this.#pushing.then(() => this.#pushLots(items))
+  async push(items: Iterable<Item>): Promise<void> {
+    const kept: Promise<void>[] = []
+    const pushed = this.#pushing.then(() => this.#pushLots(items, kept))
     this.#pushing = pushed
-    return pushed
+    await pushed
+    await Promise.all(kept)
   }
 
   /** Items that were to be told and could not be made. */
@@ -47,29 +40,14 @@ export class EventOutlet<Item extends OfTrace> {
   /** What is left in the time is on disk, or lost. */
   async close(timeoutMs: number): Promise<void> {
     await within(timeoutMs, this.#pushing)
+    for (const form of this.#forms) form.flush()
     await Promise.all(this.queues.map(queue => queue.close(timeoutMs)))
   }
 
-  async #pushLots(items: Iterable<Item>): Promise<void> {
-    const kept: Promise<void>[] = []
-    for (const lot of lotsOf(items)) {
-      for (const { encoder, queues } of this.#forms)
-        for (const request of encoder.encode(lot)) kept.push(...queues.map(queue => queue.push(request)))
+  async #pushLots(items: Iterable<Item>, kept: Promise<void>[]): Promise<void> {
+    for (const lot of partsOf(items, LOT)) {
+      for (const form of this.#forms) kept.push(form.push(lot))
       await setImmediate()
     }
-    await Promise.all(kept)
   }
-}
-
-/** Both ends of an edge, which follow each other, stay together. */
-function* lotsOf<Item extends OfTrace>(items: Iterable<Item>): Generator<Item[]> {
-  let lot: Item[] = []
-  for (const item of items) {
-    if (lot.length >= LOT && (item.traceId === undefined || item.traceId !== lot.at(-1)!.traceId)) {
-      yield lot
-      lot = []
-    }
-    lot.push(item)
-  }
-  if (lot.length > 0) yield lot
 }

@@ -1,6 +1,8 @@
 // Where spans and log records go: an outlet for each of the two, with a queue for each exporter that a pipeline names.
 import type { ExporterConfig } from '../config/exporters.ts'
 import type { FileStorageConfig } from '../config/file-storage.ts'
+import type { OutletConfig } from '../config/outlets.ts'
+import type { ProcessorConfig } from '../config/processors.ts'
 import type { Signal } from '../config/signal.ts'
 import type { Verbosity } from '../encode/attribute-text.ts'
 import type { EventEncoder } from '../encode/encoded-request.ts'
@@ -14,8 +16,11 @@ import { SpanTextEncoder } from '../encode/span-text.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { LogRecord } from '../signals/log-record.ts'
+import { eventProcessing } from '../signals/processing.ts'
 import type { SpanRecord } from '../signals/span-record.ts'
-import { type EventForm, EventOutlet } from './event-outlet.ts'
+import { EventForm, type EventFormParts, type OfTrace } from './event-form.ts'
+import { EventOutlet } from './event-outlet.ts'
+import { MemoryLimiter } from './memory-limiter.ts'
 import { RequestQueue } from './request-queue.ts'
 import { RequestSpool } from './request-spool.ts'
 import type { Sender } from './sender.ts'
@@ -23,9 +28,9 @@ import { createSender } from './senders.ts'
 
 export interface EventOutletsParts {
   /** Of pipelines of traces. */
-  readonly traces: readonly ExporterConfig[]
+  readonly traces: readonly OutletConfig[]
   /** Of pipelines of logs. */
-  readonly logs: readonly ExporterConfig[]
+  readonly logs: readonly OutletConfig[]
   readonly scope: Scope
   readonly log: Log
   readonly clock: Clock
@@ -100,25 +105,36 @@ class Opening {
   readonly senders: Sender[] = []
   readonly spools = new Map<string, RequestSpool>()
   readonly #queues: RequestQueue[] = []
+  readonly #limiters = new Map<string, MemoryLimiter>()
   readonly #parts: EventOutletsParts
 
   constructor(parts: EventOutletsParts) {
     this.#parts = parts
   }
 
-  async forms<Item>(
+  async forms<Item extends OfTrace>(
     signal: EventSignal,
-    exporters: readonly ExporterConfig[],
+    outlets: readonly OutletConfig[],
     encoders: Encoders<Item>,
   ): Promise<EventForm<Item>[]> {
-    const forms = new Map<string, { encoder: EventEncoder<Item>; queues: RequestQueue[] }>()
-    for (const exporter of exporters) {
+    const forms = new Map<string, { parts: Omit<EventFormParts<Item>, 'queues'>; queues: RequestQueue[] }>()
+    for (const { exporter, processors } of outlets) {
       const { name, encoder } = formOf(exporter, this.#parts.scope, encoders)
-      const form = forms.get(name) ?? { encoder: encoder(), queues: [] }
-      forms.set(name, form)
+      const key = [name, ...processors.map(({ id }) => id)].join()
+      const form = forms.get(key) ?? { parts: { encoder: encoder(), ...this.#processing(processors) }, queues: [] }
+      forms.set(key, form)
       form.queues.push(await this.#queue(signal, exporter))
     }
-    return [...forms.values()]
+    return [...forms.values()].map(({ parts, queues }) => new EventForm({ ...parts, queues }))
+  }
+
+  #processing(processors: readonly ProcessorConfig[]) {
+    const processing = eventProcessing(processors)
+    const { memoryLimiter: config } = processing
+    if (!config) return { processing }
+    const limiter = this.#limiters.get(config.id) ?? new MemoryLimiter({ ...this.#parts, config })
+    this.#limiters.set(config.id, limiter)
+    return { processing, limiter }
   }
 
   async #queue(signal: EventSignal, exporter: ExporterConfig): Promise<RequestQueue> {

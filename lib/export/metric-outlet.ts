@@ -24,6 +24,8 @@ export interface MetricOutletParts {
   readonly sender: Sender
   readonly isDelta: boolean
   readonly intervalMs: number
+  /** Points of one request; absent: as many as fit. */
+  readonly largestItems?: number
   readonly log: Log
   readonly clock: Clock
 }
@@ -122,10 +124,12 @@ export class MetricOutlet {
 
   /** Each request is acknowledged by itself. */
   async #tellAll(collection: Collection): Promise<Answer> {
-    const { encoder } = this.#parts
+    const { encoder, largestItems = Number.POSITIVE_INFINITY } = this.#parts
+    // A series may be told by two points.
+    const isFull = () => encoder.bytes >= LARGEST_REQUEST || encoder.items > largestItems - 2
     let isTaken = true
     for (let from = 0; from < collection.length; ) {
-      const to = collection.write(encoder, from, () => encoder.bytes >= LARGEST_REQUEST)
+      const to = collection.write(encoder, from, isFull)
       const answer = await this.#tell()
       if (answer.isTaken) collection.acknowledge(from, to)
       isTaken &&= answer.isTaken

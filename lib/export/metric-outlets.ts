@@ -1,16 +1,19 @@
 // An outlet for each exporter of metrics: a slow receiver delays nobody else.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { defaultMetricForm } from '../config/exporter-delivery.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
+import { defaultMetricForm } from '../config/metric-form.ts'
+import type { OutletConfig } from '../config/outlets.ts'
 import type { MetricEncoder } from '../encode/metric-encoder.ts'
 import { MetricJsonEncoder } from '../encode/metric-json.ts'
 import { MetricProtobufEncoder } from '../encode/metric-protobuf.ts'
 import { MetricTextEncoder } from '../encode/metric-text.ts'
+import { NamedMetricEncoder } from '../encode/named-metrics.ts'
 import type { Scope } from '../encode/scope.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { ExporterRecord } from '../signals/flow-record.ts'
 import { type MetricSources, MetricWalk } from '../signals/metric-walk.ts'
+import { metricProcessing } from '../signals/processing.ts'
 import { DebugSender } from './debug-sender.ts'
 import { FileSender } from './file-sender.ts'
 import { MetricOutlet, type MetricSource } from './metric-outlet.ts'
@@ -19,7 +22,8 @@ import { OtlpHttpSender } from './otlp-http-sender.ts'
 import type { Sender } from './sender.ts'
 
 export interface MetricOutletsParts {
-  readonly exporters: readonly ExporterConfig[]
+  /** What each exporter gets. */
+  readonly outlets: readonly OutletConfig[]
   readonly sources: MetricSources
   /** Follows the first of them. */
   readonly tracker?: { track(walk: MetricWalk): MetricSource }
@@ -33,7 +37,7 @@ export class MetricOutlets {
   readonly #outlets: readonly MetricOutlet[]
 
   constructor(parts: MetricOutletsParts) {
-    this.#outlets = parts.exporters.map((config, i) => outlet(config, parts, i === 0 ? parts.tracker : undefined))
+    this.#outlets = parts.outlets.map((config, i) => outlet(config, parts, i === 0 ? parts.tracker : undefined))
   }
 
   status(): ExporterRecord[] {
@@ -58,17 +62,21 @@ export class MetricOutlets {
 }
 
 function outlet(
-  config: ExporterConfig,
+  { exporter: config, processors }: OutletConfig,
   { sources, scope, intervalMs, log, clock }: MetricOutletsParts,
   tracker: MetricOutletsParts['tracker'],
 ): MetricOutlet {
   const form = { ...defaultMetricForm, ...config }
-  const walk = new MetricWalk(sources, form)
-  sources.delivery.add(walk.delivered)
+  const { fits, naming, largestItems } = metricProcessing(processors)
+  const choice = sources.delivery.choices?.add(fits)
+  const walk = new MetricWalk(sources, form, choice)
+  const encoder = encoderFor(config, scope)
+  sources.delivery.add(walk.delivered, choice)
   return new MetricOutlet({
     id: config.id,
     source: tracker?.track(walk) ?? { collect: async () => walk.collect(), delivered: () => {} },
-    encoder: encoderFor(config, scope),
+    encoder: naming ? new NamedMetricEncoder(encoder, naming) : encoder,
+    ...(largestItems !== undefined && { largestItems }),
     sender: senderFor(config, clock),
     isDelta: form.temporality === 'delta',
     ...{ intervalMs, log, clock },

@@ -147,3 +147,26 @@ export function annotationAttribute(key: string): string {
 export function ownerAttribute(kind: string): string {
   return `k8s.${kind.toLowerCase()}.name`
 }
+
+/** What a pod's name says already: labels, annotations and owners on `podweir.pod.*`. */
+export function isOfPod(key: string): boolean {
+  return (
+    /^k8s\.pod\.(label|annotation)\../.test(key) ||
+    /^k8s\.(?!namespace\.|pod\.|node\.|cluster\.)[a-z0-9]+\.name$/.test(key)
+  )
+}
+
+/** Names that are fixed, of what can be together: as we call them, and beside these as the netflow receiver does. */
+export function attributesTogether(): readonly (readonly string[])[] {
+  const ofEnds = (['source', 'destination'] as const).flatMap(end => [
+    ...Object.values(endAttributes(end)),
+    ...Object.values(placeAttributes(end)),
+  ])
+  const common: string[] = [...Object.values(attribute), ...ofEnds]
+  return [eventAttribute, netflowAttribute].map(more => [...new Set([...common, ...Object.values(more)])])
+}
+
+/** Every name that is fixed. */
+export function allAttributes(): string[] {
+  return [...new Set(attributesTogether().flat())]
+}

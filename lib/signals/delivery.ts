@@ -1,5 +1,6 @@
 // What counts as exported: what every receiver has acknowledged.
 import type { DrainedTotals } from '../aggregate/interface-ledger.ts'
+import type { EdgeChoice, EdgeChoices } from './edge-choices.ts'
 
 export interface Delivered {
   readonly packets: number
@@ -18,9 +19,24 @@ export interface DeliveryFigures {
   readonly restart: number
 }
 
+interface ReceiverOfEdges {
+  readonly delivered: Delivered
+  readonly choice: EdgeChoice | undefined
+}
+
+const nothing: Delivered = { packets: 0, bytes: 0 }
+
 export class Delivery {
-  readonly #receivers: Delivered[] = []
-  #before: Delivered = { packets: 0, bytes: 0 }
+  /** Absent: every receiver is to have every edge. */
+  readonly choices: EdgeChoices | undefined
+  readonly #receivers = new Set<ReceiverOfEdges>()
+  #before: Delivered = nothing
+  /** A receiver that comes later has everything to be told of: what the others have had stays exported. */
+  #exported = { packets: 0, bytes: 0 }
+
+  constructor(choices?: EdgeChoices) {
+    this.choices = choices
+  }
 
   /** By the agents before this one, whose counts go on. */
   get before(): Delivered {
@@ -31,30 +47,48 @@ export class Delivery {
     this.#before = before
   }
 
-  /** `delivered` is read again and again, and only ever grows. All receivers are added before the first collection. */
-  add(delivered: Delivered): void {
-    this.#receivers.push(delivered)
+  /** `delivered` is read again and again, and only ever grows. The result ends it: it counts no more. */
+  add(delivered: Delivered, choice?: EdgeChoice): () => void {
+    const receiver = { delivered, choice }
+    this.#receivers.add(receiver)
+    return () => {
+      this.exported()
+      this.#receivers.delete(receiver)
+      if (choice) this.choices?.remove(choice)
+    }
+  }
+
+  /** Of what is in edges: no receiver is to have it. */
+  excluded(): Delivered {
+    return this.choices?.excluded() ?? nothing
   }
 
   exported(): Delivered {
-    if (this.#receivers.length === 0) return this.#before
-    return {
-      packets: this.#before.packets + Math.min(...this.#receivers.map(receiver => receiver.packets)),
-      bytes: this.#before.bytes + Math.min(...this.#receivers.map(receiver => receiver.bytes)),
+    const excluded = this.excluded()
+    const done = [...this.#receivers].map(({ delivered, choice }) => sumOf(delivered, choice?.withheld() ?? nothing))
+    for (const unit of ['packets', 'bytes'] as const) {
+      const least = done.length === 0 ? 0 : Math.min(...done.map(each => each[unit])) - excluded[unit]
+      this.#exported[unit] = Math.max(this.#exported[unit], least)
     }
+    return sumOf(this.#before, this.#exported)
   }
+}
+
+function sumOf(one: Delivered, other: Delivered): Delivered {
+  return { packets: one.packets + other.packets, bytes: one.bytes + other.bytes }
 }
 
 /** `inEdges` is counted from the edges themselves, so that the equation can fail. */
 export function deliveryFigures(totals: DrainedTotals, inEdges: Delivered, delivery: Delivery) {
   const exported = delivery.exported()
+  const excluded = delivery.excluded()
   const { before } = delivery
   const packets: DeliveryFigures = {
     drained: totals.drainedPackets,
     exported: exported.packets,
     otherEnd: totals.otherEndPackets,
-    excluded: totals.excludedPackets,
-    queued: before.packets + inEdges.packets - exported.packets,
+    excluded: totals.excludedPackets + excluded.packets,
+    queued: before.packets + inEdges.packets - excluded.packets - exported.packets,
     lost: totals.unattributedPackets,
     restart: totals.restartPackets,
   }
@@ -62,8 +96,8 @@ export function deliveryFigures(totals: DrainedTotals, inEdges: Delivered, deliv
     drained: totals.drainedBytes,
     exported: exported.bytes,
     otherEnd: totals.otherEndBytes,
-    excluded: totals.excludedBytes,
-    queued: before.bytes + inEdges.bytes - exported.bytes,
+    excluded: totals.excludedBytes + excluded.bytes,
+    queued: before.bytes + inEdges.bytes - excluded.bytes - exported.bytes,
     lost: totals.unattributedBytes,
     restart: totals.restartBytes,
   }

@@ -2,6 +2,7 @@
 import { beginsWithEdge, COUNTS_PER_EDGE, FIRST_FULL_COUNT, overflowCounts } from '../aggregate/edge-counts.ts'
 import type { Edge, EdgeTable } from '../aggregate/edge-table.ts'
 import type { SignalResource } from './attribute-set.ts'
+import type { EdgeChoice } from './edge-choices.ts'
 import { type EdgeStreams, edgeStreams, sides } from './edge-streams.ts'
 import { observedResource } from './observed-resource.ts'
 import type { SeriesWriter } from './series.ts'
@@ -17,6 +18,7 @@ export class EdgeSeries {
   readonly #active: () => Float64Array
   readonly #sets: SharedSets
   readonly #writer: SeriesWriter
+  readonly #choice: EdgeChoice | undefined
   /** Counts of an edge that may be sent. */
   readonly #counts: number
   readonly #streams = new WeakMap<SignalResource, EdgeStreams>()
@@ -24,22 +26,31 @@ export class EdgeSeries {
   #series = new Int32Array(INITIAL_EDGES * COUNTS_PER_EDGE).fill(NONE)
   /** Index as in `EdgeTable.edges`. */
   readonly #activeSeries: (number | undefined)[] = []
-  #restartsSeen = 0
+  #restartsSeen: number
 
   /** `active`: connections and requests that go on, edge by edge. */
-  constructor(edges: EdgeTable, active: () => Float64Array, sets: SharedSets, writer: SeriesWriter) {
+  constructor(
+    edges: EdgeTable,
+    active: () => Float64Array,
+    sets: SharedSets,
+    writer: SeriesWriter,
+    choice: EdgeChoice | undefined,
+  ) {
+    this.#choice = choice
     this.#edges = edges
     this.#active = active
     this.#sets = sets
     this.#writer = writer
     this.#counts = edges.detail === 'full' ? COUNTS_PER_EDGE : FIRST_FULL_COUNT
+    this.#restartsSeen = edges.restarts.length
     edges.onEvicted((edge, endMs) => this.#evicted(edge, endMs))
   }
 
   write(): void {
     this.#grow()
     this.#followRestarts()
-    for (const [number, edge] of this.#edges.edges.entries()) if (edge) this.#writeEdge(number, edge)
+    for (const [number, edge] of this.#edges.edges.entries())
+      if (edge && this.#takes(number, edge)) this.#writeEdge(number, edge)
     if (this.#edges.detail === 'full') this.#writeActive()
   }
 
@@ -63,6 +74,7 @@ export class EdgeSeries {
     for (let edge = 0; edge < active.length; edge++) {
       // An edge that never had one needs no series.
       if (active[edge] === 0 && this.#activeSeries[edge] === undefined) continue
+      if (!this.#takes(edge, this.#edges.edges[edge]!)) continue
       const series = this.#activeSeries[edge] ?? this.#beginActive(edge)
       this.#activeSeries[edge] = series
       this.#writer.write(series, active[edge]!)
@@ -73,6 +85,7 @@ export class EdgeSeries {
   #evicted(number: number, endMs: number): void {
     this.#grow()
     this.#followRestarts()
+    if (!this.#takes(number, this.#edges.edges[number]!)) return
     const timeMs = endMs - 2
     const { values, starts } = this.#edges
     for (let count = 0; count < this.#counts; count++) {
@@ -93,11 +106,17 @@ export class EdgeSeries {
     const { restarts } = this.#edges
     for (; this.#restartsSeen < restarts.length; this.#restartsSeen++) {
       const { index, startMs, endMs, value } = restarts[this.#restartsSeen]!
-      if (index % COUNTS_PER_EDGE >= this.#counts) continue
+      const count = index % COUNTS_PER_EDGE
+      const number = (index - count) / COUNTS_PER_EDGE
+      if (count >= this.#counts || !this.#takes(number, this.#edges.edges[number]!)) continue
       const series = this.#series[index] === NONE ? this.#begin(index, startMs) : this.#series[index]!
       this.#series[index] = NONE
       this.#writer.end(series, { value, timeMs: endMs }, true)
     }
+  }
+
+  #takes(number: number, edge: Edge): boolean {
+    return this.#choice?.takes(number, edge) ?? true
   }
 
   #begin(index: number, startMs: number): number {

@@ -105,14 +105,18 @@ export class Handover {
   #memo(): string {
     const { edges, ledger, delivery } = this.#parts
     const inEdges = edges.totals()
+    const excluded = delivery.excluded()
     const { totals } = ledger
     const memo: DeliveryMemo = {
       exported: {
-        packets: delivery.before.packets + inEdges.packets,
-        bytes: delivery.before.bytes + inEdges.bytes,
+        packets: delivery.before.packets + inEdges.packets - excluded.packets,
+        bytes: delivery.before.bytes + inEdges.bytes - excluded.bytes,
       },
       otherEnd: { packets: totals.otherEndPackets, bytes: totals.otherEndBytes },
-      excluded: { packets: totals.excludedPackets, bytes: totals.excludedBytes },
+      excluded: {
+        packets: totals.excludedPackets + excluded.packets,
+        bytes: totals.excludedBytes + excluded.bytes,
+      },
       lost: { packets: totals.unattributedPackets, bytes: totals.unattributedBytes },
       restart: { packets: totals.restartPackets, bytes: totals.restartBytes },
     }

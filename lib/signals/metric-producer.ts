@@ -2,7 +2,7 @@
 
 import { emptyResource } from '@opentelemetry/resources'
 import type { CollectionResult, MetricProducer } from '@opentelemetry/sdk-metrics'
-import { defaultMetricForm } from '../config/exporter-delivery.ts'
+import { defaultMetricForm } from '../config/metric-form.ts'
 import { type MetricSources, MetricWalk } from './metric-walk.ts'
 import { SdkSink } from './sdk-sink.ts'
 

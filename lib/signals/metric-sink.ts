@@ -28,6 +28,8 @@ export interface MetricSink {
 export interface RequestSink extends MetricSink {
   /** Of the request in the making. */
   readonly bytes: number
+  /** Its points. */
+  readonly items: number
 }
 
 /** Borrowed: a sink copies what it keeps. */

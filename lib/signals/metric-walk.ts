@@ -1,13 +1,14 @@
 // Everything that is counted, told to one receiver of metrics.
 import type { DropTable } from '../aggregate/drop-table.ts'
 import type { LookupTable } from '../aggregate/lookup-table.ts'
-import type { MetricForm } from '../config/exporter-delivery.ts'
+import type { MetricForm } from '../config/metric-form.ts'
 import type { Clock } from '../host/clock.ts'
 import type { AgentFigures } from './agent-figures.ts'
 import type { Collection } from './collection.ts'
 import type { Delivered } from './delivery.ts'
 import { DnsSeries } from './dns-series.ts'
 import { DropSeries } from './drop-series.ts'
+import type { EdgeChoice } from './edge-choices.ts'
 import { EdgeSeries } from './edge-series.ts'
 import { LedgerSeries } from './ledger-series.ts'
 import type { Books } from './ledger-totals.ts'
@@ -40,7 +41,8 @@ export class MetricWalk {
   readonly #agentFigures: AgentFigures
   readonly #agent: NamedSeries
 
-  constructor(sources: MetricSources, form: MetricForm) {
+  /** `choice`: absent: every edge is told. */
+  constructor(sources: MetricSources, form: MetricForm, choice?: EdgeChoice) {
     const { edges, ledger, active, drops, lookups, agent, sets, clock, startedAtMs } = sources
     const writer = new SeriesWriter({ form, clock, sinceMs: startedAtMs })
     this.#writer = writer
@@ -48,12 +50,12 @@ export class MetricWalk {
     this.#agent = new NamedSeries(sets, writer, startedAtMs)
     this.#parts = [
       new PodSeries(ledger, sets, writer),
-      new EdgeSeries(edges, active, sets, writer),
-      new PairSeries(edges, sets, writer),
+      new EdgeSeries(edges, active, sets, writer, choice),
+      new PairSeries(edges, sets, writer, choice),
       new LedgerSeries(sources, sets, writer, sources.ledgerStartedAtMs ?? startedAtMs),
       ...(drops ? [new DropSeries(drops, sets, writer, startedAtMs)] : []),
       ...(lookups ? [new DnsSeries(lookups, sets, writer, startedAtMs)] : []),
-      ...(edges.zones ? [new ZoneSeries(edges.zones, sets, writer)] : []),
+      ...(edges.zones ? [new ZoneSeries(edges.zones, sets, writer, choice)] : []),
     ]
   }
 

@@ -3,6 +3,7 @@ import type { EdgeTable } from '../aggregate/edge-table.ts'
 import type { Histograms } from '../aggregate/histograms.ts'
 import { sentBounds } from '../aggregate/pair-table.ts'
 import { attribute } from './attribute-names.ts'
+import type { EdgeChoice } from './edge-choices.ts'
 import { pairMetric } from './edge-metrics.ts'
 import type { SeriesWriter } from './series.ts'
 import type { EdgeSets, SharedSets } from './shared-sets.ts'
@@ -22,9 +23,11 @@ export class PairSeries {
   readonly #edges: EdgeTable
   readonly #sets: SharedSets
   readonly #writer: SeriesWriter
+  readonly #choice: EdgeChoice | undefined
   readonly #outlets: readonly Outlet[]
 
-  constructor(edges: EdgeTable, sets: SharedSets, writer: SeriesWriter) {
+  constructor(edges: EdgeTable, sets: SharedSets, writer: SeriesWriter, choice: EdgeChoice | undefined) {
+    this.#choice = choice
     this.#edges = edges
     this.#sets = sets
     this.#writer = writer
@@ -45,9 +48,12 @@ export class PairSeries {
   }
 
   write(): void {
+    // Durations are of a pair's edges together: it is for whoever has one of them.
+    const taken = this.#choice?.takesAll === false ? this.#choice.pairs() : undefined
     for (const outlet of this.#outlets)
       for (let pair = 0; pair < outlet.histograms.length; pair++) {
         if (outlet.histograms.samples[pair] === 0) continue
+        if (taken && outlet.series[pair] === undefined && !taken.has(pair)) continue
         const series = outlet.series[pair] ?? this.#begin(outlet, pair)
         outlet.series[pair] = series
         this.#writer.writeHistogram(series, outlet.histograms, pair)
@@ -59,6 +65,8 @@ export class PairSeries {
     for (const outlet of this.#outlets) {
       const { histograms, series } = outlet
       if (histograms.length <= pair || histograms.samples[pair] === 0) continue
+      // Its edges are gone: they don't say any more whether it is for this receiver.
+      if (this.#choice?.takesAll === false && series[pair] === undefined) continue
       this.#writer.endHistogram(series[pair] ?? this.#begin(outlet, pair), histograms, pair, endMs - 2)
       series[pair] = undefined
     }

@@ -1,7 +1,7 @@
 // Where the counts of an interface go.
 import type { InterfaceOwner } from '../aggregate/identity.ts'
 import { type Direction, directions } from '../aggregate/interface-account.ts'
-import type { MetricForm } from '../config/exporter-delivery.ts'
+import type { MetricForm } from '../config/metric-form.ts'
 import { attribute } from './attribute-names.ts'
 import type { SignalResource } from './attribute-set.ts'
 import { podMetric } from './metric-names.ts'

@@ -1,6 +1,6 @@
 // Values on their way to one receiver: each is told until it is acknowledged, so that nothing is lost and nothing twice.
 import type { Histograms } from '../aggregate/histograms.ts'
-import type { MetricForm } from '../config/exporter-delivery.ts'
+import type { MetricForm } from '../config/metric-form.ts'
 import type { Clock } from '../host/clock.ts'
 import type { AttributeSet } from './attribute-set.ts'
 import type { KeptHistogram } from './collected-histograms.ts'

@@ -8,6 +8,7 @@ import { NOT_YET } from '../../lib/config/not-yet.ts'
 import { processorSchemas } from '../../lib/config/processors.ts'
 import { sectionSchemas } from '../../lib/config/schema.ts'
 import { signals } from '../../lib/config/signal.ts'
+import { withoutPlaces } from '../support/config-text.ts'
 
 const agentFile = new URL('../../otel-config/agent.yaml', import.meta.url)
 
@@ -83,7 +84,7 @@ describe('otel-config/agent.yaml', () => {
 
   for (const id of ['filter', 'attributes', 'batch', 'memory_limiter'])
     it(`shows the defaults of ${id}`, () => {
-      const inUse = (file: string) => parse(file, {}, []).pipelines[0]?.processors
+      const inUse = (file: string) => withoutPlaces(parse(file, {}, []).pipelines[0]?.processors)
       const pipelines = `{ metrics: { processors: [${id}], exporters: [debug] } }`
       const bare = `processors: { ${id}: }\nexporters: { debug: }\nservice: { pipelines: ${pipelines} }`
       assert.deepEqual(inUse(uncommented.replace('processors: []', `processors: [${id}]`)), inUse(bare))

@@ -5,7 +5,7 @@ import { describe, it } from 'mocha'
 import { parse } from 'yaml'
 import { type Config, configOf } from '../../lib/config/config.ts'
 import { settingsSchema } from '../../lib/config/json-schema.ts'
-import { signalsOf } from '../../lib/config/pipelines.ts'
+import { signalsOf } from '../../lib/config/outlets.ts'
 import { YamlDocument } from '../../lib/config/yaml-document.ts'
 import { agentExamples, exampleText } from '../support/example-files.ts'
 

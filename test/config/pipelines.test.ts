@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { parseConfig } from '../../lib/config/config.ts'
-import { outletsOf, signalsOf } from '../../lib/config/pipelines.ts'
+import { outletsOf, signalsOf } from '../../lib/config/outlets.ts'
 import { problemsOf } from '../support/config-problems.ts'
 
 const parts = `processors: { filter: { exclude: ["dst.port:9100"] }, filter/b: , batch: , batch/b: , memory_limiter: }
@@ -47,6 +47,7 @@ describe('pipelines', () => {
       `${parts}service: { pipelines: { metrics: { processors: [batch], exporters: [debug] } } }`,
     )
     assert.deepEqual(warnings, [
+      'a.yaml:1:67: processors.batch: has nothing to do: metrics are collected all at once, and never left out',
       'a.yaml:2:14: exporters.otlp_grpc: is in no pipeline: nothing is sent to it',
       'a.yaml:2:36: exporters.influx: is in no pipeline: nothing is sent to it',
       'a.yaml:2:67: exporters.prometheus: is in no pipeline: nothing is sent to it',
@@ -55,6 +56,12 @@ describe('pipelines', () => {
       'a.yaml:1:76: processors.batch/b: is in no pipeline: it does nothing',
       'a.yaml:1:87: processors.memory_limiter: is in no pipeline: it does nothing',
     ])
+  })
+
+  it('may share processors that have nothing to do for metrics', () => {
+    const both = 'processors: [memory_limiter, batch], exporters: [debug]'
+    const { warnings } = parse(`${parts}service: { pipelines: { metrics: { ${both} }, logs: { ${both} } } }`)
+    assert.ok(!warnings.some(each => each.includes('nothing to do')), warnings.join())
   })
 
   for (const [what, pipelines, problem] of [

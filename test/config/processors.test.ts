@@ -17,6 +17,7 @@ service: { pipelines: { logs: { processors: [filter/a, attributes, batch, memory
       {
         type: 'attributes',
         id: 'attributes',
+        place: 'a.yaml:3:3',
         profile: 'netobserv',
         rename: { 'source.name': 'src' },
         drop: ['network.type'],

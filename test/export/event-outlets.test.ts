@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { ExporterConfig, OtlpExporterConfig } from '../../lib/config/exporters.ts'
 import type { FileStorageConfig } from '../../lib/config/file-storage.ts'
+import type { ProcessorConfig } from '../../lib/config/processors.ts'
 import { defaultTls } from '../../lib/config/tls.ts'
 import { EventOutlets } from '../../lib/export/event-outlets.ts'
 import { systemClock } from '../../lib/host/clock.ts'
@@ -37,8 +38,19 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function open(traces: ExporterConfig[], logs: ExporterConfig[] = []): Promise<EventOutlets> {
-  const outlets = await EventOutlets.open({ traces, logs, scope, log: createLog('silent'), clock: systemClock })
+async function open(
+  traces: ExporterConfig[],
+  logs: ExporterConfig[] = [],
+  processors: ProcessorConfig[] = [],
+): Promise<EventOutlets> {
+  const [ofTraces, ofLogs] = [traces, logs].map(each => each.map(exporter => ({ exporter, processors })))
+  const outlets = await EventOutlets.open({
+    traces: ofTraces!,
+    logs: ofLogs!,
+    scope,
+    log: createLog('silent'),
+    clock: systemClock,
+  })
   opened.push(outlets)
   return outlets
 }

@@ -1,5 +1,5 @@
 // Counters that grow by one with each collection, as a source of metrics.
-import { defaultMetricForm } from '../../lib/config/exporter-delivery.ts'
+import { defaultMetricForm } from '../../lib/config/metric-form.ts'
 import type { MetricSource } from '../../lib/export/metric-outlet.ts'
 import { systemClock } from '../../lib/host/clock.ts'
 import { AttributeSet } from '../../lib/signals/attribute-set.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, it } from 'mocha'
-import { defaultMetricForm } from '../../lib/config/exporter-delivery.ts'
+import { defaultMetricForm } from '../../lib/config/metric-form.ts'
 import type { EncodedRequest } from '../../lib/encode/encoded-request.ts'
 import { MetricProtobufEncoder } from '../../lib/encode/metric-protobuf.ts'
 import { MetricOutlet } from '../../lib/export/metric-outlet.ts'
@@ -55,7 +55,10 @@ afterEach(async () => {
   outlets = []
 })
 
-function outletOf(counters = new GrowingCounters(), { intervalMs = 60_000, isDelta = false } = {}) {
+function outletOf(
+  counters = new GrowingCounters(),
+  { intervalMs = 60_000, isDelta = false, largestItems = Number.POSITIVE_INFINITY } = {},
+) {
   const receiver = new Receiver()
   const captured = capturedLog()
   const outlet = new MetricOutlet({
@@ -63,7 +66,7 @@ function outletOf(counters = new GrowingCounters(), { intervalMs = 60_000, isDel
     source: counters,
     encoder: new MetricProtobufEncoder(scope, defaultMetricForm),
     sender: receiver,
-    ...{ isDelta, intervalMs, log: captured.log, clock: systemClock },
+    ...{ isDelta, intervalMs, largestItems, log: captured.log, clock: systemClock },
   })
   outlets.push(outlet)
   return { outlet, receiver, counters, messages: captured.messages }
@@ -120,6 +123,14 @@ describe('metric outlet', () => {
     await outlet.flush()
     assert.ok(sizes.length > 2 && Math.max(...sizes) < 3 * 2 ** 20 + 2_000, String(sizes))
     assert.equal(receiver.values.flat().length, 10_000)
+  })
+
+  it('makes no request of more points than it may', async () => {
+    const { outlet, receiver, counters } = outletOf(new GrowingCounters(manyBases(100)), { largestItems: 11 })
+    await outlet.flush()
+    const points = receiver.values.map(values => values.length)
+    assert.deepEqual([Math.max(...points), points.reduce((sum, each) => sum + each, 0)], [10, 200])
+    assert.deepEqual([counters.acknowledged, counters.deliveries], [100 * 1_000_003, 1])
   })
 
   it('goes on with the next request behind one that is refused, which is lost and told again', async () => {

@@ -3,30 +3,11 @@ import { describe, it } from 'mocha'
 import { COUNTS_PER_EDGE, EdgeCount } from '../../lib/aggregate/edge-counts.ts'
 import type { EdgeTable } from '../../lib/aggregate/edge-table.ts'
 import { db, external } from '../aggregate/small-cluster.ts'
-import {
-  type BatchParts,
-  type FlowRow,
-  flowBatch,
-  type RttRow,
-  type StartedRow,
-  type TcpRow,
-} from '../support/flow-batch.ts'
+import { flowBatch } from '../support/flow-batch.ts'
+import { RandomTraffic, randomFrom } from '../support/random-traffic.ts'
 import { observedCluster } from './observed-cluster.ts'
 import { partOf, Receiver } from './receiver.ts'
 
-/** Mulberry32: the same numbers for the same seed. */
-function randomFrom(seed: number) {
-  let state = seed
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
-}
-
-const remotes = ['10.0.0.1', '10.0.0.2', '10.0.1.3', '10.96.0.1', '192.168.1.1', '8.8.8.8', 'fd00::1', 'fd00::2']
-const SLOTS = 40
 const eventMetrics = {
   'podweir.network.connection.opened': [EdgeCount.opened],
   'podweir.network.tcp.retransmits': [EdgeCount.requestRetransmits, EdgeCount.responseRetransmits],
@@ -34,96 +15,6 @@ const eventMetrics = {
   'podweir.network.tcp.resets': [EdgeCount.requestResets, EdgeCount.responseResets],
   'podweir.network.tcp.zero_windows': [EdgeCount.requestZeroWindows, EdgeCount.responseZeroWindows],
 }
-const eventColumns = ['retransmits', 'outOfOrder', 'resets', 'zeroWindows'] as const
-
-/** A kernel's flow table: slots that start, move, end and are used again, also twice between two drains. */
-class RandomTraffic {
-  packets = 0
-  bytes = 0
-  readonly #random: (below: number) => number
-  readonly #generation = new Array<number>(SLOTS).fill(0)
-  readonly #live = new Array<boolean>(SLOTS).fill(false)
-  readonly #isTcp = new Array<boolean>(SLOTS).fill(false)
-
-  constructor(random: (below: number) => number) {
-    this.#random = random
-  }
-
-  batch(sequence: number): BatchParts {
-    const started: StartedRow[] = []
-    const flows: FlowRow[] = []
-    for (let slot = 0; slot < SLOTS; slot++)
-      for (let turn = 0; turn < 2; turn++) {
-        if (!this.#live[slot]) {
-          if (this.#random(3) > 0) break
-          started.push(this.#start(slot))
-        } else if (turn > 0 || this.#random(2) > 0) break
-        flows.push(this.#move(slot))
-        if (this.#live[slot]) break
-      }
-    flows.sort(() => this.#random(3) - 1)
-    return { sequence, flows, rtt: flows.flatMap(samplesOf), started, interfaces: this.#interfaces(sequence) }
-  }
-
-  #start(slot: number): StartedRow {
-    this.#generation[slot]!++
-    this.#live[slot] = true
-    const protocol = [1, 6, 17, 47][this.#random(4)]!
-    this.#isTcp[slot] = protocol === 6
-    const ports = [53, 80, 500, 8080, 40_000, 50_051]
-    return {
-      slot,
-      generation: this.#generation[slot]!,
-      remote: remotes[this.#random(remotes.length)]!,
-      localPort: ports[this.#random(ports.length)]!,
-      remotePort: ports[this.#random(ports.length)]!,
-      protocol,
-      interfaceSlot: 1 + this.#random(3),
-      opener: this.#random(3),
-      confidence: this.#random(3),
-    }
-  }
-
-  #move(slot: number): FlowRow {
-    const [fromPodPackets, toPodPackets] = [this.#random(50), this.#random(50)]
-    const [fromPodBytes, toPodBytes] = [fromPodPackets * 66, toPodPackets * 1514]
-    const ended = this.#random(3) === 0
-    if (ended) this.#live[slot] = false
-    this.packets += fromPodPackets + toPodPackets
-    this.bytes += fromPodBytes + toPodBytes
-    const opened = this.#random(2)
-    const isTcp = this.#isTcp[slot]!
-    return {
-      ...(isTcp && { fromPod: this.#events(), toPod: this.#events() }),
-      slot,
-      generation: this.#generation[slot]!,
-      fromPodPackets,
-      fromPodBytes,
-      toPodPackets,
-      toPodBytes,
-      opened,
-      ended,
-    }
-  }
-
-  #events() {
-    const side: TcpRow = Object.fromEntries(
-      eventColumns.map(name => [name, this.#random(4) === 0 ? this.#random(9) : 0]),
-    )
-    return { ...side, rttSumSeconds: this.#random(2) / 2 }
-  }
-
-  #interfaces(sequence: number) {
-    return sequence % 7 === 0 ? [{ interfaceSlot: 1 + this.#random(3), ended: true }] : []
-  }
-}
-
-/** One in each direction with a sum. */
-function samplesOf({ fromPod, toPod }: FlowRow, row: number): RttRow[] {
-  const directions = [fromPod, toPod].flatMap((side, direction) => (side?.rttSumSeconds ? [direction] : []))
-  return directions.map(direction => ({ row, direction, bucket: 14 }))
-}
-
 /** What all edges together have of one metric, whose counts are these. */
 function inEdges({ values }: EdgeTable, ...counts: number[]): number {
   return values.filter((_, index) => counts.includes(index % COUNTS_PER_EDGE)).reduce((sum, value) => sum + value, 0)

@@ -4,19 +4,20 @@ import { DropTable } from '../../lib/aggregate/drop-table.ts'
 import type { EdgeTableOptions } from '../../lib/aggregate/edge-table.ts'
 import { LookupTable } from '../../lib/aggregate/lookup-table.ts'
 import { CaptureHealth } from '../../lib/capture/capture-health.ts'
-import type { MetricForm } from '../../lib/config/exporter-delivery.ts'
+import type { MetricForm } from '../../lib/config/metric-form.ts'
 import { AgentFigures, type InterfaceState } from '../../lib/signals/agent-figures.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
+import { EdgeChoices } from '../../lib/signals/edge-choices.ts'
 import { SharedSets } from '../../lib/signals/shared-sets.ts'
 import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 import { capturedLog } from '../support/captured-log.ts'
-import { PretendOutlet } from './pretend-outlet.ts'
+import { type Filter, PretendOutlet } from './pretend-outlet.ts'
 
 export function observedCluster(
-  parts: EdgeTableOptions & { flowLimit?: number; everyPoint?: Record<string, string> } = {},
+  parts: EdgeTableOptions & { flowLimit?: number; edgeIdleMs?: number; everyPoint?: Record<string, string> } = {},
 ) {
   const cluster = smallCluster(parts)
-  const delivery = new Delivery()
+  const delivery = new Delivery(new EdgeChoices(cluster.edges))
   const clock = { ms: 1_003_000, nowMs: () => clock.ms, monotonicMs: () => clock.ms }
   const interfaces: InterfaceState[] = []
   const drops = new DropTable()
@@ -42,7 +43,8 @@ export function observedCluster(
     clock,
     startedAtMs,
   }
-  const newOutlet = (form: Partial<MetricForm> = {}) => new PretendOutlet(sources, form)
+  /** `filter`: of edges; without it all are told. */
+  const newOutlet = (form: Partial<MetricForm> = {}, filter?: Filter) => new PretendOutlet(sources, form, filter)
   const outlet = newOutlet()
   const collect = async (from = outlet) => from.collect()
   return {

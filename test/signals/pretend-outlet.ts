@@ -2,14 +2,21 @@
 // its series have been acknowledged.
 import { emptyResource } from '@opentelemetry/resources'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { defaultMetricForm, type MetricForm } from '../../lib/config/exporter-delivery.ts'
+import { parseFlowFilter } from '../../lib/config/flow-filter.ts'
+import { defaultMetricForm, type MetricForm } from '../../lib/config/metric-form.ts'
 import type { AttributeSet } from '../../lib/signals/attribute-set.ts'
 import type { Collection } from '../../lib/signals/collection.ts'
+import { filterOf } from '../../lib/signals/flow-predicate.ts'
 import type { Metric } from '../../lib/signals/metric-names.ts'
 import type { MetricSink } from '../../lib/signals/metric-sink.ts'
 import { type MetricSources, MetricWalk } from '../../lib/signals/metric-walk.ts'
 import { SdkSink, toHrTime } from '../../lib/signals/sdk-sink.ts'
 import { streamKey, streamsOf } from './receiver.ts'
+
+export interface Filter {
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+}
 
 const scope = { name: 'podweir', version: '0.1.0' }
 
@@ -20,10 +27,20 @@ export class PretendOutlet {
   /** Where in the newest collection each stream is; made when somebody asks. */
   #indexes: ReadonlyMap<string, number> | undefined
 
-  constructor(sources: MetricSources, form: Partial<MetricForm> = {}) {
-    this.#walk = new MetricWalk(sources, { ...defaultMetricForm, ...form })
+  readonly #leave: () => void
+
+  constructor(sources: MetricSources, form: Partial<MetricForm> = {}, { include = [], exclude = [] }: Filter = {}) {
+    const parsed = (filters: readonly string[]) => filters.map(each => parseFlowFilter(each, true))
+    const isAll = include.length === 0 && exclude.length === 0
+    const choice = sources.delivery.choices?.add(isAll ? undefined : filterOf(parsed(include), parsed(exclude)))
+    this.#walk = new MetricWalk(sources, { ...defaultMetricForm, ...form }, choice)
     this.#isDelta = form.temporality === 'delta'
-    sources.delivery.add(this.#walk.delivered)
+    this.#leave = sources.delivery.add(this.#walk.delivered, choice)
+  }
+
+  /** It counts no more. */
+  leave(): void {
+    this.#leave()
   }
 
   /** One for each resource. */

@@ -11,7 +11,7 @@ import { toMs } from '../../lib/signals/sdk-sink.ts'
 
 export class Receiver {
   /** Latest value by metric, attributes and start time; of a histogram its count. */
-  readonly #streams = new Map<string, { metric: string; value: number; endMs: number }>()
+  readonly #streams = new Map<string, { metric: string; attributes: Attributes; value: number; endMs: number }>()
 
   take(metrics: ResourceMetrics): void {
     for (const metric of metricsOf(metrics))
@@ -20,13 +20,14 @@ export class Receiver {
         const endMs = toMs(point.endTime)
         if (endMs < (this.#streams.get(key)?.endMs ?? 0)) continue
         const value = metric.dataPointType === DataPointType.HISTOGRAM ? countOf(point) : point.value
-        this.#streams.set(key, { metric: metric.descriptor.name, value, endMs })
+        this.#streams.set(key, { metric: metric.descriptor.name, attributes: point.attributes, value, endMs })
       }
   }
 
-  sum(metricName: string): number {
+  sum(metricName: string, has: (attributes: Attributes) => boolean = () => true): number {
     let sum = 0
-    for (const { metric, value } of this.#streams.values()) if (metric === metricName) sum += value
+    for (const { metric, attributes, value } of this.#streams.values())
+      if (metric === metricName && has(attributes)) sum += value
     return sum
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { Histograms, powersOfTwo } from '../../lib/aggregate/histograms.ts'
-import type { MetricForm } from '../../lib/config/exporter-delivery.ts'
+import type { MetricForm } from '../../lib/config/metric-form.ts'
 import { AttributeSet } from '../../lib/signals/attribute-set.ts'
 import { Stream } from '../../lib/signals/stream.ts'
 import { agent, metricNamed } from '../support/told-metrics.ts'

@@ -1,5 +1,5 @@
 // A writer of series whose clock the test moves, and what a receiver is told.
-import { defaultMetricForm, type MetricForm } from '../../lib/config/exporter-delivery.ts'
+import { defaultMetricForm, type MetricForm } from '../../lib/config/metric-form.ts'
 import type { Collection } from '../../lib/signals/collection.ts'
 import { SeriesWriter } from '../../lib/signals/series.ts'
 import { ToldPoints } from './told-points.ts'

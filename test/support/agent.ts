@@ -28,6 +28,8 @@ export interface AgentOptions {
   /** Beside the test's own, as in the settings file: `flow_limit`, `collection_interval`, … */
   readonly receiver?: Readonly<Record<string, unknown>>
   readonly logLevel?: string
+  /** A second settings file, which adds to the first. */
+  readonly more?: string
   /** See `ProcessOptions`. */
   readonly through?: readonly string[]
 }
@@ -37,9 +39,9 @@ export class Agent {
   readonly #socket: string
   #end: End | undefined
 
-  private constructor(configFile: string, socket: string, through: readonly string[]) {
+  private constructor(configFiles: readonly string[], socket: string, through: readonly string[]) {
     this.#socket = socket
-    this.#process = new PodweirProcess(['agent', '--config', configFile], { through })
+    this.#process = new PodweirProcess(['agent', ...configFiles.flatMap(file => ['--config', file])], { through })
     void this.#process.ended.then(end => {
       this.#end = end
     })
@@ -52,7 +54,10 @@ export class Agent {
     const inventoryFile = join(options.folder, 'inventory.yaml')
     writeFileSync(inventoryFile, stringify({ pods: options.pods.map(describePod) }))
     writeFileSync(configFile, stringify(settings(options, socket, inventoryFile)))
-    const agent = new Agent(configFile, socket, options.through ?? [])
+    const moreFile = join(options.folder, 'more.yaml')
+    if (options.more !== undefined) writeFileSync(moreFile, options.more)
+    const files = options.more === undefined ? [configFile] : [configFile, moreFile]
+    const agent = new Agent(files, socket, options.through ?? [])
     try {
       // An interface is told of when its turn comes, not before.
       await agent.until(
