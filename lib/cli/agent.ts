@@ -108,6 +108,7 @@ async function startAgent(
   const health = await openHealthCheck(config, pipeline, log, story)
   // With a pace this takes as long as there are many pods, and a signal is not to wait for them.
   await Promise.race([pipeline.start(), ending.signalled])
+  health?.started()
   tellOfInterfaces(pipeline, config, story)
   story.step(`exporting ${config.exporters.map(each => describeExporter(each, config)).join(' · ')}`)
   tellOfFirstFlow(pipeline, story)

@@ -1,4 +1,5 @@
-// Answers a kubelet's probes by HTTP: /livez whether we answer at all, /readyz whether we observe what we should.
+// Answers a kubelet's probes by HTTP: /livez whether we answer at all, /startupz whether the start is over, /readyz whether
+// we observe what we should.
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -13,6 +14,12 @@ export interface HealthServerParts {
   readonly notReady: () => readonly string[]
   readonly log: Log
 }
+
+interface StartState {
+  starting: boolean
+}
+
+type AnswerParts = HealthServerParts & Readonly<StartState>
 
 interface Answer {
   readonly status: number
@@ -33,7 +40,8 @@ export async function startHealthServer(parts: HealthServerParts): Promise<Healt
     keepAliveTimeout: 1,
     connectionsCheckingInterval: 1_000,
   }
-  const server = createServer(limits, (request, response) => answer(request, response, parts))
+  const state = { starting: true }
+  const server = createServer(limits, (request, response) => answer(request, response, { ...parts, ...state }))
   server.maxConnections = maxClients
   const endpoint = `${host}:${port}`
   try {
@@ -46,14 +54,21 @@ export async function startHealthServer(parts: HealthServerParts): Promise<Healt
     throw new Failure({ step: 'answer health checks at', subject: endpoint, cause, remedy })
   }
   server.on('error', error => log.error({ error }, `health check: ${endpoint}`))
-  return new HealthServer(server)
+  return new HealthServer(server, state)
 }
 
 export class HealthServer {
   readonly #server: Server
+  readonly #state: StartState
 
-  constructor(server: Server) {
+  constructor(server: Server, state: StartState) {
     this.#server = server
+    this.#state = state
+  }
+
+  /** The start is over, whatever came of it. */
+  started(): void {
+    this.#state.starting = false
   }
 
   /** `127.0.0.1:13133`. */
@@ -69,17 +84,18 @@ export class HealthServer {
   }
 }
 
-function answer({ method, url }: IncomingMessage, response: ServerResponse, parts: HealthServerParts): void {
+function answer({ method, url }: IncomingMessage, response: ServerResponse, parts: AnswerParts): void {
   const { status, lines } = method === 'GET' || method === 'HEAD' ? answerTo(url, parts) : refusal
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', connection: 'close' }
   response.writeHead(status, status === 405 ? { ...headers, allow: 'GET, HEAD' } : headers)
   response.end(`${lines.join('\n')}\n`)
 }
 
-function answerTo(url: string | undefined, { notReady }: HealthServerParts): Answer {
+function answerTo(url: string | undefined, { notReady, starting }: AnswerParts): Answer {
   const path = url?.split('?', 1)[0]
   if (path === '/livez') return { status: 200, lines: ['ok'] }
-  if (path !== '/readyz') return { status: 404, lines: ['no such path; there are /livez and /readyz'] }
+  if (path === '/startupz') return starting ? { status: 503, lines: ['starting'] } : { status: 200, lines: ['ok'] }
+  if (path !== '/readyz') return { status: 404, lines: ['no such path; there are /livez, /startupz and /readyz'] }
   const reasons = notReady()
   return reasons.length === 0 ? { status: 200, lines: ['ok'] } : { status: 503, lines: reasons }
 }

@@ -105,6 +105,7 @@ describe('the agent’s attachments', function () {
       }
       await until('the first drain', async () => !String((await ready())[1]).includes('yet'))
       assert.deepEqual(await ready(), [503, 'attached to 1 of 2 interfaces, less than 100%: 1 failed qdisc\n'])
+      assert.equal((await fetch(`http://${endpoint}/startupz`)).status, 200)
       const shown = await new PodweirProcess(['flows', '--status', '--socket', folder.socket]).end()
       assert.match(shown.stdout, /^interfaces: 1 of 2 attached$/m)
       assert.match(shown.stdout, /^failed +qdisc +\S+Z +test\/lo +eth0 +- +0$/m)

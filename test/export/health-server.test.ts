@@ -28,6 +28,14 @@ describe('the health check', () => {
     assert.deepEqual(await ask('/livez?verbose'), [200, 'ok\n'])
   })
 
+  it('says when the start is over, ready or not', async () => {
+    assert.deepEqual(await ask('/startupz'), [503, 'starting\n'])
+    reasons = ['not yet']
+    server.started()
+    assert.deepEqual(await ask('/startupz'), [200, 'ok\n'])
+    assert.equal((await ask('/readyz'))[0], 503)
+  })
+
   it('refuses other paths and methods', async () => {
     assert.equal((await ask('/v1/status'))[0], 404)
     assert.equal((await ask('/readyz', 'POST'))[0], 405)

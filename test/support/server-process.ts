@@ -91,9 +91,9 @@ export class ServerProcess {
 }
 
 /** Builds or fetches it when it is not there; its folder. */
-export async function ensureServer(name: string, version: string): Promise<string> {
+export async function ensureServer(name: string, version: string, folder = `${name}-${version}`): Promise<string> {
   await promisify(execFile)(recipe, [name])
-  return join(process.env.PODWEIR_SERVERS ?? join(homedir(), '.cache/podweir/servers'), `${name}-${version}`)
+  return join(process.env.PODWEIR_SERVERS ?? join(homedir(), '.cache/podweir/servers'), folder)
 }
 
 export async function freePort(): Promise<number> {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the servers that the end-to-end tests talk to under ~/.cache/podweir/servers, each built once.
-# usage: build-servers.sh [otelcol|jaeger|prometheus|influxdb|kafka|kubernetes]...
+# usage: build-servers.sh [otelcol|jaeger|prometheus|influxdb|kafka|kubernetes|helm|helm3]...
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -90,6 +90,16 @@ build_prometheus() {
   build_module "github.com/prometheus/prometheus@v$prometheus" remove_all_sd "$1" ./cmd/prometheus ./cmd/promtool
 }
 
+install_helm() { # FOLDER VERSION
+  [ -d "$servers/$1" ] || ensure_go 26
+  install "$1" build_helm "$2"
+}
+
+build_helm() { # VERSION OUT
+  say "building Helm $1 from its Go module: two to five minutes, once"
+  build_module "helm.sh/helm/v${1%%.*}@v$1" '' "$2" ./cmd/helm
+}
+
 # Unpacked, not installed: the package would start a server.
 unpack_influxdb() {
   say 'fetching InfluxDB as the Debian package influxdb'
@@ -111,7 +121,7 @@ build_kubernetes() {
 }
 
 main() {
-  local server jaeger=1.76.0 prometheus=0.315.0 influxdb=1.6.7 kafka=4.1.0
+  local server jaeger=1.76.0 prometheus=0.315.0 influxdb=1.6.7 kafka=4.1.0 helm=4.3.1 helm3=3.22.0
   kubernetes=$(sed -n 's#.*k8s.io/kubernetes v\([0-9.]*\)$#\1#p' "$here/kubernetes/kube/go.mod" | head -1)
   for server in "${@:-otelcol}"; do
     case $server in
@@ -127,6 +137,8 @@ main() {
         [ -d "$servers/prometheus-$prometheus" ] || ensure_go 26
         install "prometheus-$prometheus" build_prometheus
         ;;
+      helm) install_helm "helm-$helm" "$helm" ;;
+      helm3) install_helm "helm-$helm3" "$helm3" ;;
       influxdb) install "influxdb-$influxdb" unpack_influxdb ;;
       kafka) install "kafka-$kafka" fetch_kafka ;;
       kubernetes)

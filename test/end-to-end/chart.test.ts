@@ -1,0 +1,227 @@
+// The chart through both majors of Helm, and everything that it renders through a real API server.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'mocha'
+import { parse, parseAllDocuments } from 'yaml'
+import { manifest, manifests, NAMESPACE, render } from '../../deploy/kubernetes/manifests.ts'
+import { configOf } from '../../lib/config/config.ts'
+import { NOT_YET } from '../../lib/config/not-yet.ts'
+import { YamlDocument } from '../../lib/config/yaml-document.ts'
+import { chart, Helm } from '../support/helm.ts'
+import { buildKubernetes, ControlPlane } from '../support/kubernetes.ts'
+
+interface KubernetesObject {
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Record<string, string> }
+  readonly data?: Record<string, string>
+  readonly spec?: PodHolder
+}
+
+interface PodHolder {
+  readonly template: { readonly metadata: { readonly annotations: Record<string, string> }; readonly spec: PodSpec }
+}
+
+interface PodSpec {
+  readonly hostPID?: boolean
+  readonly hostNetwork?: boolean
+  readonly containers: readonly Container[]
+  readonly initContainers?: readonly Container[]
+}
+
+interface Container {
+  readonly args: readonly string[]
+  readonly env?: readonly unknown[]
+  readonly securityContext: Readonly<Record<string, unknown>>
+}
+
+/** Every value that changes what is rendered. */
+const renderings: Readonly<Record<string, readonly string[]>> = {
+  standard: [],
+  restricted: ['profile=restricted'],
+  'restricted with drops': ['profile=restricted', 'config.receivers.podweir.modules.drops=on'],
+  'settings of every kind': [
+    ...[
+      'config.service.extensions={api}',
+      'config.exporters.otlp_grpc.endpoint=collector.{{ .Release.Namespace }}:4317',
+    ],
+    ...[
+      'config.service.telemetry.logs.level=debug',
+      'clusterName=production',
+      'config.receivers.podweir.flow_limit=1048576',
+    ],
+  ],
+  'an endpoint with headers': [...['otlp.endpoint=https://collector:4317', 'otlp.headersSecret.name=collector']],
+  'everything beside': [
+    ...['image.digest=sha256:0000000000000000000000000000000000000000000000000000000000000000'],
+    ...[
+      'imagePullSecrets[0].name=registry',
+      'seccomp.profile=runtimeDefault',
+      'appArmor=',
+      'extraCapabilities={PERFMON}',
+    ],
+    ...[
+      'extraEnv[0].name=A',
+      'extraEnv[0].value=b',
+      'podLabels.team=network',
+      'podAnnotations.note=yes',
+      'priorityClassName=',
+    ],
+    ...['extraVolumes[0].name=more', 'extraVolumes[0].emptyDir.medium=Memory'],
+    ...['extraVolumeMounts[0].name=more', 'extraVolumeMounts[0].mountPath=/more'],
+    ...[
+      'serviceAccount.annotations.role=reader',
+      'extraManifests[0].apiVersion=v1',
+      'extraManifests[0].kind=ConfigMap',
+    ],
+    'extraManifests[0].metadata.name=more-{{ .Release.Name }}',
+  ],
+  'nothing of ours to look after': ['serviceAccount.create=false', 'rbac.create=false', 'existingConfigMap=mine'],
+  'without seccomp': ['seccomp.profile=unconfined', 'fullnameOverride=weir'],
+}
+
+describe('the chart', function () {
+  this.timeout('2m')
+  let folder = ''
+  let plane: ControlPlane
+  let helm: Helm
+  let helm3: Helm
+
+  before('build Helm, build and start the control plane', async function () {
+    this.timeout('50m')
+    await buildKubernetes(this)
+    folder = mkdtempSync(join(tmpdir(), 'podweir-chart-'))
+    plane = await ControlPlane.start({ folder })
+    helm = await Helm.ensure(4, folder, plane.kubeconfig)
+    helm3 = await Helm.ensure(3, folder, plane.kubeconfig)
+  })
+
+  after('stop the control plane', async function () {
+    this.timeout('1m')
+    await plane?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const objectsOf = (text: string) =>
+    parseAllDocuments(text).flatMap(each => (each.toJS() as KubernetesObject | null) ?? [])
+  const podOf = (text: string, kind = 'DaemonSet') => objectsOf(text).find(each => each.kind === kind)!.spec!.template
+  const accept = async (text: string) => {
+    const file = join(folder, 'rendered.yaml')
+    writeFileSync(file, text)
+    await plane.kubectl(
+      ...'apply --server-side --force-conflicts --dry-run=server --validate=strict -f'.split(' '),
+      file,
+      '-n',
+      NAMESPACE,
+    )
+  }
+
+  for (const [name, values] of Object.entries(renderings)) {
+    it(`is rendered alike by Helm 3 and 4, and accepted by the API server: ${name}`, async () => {
+      const text = render(helm.program, values)
+      assert.deepEqual(objectsOf(text), objectsOf(render(helm3.program, values)))
+      await accept(text)
+    })
+
+    it(`writes settings that the programs take without a warning: ${name}`, () => {
+      const settings = objectsOf(render(helm.program, values)).flatMap(({ data }) =>
+        Object.entries(data ?? {}).filter(([file]) => file.endsWith('.yaml')),
+      )
+      for (const [file, text] of settings) {
+        const values = { environment: {}, fileText: () => '' }
+        const config = configOf(new YamlDocument([{ name: file, text }], values), values.environment, NOT_YET)
+        assert.deepEqual([config.warnings, config.healthCheck?.port], [[], 13133], text)
+      }
+    })
+  }
+
+  for (const [file, rendering] of Object.entries(manifests))
+    it(`is what deploy/manifests/${file} was made of, and the API server takes that`, async () => {
+      const text = readFileSync(new URL(`../../deploy/manifests/${file}`, import.meta.url), 'utf8')
+      assert.equal(text, manifest(helm.program, rendering), 'npm run build:chart, and commit what it writes')
+      await accept(text)
+    })
+
+  for (const [profile, capabilities, hostPID] of [
+    ['standard', ['BPF', 'NET_ADMIN', 'SYS_PTRACE', 'SYS_ADMIN'], true],
+    ['restricted', ['BPF', 'NET_ADMIN'], false],
+  ] as const)
+    it(`gives the agent exactly the rights of ${profile}`, () => {
+      const { spec } = podOf(render(helm.program, [`profile=${profile}`]))
+      const { appArmorProfile: _, ...context } = spec.containers[0]!.securityContext
+      assert.deepEqual([spec.hostPID, spec.hostNetwork], [hostPID, true])
+      assert.match((context.seccompProfile as { localhostProfile: string }).localhostProfile, /^podweir\/.*\.json$/)
+      assert.deepEqual(
+        { ...context, seccompProfile: undefined },
+        {
+          ...{ privileged: false, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsUser: 0 },
+          ...{ capabilities: { drop: ['ALL'], add: capabilities }, seccompProfile: undefined },
+        },
+      )
+      for (const { securityContext } of spec.initContainers!)
+        assert.deepEqual(securityContext.capabilities, { drop: ['ALL'] })
+    })
+
+  it('adds CAP_PERFMON for the module drops alone', () => {
+    const values = ['profile=restricted', 'config.receivers.podweir.modules.drops=on']
+    const { capabilities } = podOf(render(helm.program, values)).spec.containers[0]!.securityContext
+    assert.deepEqual(capabilities, { drop: ['ALL'], add: ['BPF', 'NET_ADMIN', 'PERFMON'] })
+  })
+
+  it('makes other pods of other settings, and the same pods of the same', () => {
+    const checksum = (values: readonly string[]) =>
+      podOf(render(helm.program, values)).metadata.annotations['checksum/config']
+    assert.equal(checksum([]), checksum(['podLabels.team=network']))
+    assert.notEqual(checksum([]), checksum(['config.receivers.podweir.detail=full']))
+  })
+
+  it('keeps the kubelet’s probes whatever the settings say', () => {
+    const text = render(helm.program, ['config.service.extensions={api}'])
+    const settings = objectsOf(text).find(({ data }) => data?.['agent.yaml'] !== undefined)!.data!['agent.yaml']!
+    assert.deepEqual(parse(settings).service.extensions, ['api', 'health_check'])
+  })
+
+  for (const [name, args, what] of [
+    ['a value that there is not', ['--set', 'profil=restricted'], /profil/],
+    ['a setting that there is not', ['--set', 'config.receivers.podweir.atach=host'], /atach/],
+    ['a word that a setting does not know', ['--set', 'config.receivers.podweir.attach=hoost'], /attach/],
+    [
+      'the pod’s end for restricted',
+      ['--set', 'profile=restricted,config.receivers.podweir.attach=pod'],
+      /profile: standard/,
+    ],
+    [
+      'two sources of settings',
+      ['--set', 'existingConfigMap=a,config.receivers.podweir.detail=full'],
+      /exclude each other/,
+    ],
+  ] as const)
+    it(`refuses ${name}`, async () => {
+      for (const each of [helm, helm3])
+        assert.match(await each.refusal('template', 'x', chart, '--kube-version', '1.36.0', ...args), what)
+    })
+
+  it('refuses a namespace whose Pod Security Standard forbids its pods, and says what to do', async () => {
+    await plane.kubectl('create', 'namespace', 'strict')
+    await plane.kubectl('label', 'namespace', 'strict', 'pod-security.kubernetes.io/enforce=restricted')
+    for (const each of [helm, helm3]) {
+      const said = await each.refusal('install', 'strict', chart, '-n', 'strict')
+      assert.match(said, /namespace strict enforces the Pod Security Standard "restricted"/)
+      assert.match(said, /kubectl label namespace strict --overwrite pod-security.kubernetes.io\/enforce=privileged/)
+    }
+  })
+
+  it('is installed, upgraded and uninstalled, by each major', async () => {
+    for (const [name, each] of Object.entries({ weir4: helm, weir3: helm3 })) {
+      const notes = await each.run('install', name, chart, '-n', name, '--create-namespace')
+      assert.match(notes, new RegExp(`helm uninstall ${name} -n ${name}`))
+      await each.run('upgrade', name, chart, '-n', name, '--set', 'config.receivers.podweir.detail=full')
+      await each.run('uninstall', name, '-n', name)
+      const left = await plane.kubectl('get', 'all,cm,secret,sa,pdb,networkpolicy', '-n', name, '-o', 'name')
+      const ours = left.split('\n').filter(each => each.includes('podweir'))
+      assert.deepEqual(ours, [])
+      assert.doesNotMatch(await plane.kubectl('get', 'clusterrole,clusterrolebinding', '-o', 'name'), new RegExp(name))
+    }
+  })
+})
