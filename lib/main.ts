@@ -130,10 +130,11 @@ const detach: Verb = (command, done) =>
     .description('take off this machine what agents that are gone have left on it')
     .option('--pins <directory>', 'where they were pinned', '/sys/fs/bpf/podweir')
     .option('--purge', 'remove clsact qdiscs without any filter from this machine’s devices as well')
+    .option('--stay', 'then wait for a signal, so that no agent starts here')
     .addHelpText('after', '\nExample:\n  sudo podweir detach')
     .action(async options => {
       const { run } = await import('./cli/detach.ts')
-      done(await run({ pins: options.pins, purge: options.purge ?? false }))
+      done(await run({ pins: options.pins, purge: options.purge ?? false, stay: options.stay ?? false }))
     })
 
 const test: Verb = (command, done) =>

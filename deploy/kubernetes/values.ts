@@ -45,6 +45,7 @@ const values = z.strictObject({
   extraVolumeMounts: mappings,
   serviceAccount: z.strictObject({ create: z.boolean(), name, annotations: texts }),
   rbac: z.strictObject({ create: z.boolean() }),
+  prometheusRule: z.strictObject({ enabled: z.boolean(), labels: texts }),
   nameOverride: name,
   fullnameOverride: name,
   extraManifests: z.array(z.union([mapping, z.string()])),

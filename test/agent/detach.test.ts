@@ -8,6 +8,7 @@ import { differencesSince, snapshotHost } from '../support/host-snapshot.ts'
 import { type PinnedAgents, withPinnedAgents } from '../support/pinned-agents.ts'
 import { PodweirProcess } from '../support/podweir-process.ts'
 import { hookQdiscs, ownFilters, tc } from '../support/traffic-control.ts'
+import { until } from '../support/until.ts'
 
 let node: PinnedAgents
 
@@ -52,6 +53,20 @@ describe('podweir detach', function () {
     assert.match((await detach()).stdout, /^removed 2 clsact filters, \d+ pinned maps\n$/)
     assert.deepEqual(await hookQdiscs('eth0', node.a.name), ['clsact'])
     assert.deepEqual(await differencesSince(before), [])
+  })
+
+  it('stays where it is told to, and keeps agents from starting until it is stopped', async () => {
+    await node.start()
+    await node.agent.kill()
+    const staying = new PodweirProcess(['detach', '--pins', node.pins, '--stay'])
+    try {
+      await until('it stays', () => /^removed .*\nstaying, so that no agent/.test(staying.stdout))
+      assert.equal(existsSync(node.pins), false)
+      assert.match((await new PodweirProcess(['agent']).end()).stderr, /another agent runs on this node/)
+    } finally {
+      assert.equal((await staying.end('SIGTERM')).code, 0)
+    }
+    assert.equal((await detach()).stdout, 'there was nothing to remove\n')
   })
 
   it('leaves what a running agent has, and names that agent', async () => {

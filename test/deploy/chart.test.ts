@@ -13,6 +13,15 @@ interface Role {
   readonly rules: unknown
 }
 
+interface DaemonSet {
+  readonly kind: string
+  readonly spec: { readonly template: { readonly spec: { readonly containers: readonly Container[] } } }
+}
+
+interface Container {
+  readonly securityContext: { readonly capabilities: { readonly add: readonly string[] } }
+}
+
 function read(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 }
@@ -51,6 +60,19 @@ describe('the chart', () => {
 
   it('has a table of rights for each manifest', () => {
     assert.deepEqual(Object.keys(manifests), ['standard.yaml', 'restricted.yaml'])
+  })
+})
+
+describe('the systemd unit', () => {
+  it('gives the agent the capabilities of the profile standard, as the chart does', () => {
+    const unit = read('deploy/systemd/podweir.service')
+    const bounded = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1]!.split(' ')
+    const pods = parseAllDocuments(read('deploy/manifests/standard.yaml')).map(each => each.toJS() as DaemonSet)
+    const { containers } = pods.find(({ kind }) => kind === 'DaemonSet')!.spec.template.spec
+    assert.deepEqual(
+      bounded,
+      containers[0]!.securityContext.capabilities.add.map(name => `CAP_${name}`),
+    )
   })
 })
 

@@ -11,6 +11,7 @@ import { NOT_YET } from '../../lib/config/not-yet.ts'
 import { YamlDocument } from '../../lib/config/yaml-document.ts'
 import { chart, Helm } from '../support/helm.ts'
 import { buildKubernetes, ControlPlane } from '../support/kubernetes.ts'
+import { ensureServer } from '../support/server-process.ts'
 
 interface KubernetesObject {
   readonly kind: string
@@ -78,6 +79,7 @@ const renderings: Readonly<Record<string, readonly string[]>> = {
     'extraManifests[0].metadata.name=more-{{ .Release.Name }}',
   ],
   'nothing of ours to look after': ['serviceAccount.create=false', 'rbac.create=false', 'existingConfigMap=mine'],
+  'rules for alerts': ['prometheusRule.enabled=true', 'prometheusRule.labels.release=prometheus'],
   'without seccomp': ['seccomp.profile=unconfined', 'fullnameOverride=weir'],
 }
 
@@ -93,6 +95,9 @@ describe('the chart', function () {
     await buildKubernetes(this)
     folder = mkdtempSync(join(tmpdir(), 'podweir-chart-'))
     plane = await ControlPlane.start({ folder })
+    const definitions = await ensureServer('prometheus-rules', '0.85.0')
+    await plane.kubectl('create', '-f', definitions)
+    await plane.kubectl('wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s')
     helm = await Helm.ensure(4, folder, plane.kubeconfig)
     helm3 = await Helm.ensure(3, folder, plane.kubeconfig)
   })

@@ -74,6 +74,11 @@ export class PodweirProcess {
     return this.#child.pid!
   }
 
+  /** What it has printed so far. */
+  get stdout(): string {
+    return this.#stdout
+  }
+
   /** What it has logged so far. */
   get log(): LogRecord[] {
     const lines = this.#stderr.slice(0, this.#stderr.lastIndexOf('\n') + 1).split('\n')

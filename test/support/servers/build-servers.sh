@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the servers that the end-to-end tests talk to under ~/.cache/podweir/servers, each built once.
-# usage: build-servers.sh [otelcol|jaeger|prometheus|influxdb|kafka|kubernetes|helm|helm3]...
+# usage: build-servers.sh [otelcol|jaeger|prometheus|influxdb|kafka|kubernetes|helm|helm3|prometheus-rules]...
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -100,6 +100,13 @@ build_helm() { # VERSION OUT
   build_module "helm.sh/helm/v${1%%.*}@v$1" '' "$2" ./cmd/helm
 }
 
+# What the Prometheus operator's objects may be, as its module has them: the API server checks by these.
+fetch_prometheus_rules() {
+  local folder
+  folder=$(go mod download -json "github.com/prometheus-operator/prometheus-operator@v$operator" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  cp "$folder/example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml" "$1/"
+}
+
 # Unpacked, not installed: the package would start a server.
 unpack_influxdb() {
   say 'fetching InfluxDB as the Debian package influxdb'
@@ -121,7 +128,7 @@ build_kubernetes() {
 }
 
 main() {
-  local server jaeger=1.76.0 prometheus=0.315.0 influxdb=1.6.7 kafka=4.1.0 helm=4.3.1 helm3=3.22.0
+  local server jaeger=1.76.0 prometheus=0.315.0 influxdb=1.6.7 kafka=4.1.0 helm=4.3.1 helm3=3.22.0 operator=0.85.0
   kubernetes=$(sed -n 's#.*k8s.io/kubernetes v\([0-9.]*\)$#\1#p' "$here/kubernetes/kube/go.mod" | head -1)
   for server in "${@:-otelcol}"; do
     case $server in
@@ -139,6 +146,10 @@ main() {
         ;;
       helm) install_helm "helm-$helm" "$helm" ;;
       helm3) install_helm "helm-$helm3" "$helm3" ;;
+      prometheus-rules)
+        [ -d "$servers/prometheus-rules-$operator" ] || ensure_go 25
+        install "prometheus-rules-$operator" fetch_prometheus_rules
+        ;;
       influxdb) install "influxdb-$influxdb" unpack_influxdb ;;
       kafka) install "kafka-$kafka" fetch_kafka ;;
       kubernetes)
