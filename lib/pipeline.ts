@@ -22,6 +22,8 @@ import { InterfaceWatch } from './enrich/interface-watch.ts'
 import type { PodNames } from './enrich/pod-names.ts'
 import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
+import type { EventOutlets } from './export/event-outlets.ts'
+import { EventStream } from './export/event-stream.ts'
 import { MetricOutlets } from './export/metric-outlets.ts'
 import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
@@ -43,6 +45,8 @@ export interface PipelineParts extends FlowNameSources {
   readonly budgetTimes?: BudgetTimes
   /** Absent: the module "drops" is off, or can't work here. */
   readonly drops?: DropSource
+  /** Where spans and log records go; absent: no pipeline carries any, and none are made. Closed with the pipeline. */
+  readonly outlets?: EventOutlets
   /** Absent: flows of our own are exported like any other. */
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
@@ -70,6 +74,7 @@ export class Pipeline {
   readonly #drops: DropWatch | undefined
   readonly #names: FlowNames
   readonly #handover: Handover | undefined
+  readonly #events: EventStream | undefined
   readonly #scope: InterfaceScope
   readonly #interfaces: InterfaceWatch
   readonly #follow: (interfaces: InterfaceColumns) => void
@@ -108,10 +113,8 @@ export class Pipeline {
       {
         ...{ source, names, own: parts.own, inodeOf: namespaceInode, log, clock },
         attachments: this.#scope.around(this.attachments),
-        ...{
-          mode: config.discovery,
-          nodeName: config.kubernetes.nodeName ?? config.resourceAttributes['k8s.node.name'],
-        },
+        mode: config.discovery,
+        nodeName: config.kubernetes.nodeName ?? config.resourceAttributes['k8s.node.name'],
       },
       inventory,
     )
@@ -121,15 +124,14 @@ export class Pipeline {
     const edges = new EdgeTable(config)
     const delivery = new Delivery(new EdgeChoices(edges))
     this.books = { edges, ledger, delivery }
+    const { startedAtMs } = this
+    this.#events = parts.outlets && new EventStream({ ...parts, outlets: parts.outlets, edges, startedAtMs })
     this.table = new FlowTable({
-      flowLimit: config.flowLimit,
-      parkedForMs: config.retire.abandonedMs,
-      names: this.#names,
-      owner,
-      edges,
-      ledger,
+      ...{ flowLimit: config.flowLimit, parkedForMs: config.retire.abandonedMs },
+      ...{ names: this.#names, owner, edges, ledger },
       ...(parts.ownTraffic && { ownTraffic: parts.ownTraffic }),
-      startedAtMs: this.startedAtMs,
+      ...(this.#events?.connections && { connections: this.#events.connections }),
+      startedAtMs,
     })
     const { continuity } = source
     this.#handover =
@@ -140,15 +142,12 @@ export class Pipeline {
     this.#metrics = this.#export()
     this.feed = new AgentFeed({
       ...this.books,
-      table: this.table,
-      health: this.health,
-      attachments: this.attachments,
+      ...{ table: this.table, health: this.health, attachments },
       ignored: () => this.#interfaces.ignored,
       brakingSinceMs: () => this.#budget?.brakingSinceMs,
       exporters: () => this.#metrics.status(),
       ...(parts.cluster && { cluster: parts.cluster }),
-      version,
-      startedAtMs: this.startedAtMs,
+      ...{ version, startedAtMs },
     })
   }
 
@@ -218,7 +217,7 @@ export class Pipeline {
     await this.attachments.stop()
     this.#handover?.ready()
     await this.drain()
-    await this.#metrics.close(timeoutMs)
+    await Promise.all([this.#metrics.close(timeoutMs), this.#events?.close(timeoutMs)])
     const queued = this.#queued()
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
     await this.#parts.source.close(this.#parts.config.onStop === 'keep')
@@ -241,10 +240,9 @@ export class Pipeline {
       active: () => this.table.activeByEdge(),
       ...(this.#drops && { drops: this.#drops.table }),
       ...(this.#names.dns && { lookups: this.#names.dns.table }),
-      agent,
+      ...(this.#events && { exemplars: this.#events.exemplars }),
       sets: new SharedSets(agentResource(version, resourceAttributes), clusterAttribute(resourceAttributes)),
-      clock,
-      startedAtMs: this.startedAtMs,
+      ...{ agent, clock, startedAtMs: this.startedAtMs },
       ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
     }
     const tracker = this.#handover
@@ -273,7 +271,9 @@ export class Pipeline {
       const batch = await this.#parts.source.drain(mark)
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
       await this.#names.learn(batch)
+      this.#events?.drained(batch.readAtMs)
       this.table.apply(batch)
+      this.#events?.counted()
       this.health.update(batch)
       this.#follow(batch.interfaces)
       this.#handover?.batchApplied(batch)

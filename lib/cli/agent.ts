@@ -7,11 +7,13 @@ import type { Config } from '../config/config.ts'
 import { destinationText } from '../config/destination.ts'
 import type { Inventory } from '../config/inventory.ts'
 import { type InventoryWatch, watchInventory } from '../config/inventory-watch.ts'
-import { signalsOf } from '../config/outlets.ts'
+import { outletsOf, signalsOf } from '../config/outlets.ts'
 import { loadConfigApart, loadInventoryApart } from '../config/settings-process.ts'
+import { podweirScope } from '../encode/scope.ts'
 import { InventoryNames } from '../enrich/inventory-names.ts'
 import { PodScope } from '../enrich/pod-scope.ts'
 import { type ApiServer, startApiServer } from '../export/api-server.ts'
+import { EventOutlets } from '../export/event-outlets.ts'
 import { type HealthServer, startHealthServer } from '../export/health-server.ts'
 import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
@@ -95,9 +97,11 @@ async function startAgent(
   const megabytes = maps.reduce((sum, map) => sum + map.memoryBytes, 0) / 1e6
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
   const modules = await openModules(config, source, log, story)
+  const outlets = await openOutlets(config, version, log)
   const pipeline = new Pipeline(
     {
       ...{ source, programs: source, ...modules, ...(ownTraffic && { ownTraffic }), config, names },
+      ...(outlets && { outlets }),
       ...{ own: ownProcess(), version, log, clock: systemClock, ...(cluster && { cluster: cluster.state }) },
     },
     inventory,
@@ -165,6 +169,14 @@ async function openModules({ modules }: Config, source: NativeProbeSource, log: 
   if (nat) story.step('asking connection tracking for the pods behind Services')
   if (nat && inNodeNamespace() === 'no') log.error(`module conntrack: ${ELSEWHERE}`)
   return { ...(drops && { drops }), ...(dns && { dns }), ...(nat && { nat }), sockets: source }
+}
+
+/** Absent where no pipeline carries spans or log records. */
+async function openOutlets(config: Config, version: string, log: Log): Promise<EventOutlets | undefined> {
+  const traces = outletsOf(config, 'traces')
+  const logs = outletsOf(config, 'logs')
+  if (traces.length + logs.length === 0) return undefined
+  return EventOutlets.open({ traces, logs, scope: podweirScope(version), log, clock: systemClock })
 }
 
 async function openApi(config: Config, pipeline: Pipeline, log: Log, story: Story): Promise<ApiServer | undefined> {

@@ -1,9 +1,11 @@
 // The cluster's objects on their way from the API server to names.
 import type { Config } from '../config/config.ts'
+import { outletsOf } from '../config/outlets.ts'
 import { ClusterNames } from '../enrich/cluster-names.ts'
 import { ClusterState } from '../enrich/cluster-state.ts'
 import type { InventoryNames } from '../enrich/inventory-names.ts'
 import type { PodScope } from '../enrich/pod-scope.ts'
+import { serviceNameAnnotation, serviceNameLabels } from '../enrich/service-name.ts'
 import { systemClock } from '../host/clock.ts'
 import { nodeGateways } from '../host/gateways.ts'
 import type { Log } from '../host/log.ts'
@@ -56,9 +58,11 @@ export async function openCluster(parts: ClusterParts): Promise<Cluster | undefi
     view: onChange => new ClusterState({ ...known, onChange }),
     knownSince: resource => knownSince(watch.state(), resource),
   })
+  // Of every pod, for the resources of spans and log records alone.
+  const namesServices = (['traces', 'logs'] as const).some(signal => outletsOf(config, signal).length > 0)
   const kept = {
-    labels: [...new Set([...labels, ...scopedLabels(config)])],
-    annotations: [...new Set([...annotations, STATIC_POD_HASH])],
+    labels: [...new Set([...labels, ...scopedLabels(config), ...(namesServices ? serviceNameLabels : [])])],
+    annotations: [...new Set([...annotations, STATIC_POD_HASH, ...(namesServices ? [serviceNameAnnotation] : [])])],
   }
   const watch = new ClusterWatch({ config: kubernetes, connection, kept, listener: names, log, clock: systemClock })
   return {

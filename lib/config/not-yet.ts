@@ -32,13 +32,9 @@ export const NOT_YET: readonly NotYet[] = [
   { setting: 'exporters.*.sending_queue.queue_bytes', works: ['16MiB'] },
   { setting: 'exporters.*.sending_queue.queue_items', works: [65_536] },
   { setting: 'exporters.*.sending_queue.storage' },
-  { setting: 'exporters.*.traces_endpoint' },
-  { setting: 'exporters.*.logs_endpoint' },
   { setting: 'extensions.zpages' },
   { setting: 'extensions.file_storage' },
   { setting: 'service.extensions.*', works: ['api', 'health_check'] },
-  { setting: 'service.pipelines.traces' },
-  { setting: 'service.pipelines.logs' },
   { setting: 'service.telemetry.metrics.level', works: ['none'] },
 ]
 

@@ -106,7 +106,6 @@ export const doubleAttributes: ReadonlySet<string> = new Set([
 export const resourceAttribute = {
   serviceName: 'service.name',
   serviceNamespace: 'service.namespace',
-  nodeName: 'k8s.node.name',
 } as const
 
 /** Attributes of one end of an edge. */

@@ -153,6 +153,6 @@ function eventsOf(facts: ConnectionFacts): SpanEvent[] {
 function resetterOf({ failed, end, server }: ConnectionFacts): 'request' | 'response' | undefined {
   if (end === 'reset_by_client') return 'request'
   if (end === 'reset_by_server') return 'response'
-  if (end !== undefined || (failed !== 'refused' && failed !== 'reset')) return undefined
-  return server.tcp!.resets > 0 ? 'response' : 'request'
+  if (end !== undefined || !server.tcp || (failed !== 'refused' && failed !== 'reset')) return undefined
+  return server.tcp.resets > 0 ? 'response' : 'request'
 }

@@ -140,12 +140,10 @@ export class FlowEvents {
     const { edges, exemplars } = this.#parts
     const pair = record.edge < 0 ? -1 : edges.edges[record.edge]!.pair
     const { handshakeSeconds } = record.flow.tcp ?? {}
-    const handshakeAtMs = record.beganMs + (handshakeSeconds ?? 0) * 1000
-    if (handshakeSeconds !== undefined)
-      exemplars.add('handshake', pair, { timeMs: handshakeAtMs, value: handshakeSeconds, traceId, spanId })
-    if (end === undefined) return
+    const of = { timeMs: record.endedMs, traceId, spanId }
+    if (handshakeSeconds !== undefined) exemplars.add('handshake', pair, { ...of, value: handshakeSeconds })
     const seconds = Math.max(0, record.endedMs - record.beganMs) / 1000
-    exemplars.add('duration', pair, { timeMs: record.endedMs, value: seconds, traceId, spanId })
+    if (end !== undefined) exemplars.add('duration', pair, { ...of, value: seconds })
   }
 
   /** One record of what was left out since the last such record. */

@@ -10,6 +10,7 @@ import { DnsSeries } from './dns-series.ts'
 import { DropSeries } from './drop-series.ts'
 import type { EdgeChoice } from './edge-choices.ts'
 import { EdgeSeries } from './edge-series.ts'
+import type { Exemplars } from './exemplars.ts'
 import { LedgerSeries } from './ledger-series.ts'
 import type { Books } from './ledger-totals.ts'
 import { NamedSeries } from './named-series.ts'
@@ -26,6 +27,8 @@ export interface MetricSources extends Books {
   readonly drops?: DropTable
   /** Present where the module "dns" listens. */
   readonly lookups?: LookupTable
+  /** Present where connections have spans. */
+  readonly exemplars?: Exemplars
   readonly agent: AgentFigures
   readonly sets: SharedSets
   readonly clock: Clock
@@ -51,7 +54,7 @@ export class MetricWalk {
     this.#parts = [
       new PodSeries(ledger, sets, writer),
       new EdgeSeries(edges, active, sets, writer, choice),
-      new PairSeries(edges, sets, writer, choice),
+      new PairSeries({ edges, sets, writer, choice, exemplars: sources.exemplars }),
       new LedgerSeries(sources, sets, writer, sources.ledgerStartedAtMs ?? startedAtMs),
       ...(drops ? [new DropSeries(drops, sets, writer, startedAtMs)] : []),
       ...(lookups ? [new DnsSeries(lookups, sets, writer, startedAtMs)] : []),

@@ -5,13 +5,29 @@ import { sentBounds } from '../aggregate/pair-table.ts'
 import { attribute } from './attribute-names.ts'
 import type { EdgeChoice } from './edge-choices.ts'
 import { pairMetric } from './edge-metrics.ts'
+import type { Exemplars, Exemplified } from './exemplars.ts'
+import type { Exemplar } from './metric-sink.ts'
 import type { SeriesWriter } from './series.ts'
 import type { EdgeSets, SharedSets } from './shared-sets.ts'
 import { Stream, type StreamParts } from './stream.ts'
 
+/** An exemplar is told for so long: as long as a receiver may be without a value. */
+const EXEMPLAR_MS = 60_000
+
+export interface PairSeriesParts {
+  readonly edges: EdgeTable
+  readonly sets: SharedSets
+  readonly writer: SeriesWriter
+  /** Absent: every pair is told. */
+  readonly choice?: EdgeChoice | undefined
+  /** Of connections that have a span. */
+  readonly exemplars?: Exemplars | undefined
+}
+
 interface Outlet {
   readonly histograms: Histograms
   readonly side: keyof EdgeSets
+  readonly exemplified?: Exemplified
   readonly stream: Stream
   /** Of the overflow pair, which has no attribute but one. */
   readonly overflow: Stream
@@ -24,10 +40,12 @@ export class PairSeries {
   readonly #sets: SharedSets
   readonly #writer: SeriesWriter
   readonly #choice: EdgeChoice | undefined
+  readonly #exemplars: Exemplars | undefined
   readonly #outlets: readonly Outlet[]
 
-  constructor(edges: EdgeTable, sets: SharedSets, writer: SeriesWriter, choice: EdgeChoice | undefined) {
+  constructor({ edges, sets, writer, choice, exemplars }: PairSeriesParts) {
     this.#choice = choice
+    this.#exemplars = exemplars
     this.#edges = edges
     this.#sets = sets
     this.#writer = writer
@@ -35,12 +53,12 @@ export class PairSeries {
     const { handshake: shaken, rtt, duration: lasted } = pairMetric
     const isFull = edges.detail === 'full'
     this.#outlets = [
-      this.#outlet('forward', handshake, isFull ? sentBounds.handshake : [], { metric: shaken }),
+      this.#outlet('forward', handshake, isFull ? sentBounds.handshake : [], { metric: shaken }, 'handshake'),
       ...(isFull
         ? [
             this.#outlet('forward', requestRtt, sentBounds.rtt, { metric: rtt, more: this.#direction('request') }),
             this.#outlet('backward', responseRtt, sentBounds.rtt, { metric: rtt, more: this.#direction('response') }),
-            this.#outlet('forward', duration, sentBounds.duration, { metric: lasted }),
+            this.#outlet('forward', duration, sentBounds.duration, { metric: lasted }, 'duration'),
           ]
         : []),
     ]
@@ -56,8 +74,14 @@ export class PairSeries {
         if (taken && outlet.series[pair] === undefined && !taken.has(pair)) continue
         const series = outlet.series[pair] ?? this.#begin(outlet, pair)
         outlet.series[pair] = series
-        this.#writer.writeHistogram(series, outlet.histograms, pair)
+        this.#writer.writeHistogram(series, outlet.histograms, pair, this.#exemplarsOf(outlet, pair))
       }
+  }
+
+  #exemplarsOf({ exemplified }: Outlet, pair: number): readonly Exemplar[] | undefined {
+    if (!this.#exemplars || !exemplified) return undefined
+    const exemplars = this.#exemplars.of(exemplified, pair, this.#writer.nowMs - EXEMPLAR_MS)
+    return exemplars.length > 0 ? exemplars : undefined
   }
 
   /** See `EvictionListener`. */
@@ -87,9 +111,11 @@ export class PairSeries {
     histograms: Histograms,
     bounds: readonly number[],
     { metric, more }: Pick<StreamParts, 'metric' | 'more'>,
+    exemplified?: Exemplified,
   ): Outlet {
     const parts = { resource: this.#sets.resources.agent, metric, shape: this.#writer.shape(histograms.bounds, bounds) }
     const overflow = new Stream(parts)
-    return { histograms, side, stream: more ? new Stream({ ...parts, more }) : overflow, overflow, series: [] }
+    const from = { histograms, side, ...(exemplified && { exemplified }) }
+    return { ...from, stream: more ? new Stream({ ...parts, more }) : overflow, overflow, series: [] }
   }
 }

@@ -61,7 +61,7 @@ export class Parties {
       ...(ownerName !== undefined && { [ownerAttribute(ownerKind ?? 'Pod')]: ownerName }),
       ...(podName !== undefined && { [attribute.podName]: podName }),
       ...(podUid !== undefined && { [attribute.podUid]: podUid }),
-      ...(node !== undefined && { [resourceAttribute.nodeName]: node }),
+      ...(node !== undefined && { [attribute.nodeName]: node }),
       ...this.#parts.everywhere,
     }
   }

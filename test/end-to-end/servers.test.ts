@@ -148,7 +148,7 @@ describe('a real Kafka broker', () => {
 describe('a real Collector', () => {
   before('build it, once', async function () {
     this.timeout('15m')
-    await ensureServer('otelcol', '0.155.0-kafka')
+    await ensureServer('otelcol', '0.155.0-filter')
   })
 
   it('writes what it received of all three signals, by HTTP', async function () {

@@ -1,9 +1,18 @@
 // Which connections have spans, and what histograms say of those.
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
+import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import { Closed, ConnectionState, Failed, Opener, Retired } from '../../lib/capture/flow-batch.ts'
+import { defaultMetricForm } from '../../lib/config/metric-form.ts'
+import { AgentFigures } from '../../lib/signals/agent-figures.ts'
+import { Delivery } from '../../lib/signals/delivery.ts'
+import { MetricWalk } from '../../lib/signals/metric-walk.ts'
+import { SharedSets } from '../../lib/signals/shared-sets.ts'
+import { startedAtMs } from '../aggregate/small-cluster.ts'
+import { capturedLog } from '../support/captured-log.ts'
 import type { BatchParts, StartedRow } from '../support/flow-batch.ts'
 import { type EventOptions, ToldEvents } from './told-events.ts'
+import { ToldPoints } from './told-points.ts'
 
 const clientSide: StartedRow = { remote: '10.96.0.1', remotePort: 80, localPort: 40_000 }
 const serverSide: StartedRow = {
@@ -69,31 +78,51 @@ describe('the choice of connections', () => {
 })
 
 describe('exemplars', () => {
-  it('are of connections with a span, the newest of each bucket', () => {
-    const events = told([
-      { started: [clientSide], flows: [{ ...over, ...shaken }] },
-      { started: [{ ...clientSide, slot: 9 }], flows: [{ ...over, slot: 9, handshakeSeconds: 0.031 }] },
-      { started: [{ ...clientSide, slot: 10 }], flows: [{ ...over, slot: 10, handshakeSeconds: 3 }] },
-      { started: [serverSide], flows: [{ ...over, slot: 8, handshakeSeconds: 0.5 }] },
-    ])
+  /** Of each histogram, as a receiver is told: metric and values. */
+  function toldOf(events: ToldEvents): [number, string][][] {
+    const { edges, ledger, table } = events.cluster
+    const agent = new AgentFigures({
+      ...{ table, health: new CaptureHealth(capturedLog().log), interfaces: () => [] },
+      ...{ reattachments: () => 0, programTime: () => undefined },
+    })
+    const clock = { nowMs: () => events.nowMs, monotonicMs: () => events.nowMs }
+    const books = { edges, ledger, delivery: new Delivery() }
+    const sources = { ...books, agent, sets: new SharedSets({}, {}), clock, startedAtMs, exemplars: events.exemplars }
+    const walk = new MetricWalk({ ...sources, active: () => table.activeByEdge() }, defaultMetricForm)
+    const sink = new ToldPoints()
+    walk.collect().writeAll(sink)
+    return sink.histograms.map(({ exemplars = [] }) => exemplars.map(({ value, spanId }) => [value, spanId]))
+  }
+
+  const connections = [
+    { started: [clientSide], flows: [{ ...over, ...shaken }] },
+    { started: [{ ...clientSide, slot: 9 }], flows: [{ ...over, slot: 9, handshakeSeconds: 0.031 }] },
+    { started: [{ ...clientSide, slot: 10 }], flows: [{ ...over, slot: 10, handshakeSeconds: 3 }] },
+    { started: [serverSide], flows: [{ ...over, slot: 8, handshakeSeconds: 0.5 }] },
+  ]
+
+  it('are of connections with a span, the newest of each bucket, and go with their histograms', () => {
+    const events = told(connections, { traces: {}, cluster: { detail: 'full' } })
     const [, second, third] = events.spans
-    const pair = events.cluster.edges.edges[0]!.pair
     assert.deepEqual(
-      events.exemplars.of('handshake', pair).map(({ value, traceId, spanId }) => [value, traceId, spanId]),
+      toldOf(events).filter(each => each.length > 0),
       [
-        [0.031, second!.traceId, second!.spanId],
-        [3, third!.traceId, third!.spanId],
+        [
+          [0.031, second!.spanId],
+          [3, third!.spanId],
+        ],
+        [[1, third!.spanId]],
       ],
     )
-    assert.deepEqual(
-      events.exemplars.of('duration', pair).map(({ value }) => value),
-      [1],
-    )
-    assert.deepEqual(
-      events.exemplars.of('handshake', pair, 1_000_600).map(({ value }) => value),
-      [3],
-    )
-    assert.deepEqual(events.exemplars.of('handshake', 99), [])
+  })
+
+  it('are none of connections without a span, and none when they are old', () => {
+    const none = toldOf(told(connections, { traces: { connections: 'failed' } }))
+    assert.deepEqual([none.length > 0, none.flat()], [true, []])
+    const events = told(connections)
+    assert.notDeepEqual(toldOf(events).flat(), [])
+    events.nowMs += 61_000
+    assert.deepEqual(toldOf(events).flat(), [])
   })
 
   it('are not kept of a pair that is gone', () => {

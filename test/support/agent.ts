@@ -25,6 +25,8 @@ export interface AgentOptions {
   readonly pods: readonly AgentPod[]
   /** Where its metrics go; absent: into `metrics.jsonl` in the folder. */
   readonly otlp?: string
+  /** What it sends there; absent: metrics alone. */
+  readonly signals?: readonly ('metrics' | 'traces' | 'logs')[]
   /** Beside the test's own, as in the settings file: `flow_limit`, `collection_interval`, … */
   readonly receiver?: Readonly<Record<string, unknown>>
   readonly logLevel?: string
@@ -147,7 +149,7 @@ function ask(socketPath: string, path: string): Promise<string> {
 }
 
 function settings(options: AgentOptions, socket: string, inventoryFile: string) {
-  const { otlp, receiver, logLevel, folder } = options
+  const { otlp, receiver, logLevel, folder, signals = ['metrics'] } = options
   const exporters =
     otlp === undefined ? { file: { path: join(folder, 'metrics.jsonl') } } : { otlp_grpc: { endpoint: otlp } }
   return {
@@ -158,7 +160,9 @@ function settings(options: AgentOptions, socket: string, inventoryFile: string) 
     extensions: { api: { endpoint: `unix://${socket}` } },
     service: {
       extensions: ['api'],
-      pipelines: { metrics: { receivers: ['podweir'], exporters: Object.keys(exporters) } },
+      pipelines: Object.fromEntries(
+        signals.map(signal => [signal, { receivers: ['podweir'], exporters: Object.keys(exporters) }]),
+      ),
       telemetry: { logs: { level: logLevel ?? 'info' } },
     },
   }

@@ -160,7 +160,7 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
 }
 
 export async function collectorProgram(): Promise<string> {
-  return join(await ensureServer('otelcol', '0.155.0-kafka'), 'otelcol')
+  return join(await ensureServer('otelcol', '0.155.0-filter'), 'otelcol')
 }
 
 /** A Collector that is down until `restart`, on ports that nobody listens on. */

@@ -133,8 +133,8 @@ main() {
   for server in "${@:-otelcol}"; do
     case $server in
       otelcol)
-        [ -d "$servers/otelcol-0.155.0-kafka" ] || ensure_go 25
-        install otelcol-0.155.0-kafka build_otelcol
+        [ -d "$servers/otelcol-0.155.0-filter" ] || ensure_go 25
+        install otelcol-0.155.0-filter build_otelcol
         ;;
       jaeger)
         [ -d "$servers/jaeger-$jaeger" ] || ensure_go 25
