@@ -5,14 +5,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { command } from '../command.ts'
 import { manifest, manifests } from './manifests.ts'
-import { seccompText, valuesSchemaText } from './values.ts'
+import { copies, copyOf, valuesSchemaText } from './values.ts'
 
 const deploy = fileURLToPath(new URL('..', import.meta.url))
 const servers = process.env.PODWEIR_SERVERS ?? join(homedir(), '.cache/podweir/servers')
 
 const recipe = fileURLToPath(new URL('../../test/support/servers/build-servers.sh', import.meta.url))
 writeFileSync(join(deploy, 'chart/values.schema.json'), valuesSchemaText())
-writeFileSync(join(deploy, 'chart/files/seccomp.json'), seccompText())
+for (const file of Object.keys(copies) as (keyof typeof copies)[])
+  writeFileSync(join(deploy, 'chart/files', file), copyOf(file))
 const [folder] = command(recipe, ['helm']).split(':')
 mkdirSync(join(deploy, 'manifests'), { recursive: true })
 for (const [file, rendering] of Object.entries(manifests))

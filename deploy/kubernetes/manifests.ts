@@ -6,6 +6,9 @@ const chart = new URL('../chart', import.meta.url).pathname
 /** Labels that would say that Helm looks after an object. */
 const OF_HELM = /^ +(app\.kubernetes\.io\/managed-by|helm\.sh\/chart): .*\n/gm
 
+/** Hooks are Helm's. */
+const KUBECTL = 'uninstall.takeOff=false'
+
 export interface Rendering {
   /** `--set` parameters. */
   readonly values: readonly string[]
@@ -14,8 +17,8 @@ export interface Rendering {
 }
 
 export const manifests: Readonly<Record<string, Rendering>> = {
-  'standard.yaml': { values: [], says: 'The profile standard.' },
-  'restricted.yaml': { values: ['profile=restricted'], says: 'The profile restricted.' },
+  'standard.yaml': { values: [KUBECTL], says: 'The profile standard.' },
+  'restricted.yaml': { values: [KUBECTL, 'profile=restricted'], says: 'The profile restricted.' },
 }
 
 /** `helm`: the program. */
@@ -31,7 +34,7 @@ export function manifest(helm: string, { values, says }: Rendering): string {
     .replace(OF_HELM, '')
     .split(/^---\n/m)
     .map(text => text.replace(/^# Source: .*\n/, '').trim())
-    .filter(text => text !== '' && !/^ +helm\.sh\/hook:/m.test(text))
+    .filter(text => text !== '')
   return [
     `# ${says} Made of deploy/chart by \`npm run build:chart\`.\n${namespace}`,
     ...objects.map(text => `${text}\n`),

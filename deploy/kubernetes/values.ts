@@ -45,6 +45,7 @@ const values = z.strictObject({
   extraVolumeMounts: mappings,
   serviceAccount: z.strictObject({ create: z.boolean(), name, annotations: texts }),
   rbac: z.strictObject({ create: z.boolean() }),
+  uninstall: z.strictObject({ takeOff: z.boolean(), limitSeconds: z.int().min(30) }),
   prometheusRule: z.strictObject({ enabled: z.boolean(), labels: texts }),
   nameOverride: name,
   fullnameOverride: name,
@@ -66,4 +67,9 @@ export function valuesSchemaText(): string {
   return `${JSON.stringify(valuesSchema(), undefined, 1)}\n`
 }
 
-export const seccompText = () => readFileSync(new URL('../seccomp/podweir.json', import.meta.url), 'utf8')
+/** Files outside of the chart that it has too: a chart can't look outside of itself. */
+export const copies = { 'seccomp.json': '../seccomp/podweir.json', 'detach.yaml': '../detach.yaml' } as const
+
+export function copyOf(file: keyof typeof copies): string {
+  return readFileSync(new URL(copies[file], import.meta.url), 'utf8')
+}

@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, it } from 'mocha'
 import { parse, parseAllDocuments } from 'yaml'
 import { manifests } from '../../deploy/kubernetes/manifests.ts'
-import { seccompText, valuesSchema, valuesSchemaText } from '../../deploy/kubernetes/values.ts'
+import { copies, copyOf, valuesSchema, valuesSchemaText } from '../../deploy/kubernetes/values.ts'
 
 interface Role {
   readonly kind: string
@@ -34,9 +34,10 @@ describe('the chart', () => {
     assert.ok(read('deploy/chart/values.schema.json') === valuesSchemaText(), again)
   })
 
-  it('has the seccomp profile', () => {
-    assert.ok(read('deploy/chart/files/seccomp.json') === seccompText(), again)
-  })
+  for (const file of Object.keys(copies) as (keyof typeof copies)[])
+    it(`has ${file}, as it is outside of it`, () => {
+      assert.ok(read(`deploy/chart/files/${file}`) === copyOf(file), again)
+    })
 
   it('is of the program’s version', () => {
     const { version, appVersion } = parse(read('deploy/chart/Chart.yaml'))

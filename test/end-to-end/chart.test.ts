@@ -12,6 +12,8 @@ import { YamlDocument } from '../../lib/config/yaml-document.ts'
 import { chart, Helm } from '../support/helm.ts'
 import { buildKubernetes, ControlPlane } from '../support/kubernetes.ts'
 import { ensureServer } from '../support/server-process.ts'
+import { runProgram, runTakeOffJob } from '../support/take-off-job.ts'
+import { until } from '../support/until.ts'
 
 interface KubernetesObject {
   readonly kind: string
@@ -37,6 +39,7 @@ interface Container {
   readonly securityContext: Readonly<Record<string, unknown>>
 }
 
+const LINUX = { 'kubernetes.io/os': 'linux' }
 /** Every value that changes what is rendered. */
 const renderings: Readonly<Record<string, readonly string[]>> = {
   standard: [],
@@ -80,6 +83,7 @@ const renderings: Readonly<Record<string, readonly string[]>> = {
   ],
   'nothing of ours to look after': ['serviceAccount.create=false', 'rbac.create=false', 'existingConfigMap=mine'],
   'rules for alerts': ['prometheusRule.enabled=true', 'prometheusRule.labels.release=prometheus'],
+  'without a hook': ['uninstall.takeOff=false'],
   'without seccomp': ['seccomp.profile=unconfined', 'fullnameOverride=weir'],
 }
 
@@ -222,11 +226,63 @@ describe('the chart', function () {
       const notes = await each.run('install', name, chart, '-n', name, '--create-namespace')
       assert.match(notes, new RegExp(`helm uninstall ${name} -n ${name}`))
       await each.run('upgrade', name, chart, '-n', name, '--set', 'config.receivers.podweir.detail=full')
-      await each.run('uninstall', name, '-n', name)
-      const left = await plane.kubectl('get', 'all,cm,secret,sa,pdb,networkpolicy', '-n', name, '-o', 'name')
+      const [{ code, said }] = await Promise.all([
+        runTakeOffJob(plane, name),
+        each.run('uninstall', name, '-n', name, '--timeout', '60s'),
+      ])
+      assert.deepEqual([code, said], [0, 'everything is taken off\n'])
+      const left = await plane.kubectl(
+        'get',
+        'all,cm,secret,sa,role,rolebinding,pdb,networkpolicy',
+        '-n',
+        name,
+        '-o',
+        'name',
+      )
       const ours = left.split('\n').filter(each => each.includes('podweir'))
       assert.deepEqual(ours, [])
       assert.doesNotMatch(await plane.kubectl('get', 'clusterrole,clusterrolebinding', '-o', 'name'), new RegExp(name))
     }
+  })
+
+  describe('before it is uninstalled', () => {
+    const values = ['--set', 'uninstall.limitSeconds=30']
+    const program = (daemonset: string, seconds: number) =>
+      runProgram(plane, 'held', 'held-podweir-take-off', [
+        ...['--namespace=held', `--daemonset=${daemonset}`, `--limit-seconds=${seconds}`],
+        ...['--selector=app.kubernetes.io/component=agent', '--patch=/program/detach.json'],
+      ])
+
+    before('install it, without the Job', async () => {
+      await helm.run('install', 'held', chart, '-n', 'held', '--create-namespace', ...values)
+      const hooks = (await helm.run('get', 'hooks', 'held', '-n', 'held')).split(/^---$/m)
+      const file = join(folder, 'hooks.yaml')
+      writeFileSync(file, hooks.filter(text => !/^kind: Job$/m.test(text)).join('---\n'))
+      await plane.kubectl('apply', '-f', file)
+    })
+
+    it('says on which nodes agents could not take everything off', async () => {
+      await plane.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'silent', labels: LINUX } })
+      const room = { cpu: '1', memory: '1Gi', pods: '9' }
+      const patch = JSON.stringify({ status: { capacity: room, allocatable: room } })
+      await plane.kubectl('patch', 'node', 'silent', '--subresource=status', '--type=merge', '-p', patch)
+      const pods = () => plane.kubectl('-n', 'held', 'get', 'pods', '-o', 'jsonpath={.items[*].spec.nodeName}')
+      await until('an agent is to run there', async () => (await pods()) === 'silent', { limitMs: 30_000 })
+      const { code, said } = await program('held-podweir', 2)
+      assert.equal(code, 1)
+      assert.match(
+        said,
+        /^not yet on silent: take everything off: it took too long\n {2}→ .*helm uninstall --no-hooks\n$/,
+      )
+      await plane.kubectl('delete', 'node', 'silent')
+    })
+
+    it('is content where there are no agents, and says what it may not do', async () => {
+      await plane.kubectl('-n', 'held', 'delete', 'daemonset', 'held-podweir')
+      assert.deepEqual(await program('held-podweir', 5), { code: 0, said: 'there are no agents\n' })
+      const { code, said } = await program('another', 1)
+      assert.equal(code, 1)
+      assert.match(said, /patch the agents: 403 .*cannot patch resource/)
+    })
   })
 })

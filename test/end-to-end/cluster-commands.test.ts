@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { after, before, describe, it } from 'mocha'
 import { Helm } from '../support/helm.ts'
 import { buildKubernetes, ControlPlane } from '../support/kubernetes.ts'
+import { runTakeOffJob } from '../support/take-off-job.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 
@@ -20,7 +21,7 @@ function blocksOf(page: string): string[] {
 }
 
 const [installed] = blocksOf('README.md')
-const [byHelm, byManifest] = blocksOf('docs/install.md')
+const [, byManifest] = blocksOf('docs/install.md')
 const [upgraded] = blocksOf('docs/operations.md')
 const [uninstalled, deleted, detached] = blocksOf('docs/uninstall.md')
 
@@ -84,14 +85,16 @@ describe('commands of the documentation', function () {
     await run(upgraded)
     const settings = await plane.kubectl(...'-n podweir-system get configmap podweir -o jsonpath={.data}'.split(' '))
     assert.match(settings, /detail: full/)
-    await run(uninstalled)
+    const [{ code }] = await Promise.all([runTakeOffJob(plane, 'podweir-system'), run(uninstalled)])
+    assert.equal(code, 0)
     assert.equal(await left(), '')
   })
 
-  it('take everything off before they uninstall', async () => {
-    await run(byHelm)
-    const [patch, ...others] = detached!.split('\n')
-    await run(patch)
+  it('install by manifests, take everything off and uninstall', async () => {
+    await plane.kubectl('delete', 'namespace', 'podweir-system')
+    await run(byManifest)
+    assert.equal(await args(), '["agent","--config","/etc/podweir/agent.yaml"]')
+    await run(detached)
     assert.equal(await args(), '["detach","--stay"]')
     const spec = JSON.parse(await plane.kubectl(...'-n podweir-system get daemonset podweir -o json'.split(' '))).spec
     const { livenessProbe, readinessProbe, startupProbe, securityContext } = spec.template.spec.containers[0]
@@ -100,14 +103,6 @@ describe('commands of the documentation', function () {
       [undefined, undefined, undefined, 5],
     )
     assert.deepEqual(securityContext.capabilities.add, ['BPF', 'NET_ADMIN', 'SYS_PTRACE', 'SYS_ADMIN'])
-    await run(others.join('\n'))
-    assert.equal(await left(), '')
-  })
-
-  it('install and uninstall by manifests', async () => {
-    await plane.kubectl('delete', 'namespace', 'podweir-system')
-    await run(byManifest)
-    assert.equal(await args(), '["agent","--config","/etc/podweir/agent.yaml"]')
     await run(deleted)
     assert.doesNotMatch(await plane.kubectl('get', 'namespace,clusterrole', '-o', 'name'), /podweir/)
   })

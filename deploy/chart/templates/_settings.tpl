@@ -15,6 +15,9 @@ receivers:
     {{- if eq .Values.profile "restricted" }}
     attach: host
     {{- end }}
+    {{- if .Values.uninstall.takeOff }}
+    on_stop: keep
+    {{- end }}
     kubernetes:
       auth_type: serviceAccount
 extensions:

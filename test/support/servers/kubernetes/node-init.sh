@@ -12,7 +12,9 @@ mount --rbind /sys/fs/cgroup "$N/cg"
 mount -t sysfs sysfs /sys && mount --rbind "$N/cg" /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || true
+umount -l /run/netns 2>/dev/null || true       # the machine's own, which containerd would find below
 mount -t tmpfs -o mode=755 tmpfs /run          # /run/netns, /run/containerd, /run/xtables.lock
+mount --make-shared /run                       # as systemd has it: pods that mount /run/netns see what comes later
 for d in /var/lib/kubelet /var/lib/containerd /var/lib/cni /var/log/containers /var/log/pods; do
 	[ -d "$d" ] || { mkdir -p "$d" && echo "$d" >>"$R/made"; }
 	mkdir -p "$N$d" && mount --bind "$N$d" "$d"
