@@ -33,12 +33,13 @@ export interface InfluxExporterConfig {
 }
 
 const defaultUrl = 'http://localhost:8086'
+const defaultVersion = 'v2'
 const name = () => text('a name').optional()
 
 export const influxSchema = section({
   transport: choice('http', 'udp', 'tcp').default('http'),
   endpoint: text('http://HOST:PORT, https://HOST:PORT, or HOST:PORT for udp and tcp', isEndpoint).default(defaultUrl),
-  version: choice('v1', 'v2', 'v3', 'none').default('v2'),
+  version: choice('v1', 'v2', 'v3', 'none').optional(),
   org: name(),
   bucket: name(),
   database: name(),
@@ -49,7 +50,7 @@ export const influxSchema = section({
   profile: choice('default', 'netapp').default('default'),
   temporality: choice('cumulative', 'delta').optional(),
   resend_unchanged: metricFormShape.resend_unchanged,
-  compression: choice('none', 'gzip').default('gzip'),
+  compression: choice('none', 'gzip').optional(),
   timeout: timeoutSchema.default(10_000),
   tls: tlsSchema.optional(),
   retry_on_failure: deliveryShape.retry_on_failure,
@@ -58,20 +59,32 @@ export const influxSchema = section({
 type Settings = z.output<typeof influxSchema>
 type Target = 'org' | 'bucket' | 'database'
 
-const targetOf: Readonly<Record<Settings['version'], readonly Target[]>> = {
+const targetOf: Readonly<Record<InfluxExporterConfig['version'], readonly Target[]>> = {
   v1: ['database'],
   v2: ['org', 'bucket'],
   v3: ['database'],
   none: [],
 }
 
-const ofHttpAlone = ['org', 'bucket', 'database', 'username', 'password', 'token', 'headers', 'tls'] as const
+const ofHttpAlone = [
+  'version',
+  'compression',
+  'org',
+  'bucket',
+  'database',
+  'username',
+  'password',
+  'token',
+  'headers',
+  'tls',
+] as const
 
 export function influxExporter(settings: Settings, place: ExporterPlace): InfluxExporterConfig {
   if (settings.transport === 'http') checkHttp(settings, place)
   else checkSocket(settings, place)
   checkTls(place, settings.tls, [...place.path, 'tls'], [settings.endpoint])
-  const { transport, endpoint, version, profile, compression, headers = {} } = settings
+  const { transport, endpoint, version = defaultVersion, profile, headers = {} } = settings
+  const compression = settings.compression ?? (transport === 'http' ? 'gzip' : 'none')
   const { org, bucket, database, username, password, token } = settings
   return {
     ...{ type: 'influx', id: place.id, transport, endpoint, version, profile, compression, headers },
@@ -94,11 +107,12 @@ export function describeInflux(exporter: InfluxExporterConfig) {
   return {
     transport,
     endpoint: shownEndpoint(endpoint),
-    ...{ version, org, bucket, database, username },
+    ...(transport === 'http' && { version, org, bucket, database, username }),
     ...(password !== undefined && { password: redacted }),
     ...(token !== undefined && { token: redacted }),
     ...(Object.keys(headers).length > 0 && { headers: redactedValues(headers) }),
-    ...{ profile: exporter.profile, temporality: exporter.temporality, compression: exporter.compression },
+    ...{ profile: exporter.profile, temporality: exporter.temporality },
+    ...(transport === 'http' && { compression: exporter.compression }),
     resend_unchanged: formatDurationOrOff(exporter.resendUnchangedMs),
     timeout: formatDuration(exporter.timeoutMs),
     ...(transport === 'http' && { tls: describeTls(exporter.tls) }),
@@ -116,9 +130,10 @@ function checkHttp(settings: Settings, { document, path }: ExporterPlace): void 
       'http://HOST:PORT, https://HOST:PORT',
     )
   }
-  for (const key of targetOf[settings.version]) {
+  const { version = defaultVersion } = settings
+  for (const key of targetOf[version]) {
     if (settings[key] !== undefined) continue
-    const what = `is missing: InfluxDB's ${settings.version} writes to ${targetOf[settings.version].join(' and ')}`
+    const what = `is missing: InfluxDB's ${version} writes to ${targetOf[version].join(' and ')}`
     document.problems.add(document.placeOfKey(path), [...path, key], what, 'a name')
   }
   if (settings.password !== undefined && settings.username === undefined) {

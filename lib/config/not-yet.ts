@@ -17,7 +17,6 @@ export const NOT_YET: readonly NotYet[] = [
   { setting: 'exporters.otlp_http' },
   { setting: 'exporters.otlphttp' },
   { setting: 'exporters.prometheus' },
-  { setting: 'exporters.influx' },
   { setting: 'exporters.kafka' },
   // Then its default is pod.
   { setting: 'exporters.*.resource_mode', works: ['agent'] },

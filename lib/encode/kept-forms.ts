@@ -8,4 +8,8 @@ export const kept = {
   protobufField9: 3,
   /** As the elements of an OTLP JSON array. */
   json: 4,
+  /** As tags of the line protocol: of a resource, of a point, and by the names of the profile `netapp`. */
+  lineResource: 5,
+  lineTags: 6,
+  netappTags: 7,
 } as const

@@ -5,7 +5,9 @@ import { defaultMetricForm } from '../config/metric-form.ts'
 import type { OutletConfig } from '../config/outlets.ts'
 import type { MetricEncoder } from '../encode/metric-encoder.ts'
 import { MetricJsonEncoder } from '../encode/metric-json.ts'
+import { MetricLinesEncoder } from '../encode/metric-lines.ts'
 import { MetricProtobufEncoder } from '../encode/metric-protobuf.ts'
+import { MetricRowsEncoder } from '../encode/metric-rows.ts'
 import { MetricTextEncoder } from '../encode/metric-text.ts'
 import { NamedMetricEncoder } from '../encode/named-metrics.ts'
 import type { Scope } from '../encode/scope.ts'
@@ -14,12 +16,8 @@ import type { Log } from '../host/log.ts'
 import type { ExporterRecord } from '../signals/flow-record.ts'
 import { type MetricSources, MetricWalk } from '../signals/metric-walk.ts'
 import { metricProcessing } from '../signals/processing.ts'
-import { DebugSender } from './debug-sender.ts'
-import { FileSender } from './file-sender.ts'
 import { MetricOutlet, type MetricSource } from './metric-outlet.ts'
-import { OtlpGrpcSender } from './otlp-grpc-sender.ts'
-import { OtlpHttpSender } from './otlp-http-sender.ts'
-import type { Sender } from './sender.ts'
+import { createSender } from './senders.ts'
 
 export interface MetricOutletsParts {
   /** What each exporter gets. */
@@ -77,7 +75,7 @@ function outlet(
     source: tracker?.track(walk) ?? { collect: async () => walk.collect(), delivered: () => {} },
     encoder: naming ? new NamedMetricEncoder(encoder, naming) : encoder,
     ...(largestItems !== undefined && { largestItems }),
-    sender: senderFor(config, clock),
+    sender: createSender(config, { signal: 'metrics', clock }),
     isDelta: form.temporality === 'delta',
     ...{ intervalMs, log, clock },
   })
@@ -94,21 +92,8 @@ function encoderFor(config: ExporterConfig, scope: Scope): MetricEncoder {
       return new MetricJsonEncoder(scope, config)
     case 'debug':
       return new MetricTextEncoder(scope, config.verbosity)
-    default:
-      throw new Error(`exporter ${config.id} is not available in this version`)
-  }
-}
-
-function senderFor(config: ExporterConfig, clock: Clock): Sender {
-  switch (config.type) {
-    case 'otlp_grpc':
-      return new OtlpGrpcSender({ targets: { metrics: config.targets.metrics }, clock })
-    case 'otlp_http':
-      return new OtlpHttpSender({ targets: { metrics: config.targets.metrics }, encoding: config.encoding, clock })
-    case 'file':
-      return new FileSender(config)
-    case 'debug':
-      return new DebugSender()
+    case 'influx':
+      return config.profile === 'netapp' ? new MetricRowsEncoder() : new MetricLinesEncoder(config)
     default:
       throw new Error(`exporter ${config.id} is not available in this version`)
   }

@@ -20,10 +20,10 @@ import {
 } from '@opentelemetry/otlp-transformer'
 import type { Signal } from '../config/signal.ts'
 import type { EncodedRequest } from '../encode/encoded-request.ts'
-import { printable } from '../encode/printable.ts'
 import type { HiddenValues } from './hidden-values.ts'
 import { SendFailure } from './send-failure.ts'
 import type { SendOutcome } from './sender.ts'
+import { shownMessage } from './shown-message.ts'
 
 interface PartialSuccess {
   readonly rejected: number
@@ -48,8 +48,6 @@ export interface OtlpRouteOptions {
 /** As semantic conventions name items in `otel.sdk.exporter.*`. */
 const itemNames = { metrics: 'metric_data_point', traces: 'span', logs: 'log' } as const
 const exporterNames: Readonly<Record<Signal, string>> = { metrics: 'metric', traces: 'span', logs: 'log' }
-
-const LONGEST_MESSAGE = 500
 
 export class OtlpRoute {
   readonly #options: OtlpRouteOptions
@@ -115,10 +113,8 @@ export class OtlpRoute {
     return new SendFailure(kind, this.#safe(message), afterMs).outcome()
   }
 
-  /** It comes from outside, and ends on a terminal. */
   #safe(message: string): string {
-    const safe = printable(this.#options.hidden.hide(message))
-    return safe.length > LONGEST_MESSAGE ? `${safe.slice(0, LONGEST_MESSAGE)} …` : safe
+    return shownMessage(message, this.#options.hidden)
   }
 }
 

@@ -1,10 +1,13 @@
 // The sender that an exporter's settings ask for, of one signal.
 import type { MeterProvider } from '@opentelemetry/api'
 import type { ExporterConfig } from '../config/exporters.ts'
+import type { InfluxExporterConfig } from '../config/influx-exporter.ts'
 import type { Signal } from '../config/signal.ts'
 import type { Clock } from '../host/clock.ts'
 import { DebugSender } from './debug-sender.ts'
 import { FileSender } from './file-sender.ts'
+import { InfluxHttpSender } from './influx-http-sender.ts'
+import { LineTcpSender, LineUdpSender } from './line-socket-sender.ts'
 import { OtlpGrpcSender } from './otlp-grpc-sender.ts'
 import { OtlpHttpSender } from './otlp-http-sender.ts'
 import type { Sender } from './sender.ts'
@@ -29,7 +32,20 @@ export function createSender(config: ExporterConfig, { signal, ...parts }: Sende
       return new FileSender(config)
     case 'debug':
       return new DebugSender()
+    case 'influx':
+      return influxSender(config, parts.clock)
     default:
       throw new Error(`exporter ${config.id} is not available in this version`)
+  }
+}
+
+function influxSender(config: InfluxExporterConfig, clock: Clock): Sender {
+  switch (config.transport) {
+    case 'http':
+      return new InfluxHttpSender(config, clock)
+    case 'tcp':
+      return new LineTcpSender(config)
+    case 'udp':
+      return new LineUdpSender(config)
   }
 }

@@ -7,6 +7,8 @@ import { until } from './until.ts'
 /** Columns of one series as it answers them. */
 export interface InfluxRows {
   readonly name: string
+  /** What it is grouped by. */
+  readonly tags?: Readonly<Record<string, string>>
   readonly columns: readonly string[]
   readonly values: readonly (readonly (string | number | boolean | null)[])[]
 }
@@ -36,6 +38,11 @@ export class InfluxDb {
     const url = `${this.url}/write?db=${this.database}&precision=ns`
     const response = await fetch(url, { method: 'POST', body: lines })
     return { status: response.status, said: await response.text() }
+  }
+
+  /** All that it has, series by series. */
+  async everything(): Promise<InfluxRows[]> {
+    return this.query('SELECT * FROM /.*/ GROUP BY *')
   }
 
   async isReady(): Promise<boolean> {

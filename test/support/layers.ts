@@ -62,7 +62,7 @@ const onlyRules: readonly OnlyRule[] = [
   {
     what: 'connects by HTTPS or HTTP/2',
     pattern: /^import (?!type\b)[^']*'node:http[s2]'/m,
-    allowed: ['lib/kubernetes/cluster-connection.ts', 'lib/export/otlp-http-connection.ts'],
+    allowed: ['lib/kubernetes/cluster-connection.ts', 'lib/export/http-connection.ts'],
   },
   {
     what: 'imports the SDK’s exporters',
