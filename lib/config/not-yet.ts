@@ -5,7 +5,7 @@ import type { YamlDocument } from './yaml-document.ts'
 export interface NotYet {
   /** Keys from the root, with dots between them. `*` is any key, and `TYPE` is `TYPE/NAME` too. */
   readonly setting: string
-  /** Values that do what they say already. */
+  /** Values that do what they say already; `TYPE` is `TYPE/NAME` too. */
   readonly works?: readonly unknown[]
 }
 
@@ -23,24 +23,15 @@ export const NOT_YET: readonly NotYet[] = [
   { setting: 'exporters.*.temporality', works: ['cumulative'] },
   { setting: 'exporters.*.histograms', works: ['explicit'] },
   { setting: 'exporters.*.resend_unchanged', works: ['1m'] },
-  { setting: 'exporters.*.retry_on_failure.enabled', works: [true] },
-  { setting: 'exporters.*.retry_on_failure.initial_interval', works: ['1s'] },
-  { setting: 'exporters.*.retry_on_failure.max_interval', works: ['30s'] },
-  { setting: 'exporters.*.retry_on_failure.multiplier', works: [1.5] },
-  { setting: 'exporters.*.retry_on_failure.max_elapsed_time', works: ['off'] },
-  { setting: 'exporters.*.sending_queue.queue_bytes', works: ['16MiB'] },
-  { setting: 'exporters.*.sending_queue.queue_items', works: [65_536] },
-  { setting: 'exporters.*.sending_queue.storage' },
   { setting: 'extensions.zpages' },
-  { setting: 'extensions.file_storage' },
-  { setting: 'service.extensions.*', works: ['api', 'health_check'] },
+  { setting: 'service.extensions.*', works: ['api', 'health_check', 'file_storage'] },
   { setting: 'service.telemetry.metrics.level', works: ['none'] },
 ]
 
 export function refuseNotYet(document: YamlDocument, list: readonly NotYet[]): void {
   for (const { setting, works = [] } of list) {
     for (const { path, value } of found(document.value, setting.split('.'), [])) {
-      if (works.includes(value) || (value === undefined && works.length > 0)) continue
+      if (works.some(each => isOrNames(value, each)) || (value === undefined && works.length > 0)) continue
       const allowed = works.length > 0 ? String(works[0]) : undefined
       document.problems.add(document.placeOfKey(path), path, 'is not available in this version', allowed)
     }
@@ -57,6 +48,11 @@ function found(value: unknown, [segment, ...rest]: string[], path: readonly Prop
   if (typeof value !== 'object' || value === null) return []
   const keys = Array.isArray(value) ? value.keys() : Object.keys(value)
   return [...keys]
-    .filter(key => segment === '*' || key === segment || String(key).startsWith(`${segment}/`))
+    .filter(key => segment === '*' || isOrNames(key, segment))
     .flatMap(key => found((value as Record<PropertyKey, unknown>)[key], rest, [...path, key]))
+}
+
+/** `TYPE`, or `TYPE/NAME`. */
+function isOrNames(value: unknown, type: unknown): boolean {
+  return value === type || String(value).startsWith(`${type}/`)
 }

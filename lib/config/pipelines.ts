@@ -1,6 +1,8 @@
 // Which way data goes: pipelines of one signal each, with what they pass and where they end.
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { didYouMean } from './did-you-mean.ts'
+import { defaultDelivery } from './exporter-delivery.ts'
 import { type ExporterConfig, exporterKinds, exporterTypeOf } from './exporters.ts'
 import { checkFilter, type ProcessorConfig } from './processors.ts'
 import { type Signal, signals } from './signal.ts'
@@ -46,11 +48,20 @@ export interface PipelineParts {
 /** Without any there is one of metrics, to every exporter that is defined. */
 export function readPipelines(parts: PipelineParts): PipelineConfig[] {
   const entries = Object.entries(parts.pipelines)
-  if (entries.length === 0)
-    return [{ id: 'metrics', signal: 'metrics', processors: [], exporters: [...parts.exporters.keys()] }]
+  if (entries.length === 0) {
+    const all: PipelineConfig = {
+      id: 'metrics',
+      signal: 'metrics',
+      processors: [],
+      exporters: [...parts.exporters.keys()],
+    }
+    warnOfIdleQueues(parts, [all])
+    return [all]
+  }
   const pipelines = entries.map(([id, settings]) => readPipeline(parts, id, settings))
   refuseTwoWays(parts.document, pipelines)
   warnOfIdle(parts, pipelines)
+  warnOfIdleQueues(parts, pipelines)
   warnOfUnused(parts, 'exporters', 'nothing is sent to it')
   warnOfUnused(parts, 'processors', 'it does nothing')
   return pipelines
@@ -135,6 +146,27 @@ function warnOfIdle({ document, warnings }: PipelineParts, pipelines: readonly P
     const path = ['processors', processor.id]
     const what = 'has nothing to do: metrics are collected all at once, and never left out'
     warnings.push(document.problems.line(document.placeOfKey(path), path, what))
+  }
+}
+
+/** Metrics don't queue. What says the defaults, as a printed configuration does, wants nothing. */
+function warnOfIdleQueues(
+  { document, warnings, exporters }: PipelineParts,
+  pipelines: readonly PipelineConfig[],
+): void {
+  for (const [id, exporter] of exporters) {
+    const carried = pipelines.filter(each => each.exporters.includes(id))
+    if (carried.length === 0 || carried.some(({ signal }) => signal !== 'metrics')) continue
+    const { retry, queue } = { ...defaultDelivery, ...exporter }
+    const idle = [
+      ...(isDeepStrictEqual(retry, defaultDelivery.retry) ? [] : ['retry_on_failure']),
+      ...(isDeepStrictEqual(queue, defaultDelivery.queue) ? [] : ['sending_queue']),
+    ]
+    for (const key of idle) {
+      const path = ['exporters', id, key]
+      const what = 'has nothing to do: metrics don’t queue, and come again with the next collection'
+      warnings.push(document.problems.line(document.placeOfKey(path), path, what))
+    }
   }
 }
 

@@ -25,8 +25,10 @@ service: { extensions: [api, zpages] }
     ])
   })
 
-  it('may be said with a value that holds already', () => {
+  it('may be said with a value that holds already, whatever its name', () => {
     assert.deepEqual(problemsOf('exporters: { debug: { temporality: cumulative } }', list), [])
+    const text = 'extensions: { file_storage/a: }\nservice: { extensions: [api, file_storage/a] }'
+    assert.deepEqual(problemsOf(text, [{ setting: 'service.extensions.*', works: ['api', 'file_storage'] }]), [])
   })
 
   it('are settings', () => {

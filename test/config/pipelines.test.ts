@@ -58,6 +58,23 @@ describe('pipelines', () => {
     ])
   })
 
+  it('warn of a queue that metrics alone would use', () => {
+    const settings =
+      'exporters: { otlp_grpc: { retry_on_failure: { enabled: false }, sending_queue: { queue_items: 9 } } }'
+    const idle = ['retry_on_failure', 'sending_queue']
+    const warned = (text: string) => parse(text).warnings.map(each => each.split(': ')[1])
+    assert.deepEqual(
+      warned(settings),
+      idle.map(key => `exporters.otlp_grpc.${key}`),
+    )
+    const metrics = 'metrics: { exporters: [otlp_grpc] }'
+    assert.equal(warned(`${settings}\nservice: { pipelines: { ${metrics} } }`).length, 2)
+    assert.deepEqual(
+      warned(`${settings}\nservice: { pipelines: { ${metrics}, logs: { exporters: [otlp_grpc] } } }`),
+      [],
+    )
+  })
+
   it('may share processors that have nothing to do for metrics', () => {
     const both = 'processors: [memory_limiter, batch], exporters: [debug]'
     const { warnings } = parse(`${parts}service: { pipelines: { metrics: { ${both} }, logs: { ${both} } } }`)
