@@ -51,6 +51,9 @@ export const metricFormShape = {
   resend_unchanged: durationOrOff(second, 24 * hour, 60 * second).default(60 * second),
 }
 
+/** Of receivers of OTLP, which can tell resources apart. */
+export const otlpMetricFormShape = { ...metricFormShape, resource_mode: choice('pod', 'agent').default('pod') }
+
 export const deliveryShape = {
   retry_on_failure: section({
     enabled: flag().default(true),
@@ -64,12 +67,6 @@ export const deliveryShape = {
     queue_items: wholeNumber(1, 10_000_000).default(65_536),
     storage: text('file_storage, file_storage/NAME').optional(),
   }),
-}
-
-/** Of exporters that have no such settings. */
-export const defaultDelivery: DeliveryConfig = {
-  retry: { enabled: true, initialMs: second, maxMs: 30 * second, multiplier: 1.5, maxElapsedMs: 0 },
-  queue: { bytes: 16 * 2 ** 20, items: 65_536 },
 }
 
 type Settings<S extends Record<string, z.ZodType>> = { readonly [K in keyof S]: z.output<S[K]> }

@@ -8,7 +8,7 @@ import {
   describeDelivery,
   describeMetricForm,
   metricForm,
-  metricFormShape,
+  otlpMetricFormShape,
 } from './exporter-delivery.ts'
 import type { MetricForm } from './metric-form.ts'
 import { type ExporterPlace, timeoutSchema } from './otlp-exporters.ts'
@@ -64,7 +64,7 @@ export const kafkaSchema = section({
     username: text('a name'),
     password: text('a password'),
   }).optional(),
-  ...metricFormShape,
+  ...otlpMetricFormShape,
   ...deliveryShape,
 })
 

@@ -1,8 +1,8 @@
 // Exporters that write on this machine: `file` and `debug`.
+import { defaultDelivery } from './default-delivery.ts'
 import type { z } from 'zod'
 import {
   type DeliveryConfig,
-  defaultDelivery,
   describeMetricForm,
   metricForm,
   metricFormShape,

@@ -8,7 +8,7 @@ import {
   describeDelivery,
   describeMetricForm,
   metricForm,
-  metricFormShape,
+  otlpMetricFormShape,
 } from './exporter-delivery.ts'
 import type { FileStorageConfig } from './file-storage.ts'
 import type { MetricForm } from './metric-form.ts'
@@ -59,7 +59,7 @@ const commonShape = {
   headers: headersSchema.optional(),
   compression: choice('none', 'gzip').optional(),
   timeout: timeoutSchema.optional(),
-  ...metricFormShape,
+  ...otlpMetricFormShape,
   ...deliveryShape,
 }
 

@@ -1,14 +1,17 @@
 // Metrics on their way to one receiver: collected on a clock of their own, told in as many requests as it takes, one under
 // way at a time. What was not acknowledged is collected again, with newer values.
+
+import type { RetryConfig } from '../config/exporter-delivery.ts'
 import { LARGEST_REQUEST } from '../encode/encoded-request.ts'
 import type { MetricEncoder } from '../encode/metric-encoder.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { Collection } from '../signals/collection.ts'
 import { ItemCounts } from './item-counts.ts'
-import { MetricBackOff } from './metric-back-off.ts'
 import { OutageLog } from './outage-log.ts'
+import { RetryBackOff } from './retry-back-off.ts'
 import type { Sender, SendOutcome } from './sender.ts'
+import { within } from './time-limit.ts'
 
 export interface MetricSource {
   /** All that the receiver is to hear. Not asked again before the last request was answered. */
@@ -26,6 +29,7 @@ export interface MetricOutletParts {
   readonly intervalMs: number
   /** Points of one request; absent: as many as fit. */
   readonly largestItems?: number
+  readonly retry: Pick<RetryConfig, 'enabled' | 'initialMs' | 'maxMs' | 'multiplier'>
   readonly log: Log
   readonly clock: Clock
 }
@@ -46,7 +50,7 @@ export class MetricOutlet {
   readonly items = new ItemCounts()
   readonly #parts: MetricOutletParts
   readonly #outages: OutageLog
-  readonly #backOff: MetricBackOff
+  readonly #backOff: RetryBackOff
   /** Monotonic: when to collect next. */
   #dueMs: number
   #timer: NodeJS.Timeout | undefined
@@ -56,11 +60,12 @@ export class MetricOutlet {
   #isClosing = false
 
   constructor(parts: MetricOutletParts) {
-    const { id, log, clock, intervalMs } = parts
+    const { id, log, clock, intervalMs, retry } = parts
     this.id = id
     this.#parts = parts
     this.#outages = new OutageLog({ id, consequence: 'the counts stay and go with the next request', log, clock })
-    this.#backOff = new MetricBackOff(intervalMs)
+    // Never longer than an interval: with the next collection they would come anyway.
+    this.#backOff = new RetryBackOff({ ...retry, maxMs: Math.min(retry.maxMs, intervalMs) })
     this.#dueMs = clock.monotonicMs() + intervalMs
     this.#schedule()
   }
@@ -104,12 +109,12 @@ export class MetricOutlet {
   }
 
   async #export(): Promise<void> {
-    const { source, clock, intervalMs } = this.#parts
+    const { source, clock, intervalMs, retry } = this.#parts
     const { isTaken, mayGoOn, afterMs } = await this.#collectAndTell()
     if (isTaken) source.delivered()
     const nowMs = clock.monotonicMs()
     if (mayGoOn) this.#backOff.reset()
-    else this.#dueMs = nowMs + this.#backOff.next(afterMs)
+    else if (retry.enabled || afterMs !== undefined) this.#dueMs = nowMs + this.#backOff.next(afterMs)
     while (this.#dueMs <= nowMs) this.#dueMs += intervalMs
   }
 
@@ -182,13 +187,4 @@ export class MetricOutlet {
 
 function rejectedText(points: number, message: string | undefined): string {
   return `the receiver took a request but rejected ${points} of its points${message ? `: ${message}` : ''}`
-}
-
-async function within(ms: number, done: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const isOver = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([done, isOver])
-  clearTimeout(timer)
 }

@@ -1,5 +1,5 @@
 // An outlet for each exporter of metrics: a slow receiver delays nobody else.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultDelivery } from '../config/default-delivery.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
 import { defaultMetricForm } from '../config/metric-form.ts'
 import type { OutletConfig } from '../config/outlets.ts'
@@ -18,6 +18,7 @@ import { type MetricSources, MetricWalk } from '../signals/metric-walk.ts'
 import { metricProcessing } from '../signals/processing.ts'
 import { MetricOutlet, type MetricSource } from './metric-outlet.ts'
 import { createSender } from './senders.ts'
+import { within } from './time-limit.ts'
 
 export interface MetricOutletsParts {
   /** What each exporter gets. */
@@ -47,10 +48,7 @@ export class MetricOutlets {
 
   /** Tells what there is now. Ends when every receiver answered or the time is over; `status` says with what result. */
   async flush(timeoutMs: number): Promise<void> {
-    const timeIsOver = new AbortController()
-    const flushed = Promise.all(this.#outlets.map(outlet => outlet.flush()))
-    await Promise.race([flushed, sleep(timeoutMs, undefined, { signal: timeIsOver.signal }).catch(() => {})])
-    timeIsOver.abort()
+    await within(timeoutMs, Promise.all(this.#outlets.map(outlet => outlet.flush())))
   }
 
   /** Tells what there is a last time and closes, within the time also when a receiver never answers. */
@@ -77,6 +75,7 @@ function outlet(
     ...(largestItems !== undefined && { largestItems }),
     sender: createSender(config, { signal: 'metrics', clock }),
     isDelta: form.temporality === 'delta',
+    retry: 'retry' in config ? config.retry : defaultDelivery.retry,
     ...{ intervalMs, log, clock },
   })
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { parseConfig } from '../../lib/config/config.ts'
-import { defaultDelivery } from '../../lib/config/exporter-delivery.ts'
+import { defaultDelivery } from '../../lib/config/default-delivery.ts'
 import type { ExporterConfig } from '../../lib/config/exporters.ts'
 import { problemsOf } from '../support/config-problems.ts'
 

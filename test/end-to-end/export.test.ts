@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Attributes } from '@opentelemetry/api'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
+import { defaultDelivery } from '../../lib/config/default-delivery.ts'
 import { defaultMetricForm } from '../../lib/config/metric-form.ts'
 import type { MetricEncoder } from '../../lib/encode/metric-encoder.ts'
 import { MetricJsonEncoder } from '../../lib/encode/metric-json.ts'
@@ -13,6 +14,7 @@ import { FileSender } from '../../lib/export/file-sender.ts'
 import { MetricOutlet } from '../../lib/export/metric-outlet.ts'
 import { OtlpGrpcSender } from '../../lib/export/otlp-grpc-sender.ts'
 import type { Sender } from '../../lib/export/sender.ts'
+import { createSender } from '../../lib/export/senders.ts'
 import { systemClock } from '../../lib/host/clock.ts'
 import { AttributeSet } from '../../lib/signals/attribute-set.ts'
 import type { MetricSink } from '../../lib/signals/metric-sink.ts'
@@ -20,7 +22,7 @@ import { GrowingCounters } from '../export/growing-counters.ts'
 import { type CapturedLog, capturedLog } from '../support/captured-log.ts'
 import { type Collector, prepareCollector, startCollector } from '../support/collector.ts'
 import { scope } from '../support/event-records.ts'
-import { fileConfig, otlpGrpcConfig } from '../support/exporter-config.ts'
+import { exporterConfig, fileConfig, otlpGrpcConfig } from '../support/exporter-config.ts'
 import {
   END_MS,
   exemplars,
@@ -74,14 +76,15 @@ function longestEdge(i: number): Attributes {
   }
 }
 
-function outletOf(counters: GrowingCounters, captured: CapturedLog): MetricOutlet {
+function outletOf(counters: GrowingCounters, captured: CapturedLog, isDelta = false): MetricOutlet {
   return new MetricOutlet({
     id: 'otlp_grpc',
     source: counters,
-    encoder: new MetricProtobufEncoder(scope, defaultMetricForm),
+    encoder: new MetricProtobufEncoder(scope, { ...defaultMetricForm, temporality: isDelta ? 'delta' : 'cumulative' }),
     sender: otlpSender(),
-    isDelta: false,
+    isDelta,
     intervalMs: exportIntervalMs,
+    retry: defaultDelivery.retry,
     log: captured.log,
     clock: systemClock,
   })
@@ -127,6 +130,48 @@ describe('export to a real Collector', () => {
       assert.equal(theirs?.trimEnd().split('\n').length, 1)
       assert.deepEqual(JSON.parse(ours!), JSON.parse(theirs!))
     })
+
+  it('takes by HTTP, in protobuf and in JSON, what it takes by gRPC', async () => {
+    collector = await startCollector({ folder })
+    const form = { temporality: 'delta', histograms: 'exponential' } as const
+    await sendBy(otlpSender(), new MetricProtobufEncoder(scope, form), tellMore)
+    for (const encoding of ['proto', 'json'] as const) {
+      const settings = { endpoint: collector.httpEndpoint, encoding, compression: 'gzip' }
+      const sender = createSender(exporterConfig('otlp_http', settings), { signal: 'metrics', clock: systemClock })
+      await sendBy(sender, new (encoding === 'json' ? MetricJsonEncoder : MetricProtobufEncoder)(scope, form), tellMore)
+    }
+    await collector.stop()
+    const [byGrpc, ...byHttp] = readFileSync(collector.file, 'utf8').trimEnd().split('\n')
+    assert.deepEqual(
+      byHttp.map(line => JSON.parse(line)),
+      [JSON.parse(byGrpc!), JSON.parse(byGrpc!)],
+    )
+  })
+
+  it('gets differences that add up, through an outage', async () => {
+    collector = await startCollector({ folder })
+    const counters = new GrowingCounters(undefined, { ...defaultMetricForm, temporality: 'delta' })
+    const outlet = outletOf(counters, capturedLog(), true)
+    await until('delivery begins', () => counters.deliveries >= 2)
+    await collector.stop()
+    const { failures, items } = outlet
+    await until('requests fail', () => outlet.failures >= failures + 3)
+    await collector.restart()
+    const { deliveries } = counters
+    await until('delivery goes on', () => counters.deliveries >= deliveries + 2)
+    await outlet.close(5_000)
+    await collector.stop()
+    const points = collector.points('n')
+    const sum = points.reduce((total, { asInt }) => total + BigInt(asInt!), 0n)
+    assert.equal(sum, BigInt(counters.total))
+    const ends = points.map(({ timeUnixNano }) => timeUnixNano)
+    assert.deepEqual(
+      points.slice(1).map(({ startTimeUnixNano }) => startTimeUnixNano),
+      ends.slice(0, -1),
+    )
+    assert.equal(items.produced, items.delivered + items.superseded)
+    assert.ok(items.superseded >= 3)
+  })
 
   it('keeps integers exact up to 2^53', async () => {
     collector = await startCollector({ folder })

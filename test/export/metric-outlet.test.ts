@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, it } from 'mocha'
+import { defaultDelivery } from '../../lib/config/default-delivery.ts'
 import { defaultMetricForm } from '../../lib/config/metric-form.ts'
 import type { EncodedRequest } from '../../lib/encode/encoded-request.ts'
 import { MetricProtobufEncoder } from '../../lib/encode/metric-protobuf.ts'
@@ -66,6 +67,7 @@ function outletOf(
     source: counters,
     encoder: new MetricProtobufEncoder(scope, defaultMetricForm),
     sender: receiver,
+    retry: defaultDelivery.retry,
     ...{ isDelta, intervalMs, largestItems, log: captured.log, clock: systemClock },
   })
   outlets.push(outlet)

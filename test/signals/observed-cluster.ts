@@ -14,7 +14,12 @@ import { capturedLog } from '../support/captured-log.ts'
 import { type Filter, PretendOutlet } from './pretend-outlet.ts'
 
 export function observedCluster(
-  parts: EdgeTableOptions & { flowLimit?: number; edgeIdleMs?: number; everyPoint?: Record<string, string> } = {},
+  parts: EdgeTableOptions & {
+    flowLimit?: number
+    edgeIdleMs?: number
+    everyPoint?: Record<string, string>
+    resource?: Record<string, string>
+  } = {},
 ) {
   const cluster = smallCluster(parts)
   const delivery = new Delivery(new EdgeChoices(cluster.edges))
@@ -39,7 +44,7 @@ export function observedCluster(
     drops,
     lookups,
     agent,
-    sets: new SharedSets({ 'service.name': 'podweir', 'k8s.node.name': 'node-1' }, parts.everyPoint ?? {}),
+    sets: new SharedSets(parts.resource ?? { 'service.name': 'podweir' }, parts.everyPoint ?? {}),
     clock,
     startedAtMs,
   }
