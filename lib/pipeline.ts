@@ -29,13 +29,15 @@ import { agentResource, clusterAttribute } from './export/resource.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import { namespaceInode, type OwnProcess } from './host/own-process.ts'
+import { ownUsage } from './host/own-usage.ts'
 import type { ResourceState } from './kubernetes/watch-health.ts'
 import { AgentFigures } from './signals/agent-figures.ts'
 import { Delivery } from './signals/delivery.ts'
+import { DrainDurations } from './signals/drain-durations.ts'
 import { EdgeChoices } from './signals/edge-choices.ts'
 import { Handover } from './signals/handover.ts'
 import { interfaceStates } from './signals/interface-states.ts'
-import { type Books, nodeTotals } from './signals/ledger-totals.ts'
+import type { Books } from './signals/ledger-totals.ts'
 import { SharedSets } from './signals/shared-sets.ts'
 
 export interface PipelineParts extends FlowNameSources {
@@ -59,8 +61,6 @@ export interface PipelineParts extends FlowNameSources {
   readonly clock: Clock
 }
 
-const FLUSH_TRIES = 3
-
 export class Pipeline {
   readonly feed: AgentFeed
   readonly table: FlowTable
@@ -71,6 +71,7 @@ export class Pipeline {
   readonly #parts: PipelineParts
   readonly #budget: ProgramBudget | undefined
   readonly #metrics: MetricOutlets
+  readonly #drains: DrainDurations
   readonly #drops: DropWatch | undefined
   readonly #names: FlowNames
   readonly #handover: Handover | undefined
@@ -89,6 +90,7 @@ export class Pipeline {
     this.#parts = parts
     this.startedAtMs = clock.nowMs()
     this.health = new CaptureHealth(log)
+    this.#drains = new DrainDurations(this.startedAtMs)
     const owner = (interfaceSlot: number) => this.attachments.owner(interfaceSlot)
     const ledger = new InterfaceLedger(owner)
     this.#drops = drops && new DropWatch({ source: drops, log, clock })
@@ -196,15 +198,8 @@ export class Pipeline {
   }
 
   /** Sends what there is. false: something still waits for its acknowledgment. */
-  async flush(timeoutMs: number): Promise<boolean> {
-    const { clock } = this.#parts
-    const endMs = clock.monotonicMs() + timeoutMs
-    for (let i = 0; i < FLUSH_TRIES && this.#queued() > 0; i++) {
-      const leftMs = endMs - clock.monotonicMs()
-      if (leftMs <= 0) break
-      await this.#metrics.flush(leftMs)
-    }
-    return this.#queued() === 0
+  flush(timeoutMs: number): Promise<boolean> {
+    return this.#metrics.deliver(timeoutMs)
   }
 
   /** Last drain, last export, then everything is closed; `timeoutMs` bounds the export. */
@@ -218,7 +213,7 @@ export class Pipeline {
     this.#handover?.ready()
     await this.drain()
     await Promise.all([this.#metrics.close(timeoutMs), this.#events?.close(timeoutMs)])
-    const queued = this.#queued()
+    const queued = this.#metrics.queuedPackets
     if (queued > 0) this.#parts.log.warn({ packets: queued }, `stop: counts of ${queued} packets were not delivered`)
     await this.#parts.source.close(this.#parts.config.onStop === 'keep')
     await this.#parts.drops?.close()
@@ -229,11 +224,14 @@ export class Pipeline {
     const { resourceAttributes, exportIntervalMs: intervalMs } = config
     const agent = new AgentFigures({
       table: this.table,
+      edges: this.books.edges,
       health: this.health,
       interfaces: () => this.#interfaceStates(),
       reattachments: () => this.attachments.reattachments,
       programTime: () => this.#budget?.sampled,
       ...(this.#names.backends && { translations: this.#names.backends.counts }),
+      items: () => this.#metrics.items,
+      usage: ownUsage,
     })
     const sources = {
       ...this.books,
@@ -241,6 +239,7 @@ export class Pipeline {
       ...(this.#drops && { drops: this.#drops.table }),
       ...(this.#names.dns && { lookups: this.#names.dns.table }),
       ...(this.#events && { exemplars: this.#events.exemplars }),
+      drains: this.#drains,
       sets: new SharedSets(agentResource(version, resourceAttributes), clusterAttribute(resourceAttributes)),
       ...{ agent, clock, startedAtMs: this.startedAtMs },
       ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
@@ -268,8 +267,10 @@ export class Pipeline {
 
   async #drain(mark?: number): Promise<FlowBatch | undefined> {
     try {
+      const beganMs = this.#parts.clock.monotonicMs()
       const batch = await this.#parts.source.drain(mark)
       this.#drainedAtMs = this.#parts.clock.monotonicMs()
+      this.#drains.add((this.#drainedAtMs - beganMs) / 1000)
       await this.#names.learn(batch)
       this.#events?.drained(batch.readAtMs)
       this.table.apply(batch)
@@ -286,9 +287,5 @@ export class Pipeline {
       this.#parts.log.error((error as Error).message)
       return undefined
     }
-  }
-
-  #queued(): number {
-    return nodeTotals(this.books).delivery.packets.queued
   }
 }

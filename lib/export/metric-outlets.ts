@@ -14,6 +14,8 @@ import type { Scope } from '../encode/scope.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { ExporterRecord } from '../signals/flow-record.ts'
+import type { ItemRecord } from '../signals/item-record.ts'
+import { nodeTotals } from '../signals/ledger-totals.ts'
 import { type MetricSources, MetricWalk } from '../signals/metric-walk.ts'
 import { metricProcessing } from '../signals/processing.ts'
 import { MetricOutlet, type MetricSource } from './metric-outlet.ts'
@@ -32,10 +34,16 @@ export interface MetricOutletsParts {
   readonly clock: Clock
 }
 
+const DELIVER_TRIES = 3
+
 export class MetricOutlets {
   readonly #outlets: readonly MetricOutlet[]
+  readonly #sources: MetricSources
+  readonly #clock: Clock
 
   constructor(parts: MetricOutletsParts) {
+    this.#sources = parts.sources
+    this.#clock = parts.clock
     this.#outlets = parts.outlets.map((config, i) => outlet(config, parts, i === 0 ? parts.tracker : undefined))
   }
 
@@ -46,9 +54,25 @@ export class MetricOutlets {
     })
   }
 
-  /** Tells what there is now. Ends when every receiver answered or the time is over; `status` says with what result. */
-  async flush(timeoutMs: number): Promise<void> {
-    await within(timeoutMs, Promise.all(this.#outlets.map(outlet => outlet.flush())))
+  /** What became of the points of each exporter. */
+  get items(): ItemRecord[] {
+    return this.#outlets.map(({ id, items }) => ({ exporter: id, signal: 'metrics', counts: items }))
+  }
+
+  /** Packets that not every receiver has acknowledged. */
+  get queuedPackets(): number {
+    return nodeTotals(this.#sources).delivery.packets.queued
+  }
+
+  /** Tells what there is until all of it has arrived. false: something still waits for its acknowledgment. */
+  async deliver(timeoutMs: number): Promise<boolean> {
+    const endMs = this.#clock.monotonicMs() + timeoutMs
+    for (let i = 0; i < DELIVER_TRIES && this.queuedPackets > 0; i++) {
+      const leftMs = endMs - this.#clock.monotonicMs()
+      if (leftMs <= 0) break
+      await within(leftMs, Promise.all(this.#outlets.map(outlet => outlet.flush())))
+    }
+    return this.queuedPackets === 0
   }
 
   /** Tells what there is a last time and closes, within the time also when a receiver never answers. */

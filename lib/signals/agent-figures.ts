@@ -1,11 +1,15 @@
 // What the agent says about itself: how full its table is, what went wrong with it, and how far it got with each interface.
 import type { Attributes } from '@opentelemetry/api'
 import { attributionResults } from '../aggregate/attribution.ts'
+import type { EdgeTable } from '../aggregate/edge-table.ts'
 import type { FlowTable } from '../aggregate/flow-table.ts'
 import type { CaptureHealth } from '../capture/capture-health.ts'
 import type { ProgramTime } from '../capture/flow-source.ts'
+import type { OwnUsage } from '../host/own-usage.ts'
+import { agentMetric, processMetric } from './agent-metrics.ts'
 import { attribute } from './attribute-names.ts'
-import { agentMetric, type Metric } from './metric-names.ts'
+import type { ItemRecord } from './item-record.ts'
+import { ledgerMetric, type Metric } from './metric-names.ts'
 
 /** One interface that the agent knows. */
 export interface InterfaceState {
@@ -21,6 +25,7 @@ export const BRAKING = { state: 'degraded', reason: 'budget' } as const
 
 export interface AgentFiguresParts {
   readonly table: FlowTable
+  readonly edges: Pick<EdgeTable, 'series'>
   readonly health: CaptureHealth
   readonly interfaces: () => Iterable<InterfaceState>
   /** How often an interface that had lost our programs was attached again. */
@@ -29,6 +34,9 @@ export interface AgentFiguresParts {
   readonly programTime: () => ProgramTime | undefined
   /** Present where the module "conntrack" asks: how often, by outcome. */
   readonly translations?: Readonly<Record<string, number>>
+  /** Of each exporter and signal. */
+  readonly items: () => Iterable<ItemRecord>
+  readonly usage: () => OwnUsage
 }
 
 export interface Figure {
@@ -48,7 +56,7 @@ export class AgentFigures {
 
   /** All of one moment. */
   *now(): Generator<Figure> {
-    const { table, health, reattachments } = this.#parts
+    const { table, edges, health, reattachments } = this.#parts
     yield figure(agentMetric.flowCount, table.liveFlows)
     yield figure(agentMetric.flowLimit, table.flowLimit)
     yield* this.#interfaces()
@@ -60,6 +68,10 @@ export class AgentFigures {
     yield* this.#programs()
     for (const [outcome, count] of Object.entries(this.#parts.translations ?? {}))
       yield figure(agentMetric.translations, count, { [attribute.conntrackOutcome]: outcome })
+    yield figure(agentMetric.seriesCount, edges.series.count)
+    yield figure(agentMetric.seriesLimit, edges.series.limit)
+    yield* this.#items()
+    yield* this.#process()
   }
 
   *#interfaces(): Generator<Figure> {
@@ -97,6 +109,30 @@ export class AgentFigures {
     if (!time) return
     yield figure(agentMetric.programTime, time.nanoseconds / 1e9)
     yield figure(agentMetric.programRuns, time.runs)
+  }
+
+  *#items(): Generator<Figure> {
+    for (const { exporter, signal, counts } of this.#parts.items()) {
+      const of = { [attribute.signal]: signal, [attribute.exporter]: exporter }
+      const { produced, delivered, superseded, lost, queue } = counts
+      for (const [stage, value] of Object.entries({ produced, delivered, superseded }))
+        yield figure(ledgerMetric.items, value, { [attribute.ledgerStage]: stage, ...of })
+      for (const [reason, value] of lost)
+        yield figure(ledgerMetric.items, value, {
+          [attribute.ledgerStage]: 'lost',
+          ...of,
+          [attribute.lossReason]: reason,
+        })
+      yield figure(agentMetric.queueItems, queue.items, of)
+      yield figure(agentMetric.queueBytes, queue.bytes, of)
+    }
+  }
+
+  *#process(): Generator<Figure> {
+    const { userSeconds, systemSeconds, residentBytes } = this.#parts.usage()
+    for (const [mode, seconds] of Object.entries({ user: userSeconds, system: systemSeconds }))
+      yield figure(processMetric.cpuTime, seconds, { [attribute.cpuMode]: mode })
+    yield figure(processMetric.memory, residentBytes)
   }
 }
 

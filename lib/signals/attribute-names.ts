@@ -35,6 +35,9 @@ export const attribute = {
   questionSuffix: 'podweir.dns.question.suffix',
   messageOutcome: 'podweir.dns.message.outcome',
   conntrackOutcome: 'podweir.conntrack.outcome',
+  signal: 'podweir.signal',
+  exporter: 'podweir.exporter',
+  cpuMode: 'cpu.mode',
 } as const
 
 /** Of spans and log records, beside those above. */

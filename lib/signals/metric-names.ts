@@ -1,5 +1,6 @@
-// The only place, with edge-metrics.ts, where names of metrics are spelled: docs/signals.md is the same list for people.
+// The only place, with edge-metrics.ts and agent-metrics.ts, where names of metrics are spelled: docs/signals.md is the same list for people.
 import type { Detail } from '../aggregate/edge-counts.ts'
+import { agentMetric, processMetric } from './agent-metrics.ts'
 import { annotationAttribute, attribute, labelAttribute, ownerAttribute, ownerKeys } from './attribute-names.ts'
 import { edgeMetric, pairMetric } from './edge-metrics.ts'
 
@@ -115,78 +116,12 @@ export const ledgerMetric = {
     description: 'Every byte that was seen, by what became of it.',
     attributes: [attribute.ledgerStage, attribute.lossReason, attribute.packetClass],
   },
-} as const satisfies Record<string, Metric>
-
-export const agentMetric = {
-  flowCount: {
-    name: 'podweir.agent.flow.count',
-    instrument: 'gauge',
-    unit: '{flow}',
-    description: 'Flows in the kernel table.',
-    attributes: [],
-  },
-  flowLimit: {
-    name: 'podweir.agent.flow.limit',
-    instrument: 'gauge',
-    unit: '{flow}',
-    description: 'Flows that the kernel table can hold.',
-    attributes: [],
-  },
-  interfaces: {
-    name: 'podweir.agent.interfaces',
-    instrument: 'up_down_counter',
-    unit: '{interface}',
-    description: 'Interfaces that the agent knows, by how far it got with them.',
-    attributes: [attribute.attachState, attribute.attachReason, attribute.attachMode, attribute.attachPlace],
-  },
-  reattachments: {
-    name: 'podweir.agent.reattachments',
+  items: {
+    name: 'podweir.ledger.items',
     instrument: 'counter',
-    unit: '{reattachment}',
-    description: 'Times that an interface was attached again because somebody had removed our programs.',
-    attributes: [attribute.attachReason],
-  },
-  faults: {
-    name: 'podweir.agent.faults',
-    instrument: 'counter',
-    unit: '{fault}',
-    description: 'What the capture could not do as it should, by kind.',
-    attributes: [attribute.faultKind],
-  },
-  attribution: {
-    name: 'podweir.agent.attribution',
-    instrument: 'counter',
-    unit: 'By',
-    description: 'Bytes of exported flows, by how their remote end was found.',
-    attributes: [attribute.attributionResult],
-  },
-  violations: {
-    name: 'podweir.agent.self_audit.violations',
-    instrument: 'counter',
-    unit: '{violation}',
-    description: 'Times that the slots of the kernel table did not fit its totals.',
-    attributes: [],
-  },
-  translations: {
-    name: 'podweir.agent.conntrack.lookups',
-    instrument: 'counter',
-    unit: '{lookup}',
-    description: 'Flows to Services that connection tracking was asked for.',
-    attributes: [attribute.conntrackOutcome],
-  },
-  programTime: {
-    name: 'podweir.agent.program.time',
-    instrument: 'counter',
-    unit: 's',
-    description: 'Time in our kernel programs while kernel statistics were on.',
-    attributes: [],
-  },
-  programRuns: {
-    name: 'podweir.agent.program.runs',
-    instrument: 'counter',
-    unit: '{run}',
-    description: 'Runs of our kernel programs while kernel statistics were on.',
-    attributes: [],
+    unit: '{item}',
+    description: 'Points, spans and log records that were made, by what became of them.',
+    attributes: [attribute.ledgerStage, attribute.signal, attribute.exporter, attribute.lossReason],
   },
 } as const satisfies Record<string, Metric>
 
@@ -198,4 +133,5 @@ export const metrics: readonly Metric[] = [
   pairMetric,
   ledgerMetric,
   agentMetric,
+  processMetric,
 ].flatMap(group => Object.values(group))

@@ -4,16 +4,17 @@ import type { LookupTable } from '../aggregate/lookup-table.ts'
 import type { MetricForm } from '../config/metric-form.ts'
 import type { Clock } from '../host/clock.ts'
 import type { AgentFigures } from './agent-figures.ts'
+import { AgentSeries } from './agent-series.ts'
 import type { Collection } from './collection.ts'
 import type { Delivered } from './delivery.ts'
 import { DnsSeries } from './dns-series.ts'
+import type { DrainDurations } from './drain-durations.ts'
 import { DropSeries } from './drop-series.ts'
 import type { EdgeChoice } from './edge-choices.ts'
 import { EdgeSeries } from './edge-series.ts'
 import type { Exemplars } from './exemplars.ts'
 import { LedgerSeries } from './ledger-series.ts'
 import type { Books } from './ledger-totals.ts'
-import { NamedSeries } from './named-series.ts'
 import { PairSeries } from './pair-series.ts'
 import { PodSeries } from './pod-series.ts'
 import { SeriesWriter } from './series.ts'
@@ -29,7 +30,9 @@ export interface MetricSources extends Books {
   readonly lookups?: LookupTable
   /** Present where connections have spans. */
   readonly exemplars?: Exemplars
-  readonly agent: AgentFigures
+  /** Absent: what the agent says of itself goes another way. */
+  readonly agent?: AgentFigures
+  readonly drains: DrainDurations
   readonly sets: SharedSets
   readonly clock: Clock
   /** Wall clock: nothing was counted before. */
@@ -41,16 +44,12 @@ export interface MetricSources extends Books {
 export class MetricWalk {
   readonly #writer: SeriesWriter
   readonly #parts: readonly { write(): void }[]
-  readonly #agentFigures: AgentFigures
-  readonly #agent: NamedSeries
 
   /** `choice`: absent: every edge is told. */
   constructor(sources: MetricSources, form: MetricForm, choice?: EdgeChoice) {
-    const { edges, ledger, active, drops, lookups, agent, sets, clock, startedAtMs } = sources
+    const { edges, ledger, active, drops, lookups, agent, drains, sets, clock, startedAtMs } = sources
     const writer = new SeriesWriter({ form, clock, sinceMs: startedAtMs })
     this.#writer = writer
-    this.#agentFigures = agent
-    this.#agent = new NamedSeries(sets, writer, startedAtMs)
     this.#parts = [
       new PodSeries(ledger, sets, writer),
       new EdgeSeries(edges, active, sets, writer, choice),
@@ -59,6 +58,7 @@ export class MetricWalk {
       ...(drops ? [new DropSeries(drops, sets, writer, startedAtMs)] : []),
       ...(lookups ? [new DnsSeries(lookups, sets, writer, startedAtMs)] : []),
       ...(edges.zones ? [new ZoneSeries(edges.zones, sets, writer, choice)] : []),
+      ...(agent ? [new AgentSeries(agent, drains, sets, writer, startedAtMs)] : []),
     ]
   }
 
@@ -71,7 +71,6 @@ export class MetricWalk {
   collect(): Collection {
     return this.#writer.collect(() => {
       for (const part of this.#parts) part.write()
-      for (const { metric, attributes, value } of this.#agentFigures.now()) this.#agent.write(metric, attributes, value)
     })
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Attributes, ValueType } from '@opentelemetry/api'
-import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { DataPoint, Histogram, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { describe, it } from 'mocha'
 import { FlowFlag, Opener, Retired } from '../../lib/capture/flow-batch.ts'
 import { flowBatch } from '../support/flow-batch.ts'
@@ -174,6 +174,43 @@ describe('metric walk', () => {
     assert.deepEqual(valuesNamed(metrics, 'podweir.agent.program.runs'), [7])
     const time = metricsOf(metrics).find(({ descriptor }) => descriptor.name === 'podweir.agent.program.time')!
     assert.equal(time.descriptor.valueType, ValueType.DOUBLE)
+  })
+
+  it('says what became of the items of each exporter, all of one moment', async () => {
+    const { collect, items } = observedCluster()
+    const queue = { items: 4, bytes: 900 }
+    const counts = { produced: 30, delivered: 20, superseded: 5, lost: new Map([['refused', 1]]), queue }
+    items.push({ exporter: 'otlp_grpc/a', signal: 'traces', counts })
+    const metrics = await collect()
+    const of = { 'podweir.exporter': 'otlp_grpc/a', 'podweir.signal': 'traces' }
+    const told = pointsNamed(metrics, 'podweir.ledger.items', of)
+      .filter(({ value }) => value > 0)
+      .map(({ attributes, value }) => [
+        attributes['podweir.ledger.stage'],
+        attributes['podweir.loss.reason'] ?? '',
+        value,
+      ])
+    assert.deepEqual(told, [
+      ['produced', '', 30],
+      ['delivered', '', 20],
+      ['superseded', '', 5],
+      ['lost', 'refused', 1],
+    ])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.agent.queue.items', of), [4])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.agent.queue.bytes', of), [900])
+  })
+
+  it('says what the process takes, how many series there are, and how long drains took', async () => {
+    const { table, collect, drains } = observedCluster({ seriesLimit: 100 })
+    table.apply(flowBatch({ started: [{}], flows: [firstRow] }))
+    for (const seconds of [0.002, 0.003]) drains.add(seconds)
+    const metrics = await collect()
+    assert.deepEqual(valuesNamed(metrics, 'process.cpu.time', { 'cpu.mode': 'user' }), [0, 1.5])
+    assert.deepEqual(valuesNamed(metrics, 'process.memory.usage'), [2 ** 27])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.agent.series.count'), [14])
+    assert.deepEqual(valuesNamed(metrics, 'podweir.agent.series.limit'), [100])
+    const [, { value }] = pointsNamed(metrics, 'podweir.agent.drain.duration') as unknown as DataPoint<Histogram>[]
+    assert.deepEqual([value.count, value.buckets.counts], [2, [0, 0, 2, 0, 0, 0, 0, 0, 0]])
   })
 
   it('sends no zero points for values that can fall', async () => {

@@ -7,7 +7,9 @@ import { CaptureHealth } from '../../lib/capture/capture-health.ts'
 import type { MetricForm } from '../../lib/config/metric-form.ts'
 import { AgentFigures, type InterfaceState } from '../../lib/signals/agent-figures.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
+import { DrainDurations } from '../../lib/signals/drain-durations.ts'
 import { EdgeChoices } from '../../lib/signals/edge-choices.ts'
+import type { ItemRecord } from '../../lib/signals/item-record.ts'
 import { SharedSets } from '../../lib/signals/shared-sets.ts'
 import { smallCluster, startedAtMs } from '../aggregate/small-cluster.ts'
 import { capturedLog } from '../support/captured-log.ts'
@@ -27,6 +29,7 @@ export function observedCluster(
   const interfaces: InterfaceState[] = []
   const drops = new DropTable()
   const lookups = new LookupTable()
+  const items: ItemRecord[] = []
   const programTime = { runs: 0, nanoseconds: 0 }
   const health = new CaptureHealth(capturedLog().log)
   const books = { edges: cluster.edges, ledger: cluster.ledger, delivery }
@@ -37,13 +40,18 @@ export function observedCluster(
     interfaces: () => interfaces,
     reattachments: () => 0,
     translations: { translated: 0, untracked: 0 },
+    edges: cluster.edges,
+    items: () => items,
+    usage: () => ({ userSeconds: 1.5, systemSeconds: 0.25, residentBytes: 2 ** 27 }),
   })
+  const drains = new DrainDurations(startedAtMs)
   const sources = {
     ...books,
     active: () => cluster.table.activeByEdge(),
     drops,
     lookups,
     agent,
+    drains,
     sets: new SharedSets(parts.resource ?? { 'service.name': 'podweir' }, parts.everyPoint ?? {}),
     clock,
     startedAtMs,
@@ -63,6 +71,8 @@ export function observedCluster(
     clock,
     interfaces,
     sources,
+    drains,
+    items,
     outlet,
     newOutlet,
     collect,
