@@ -11,8 +11,6 @@ import { type BudgetTimes, brake, type MeasuredPrograms, type ProgramBudget } fr
 import { quiesce } from './capture/quiesce.ts'
 import type { Config } from './config/config.ts'
 import type { Inventory } from './config/inventory.ts'
-import { outletsOf } from './config/outlets.ts'
-import { podweirScope } from './encode/scope.ts'
 import { Attachments } from './enrich/attachments.ts'
 import { DropWatch, watchedInterface } from './enrich/drop-watch.ts'
 import { type FlowNameSources, FlowNames } from './enrich/flow-names.ts'
@@ -24,21 +22,18 @@ import { notReady } from './enrich/readiness.ts'
 import { AgentFeed } from './export/agent-feed.ts'
 import type { EventOutlets } from './export/event-outlets.ts'
 import { EventStream } from './export/event-stream.ts'
-import { MetricOutlets } from './export/metric-outlets.ts'
-import { agentResource, clusterAttribute } from './export/resource.ts'
+import { MetricExport } from './export/metric-export.ts'
+import type { OwnTelemetry, OwnTelemetryParts } from './export/own-telemetry.ts'
 import type { Clock } from './host/clock.ts'
 import type { Log } from './host/log.ts'
 import { namespaceInode, type OwnProcess } from './host/own-process.ts'
-import { ownUsage } from './host/own-usage.ts'
 import type { ResourceState } from './kubernetes/watch-health.ts'
-import { AgentFigures } from './signals/agent-figures.ts'
 import { Delivery } from './signals/delivery.ts'
 import { DrainDurations } from './signals/drain-durations.ts'
 import { EdgeChoices } from './signals/edge-choices.ts'
 import { Handover } from './signals/handover.ts'
 import { interfaceStates } from './signals/interface-states.ts'
 import type { Books } from './signals/ledger-totals.ts'
-import { SharedSets } from './signals/shared-sets.ts'
 
 export interface PipelineParts extends FlowNameSources {
   readonly source: FlowSource
@@ -53,6 +48,8 @@ export interface PipelineParts extends FlowNameSources {
   readonly ownTraffic?: OwnTraffic
   readonly config: Config
   readonly names: PodNames
+  /** Absent: what the agent says of itself is told with the data. */
+  readonly ownTelemetry?: (parts: OwnTelemetryParts) => OwnTelemetry
   /** How the API server's objects come in; absent: it is not asked. */
   readonly cluster?: () => readonly ResourceState[]
   readonly own: OwnProcess
@@ -70,7 +67,7 @@ export class Pipeline {
   readonly startedAtMs: number
   readonly #parts: PipelineParts
   readonly #budget: ProgramBudget | undefined
-  readonly #metrics: MetricOutlets
+  readonly #metrics: MetricExport
   readonly #drains: DrainDurations
   readonly #drops: DropWatch | undefined
   readonly #names: FlowNames
@@ -219,35 +216,27 @@ export class Pipeline {
     await this.#parts.drops?.close()
   }
 
-  #export(): MetricOutlets {
-    const { source, config, log, clock, version } = this.#parts
-    const { resourceAttributes, exportIntervalMs: intervalMs } = config
-    const agent = new AgentFigures({
-      table: this.table,
-      edges: this.books.edges,
-      health: this.health,
-      interfaces: () => this.#interfaceStates(),
-      reattachments: () => this.attachments.reattachments,
-      programTime: () => this.#budget?.sampled,
-      ...(this.#names.backends && { translations: this.#names.backends.counts }),
-      items: () => this.#metrics.items,
-      usage: ownUsage,
-    })
-    const sources = {
-      ...this.books,
-      active: () => this.table.activeByEdge(),
-      ...(this.#drops && { drops: this.#drops.table }),
-      ...(this.#names.dns && { lookups: this.#names.dns.table }),
-      ...(this.#events && { exemplars: this.#events.exemplars }),
-      drains: this.#drains,
-      sets: new SharedSets(agentResource(version, resourceAttributes), clusterAttribute(resourceAttributes)),
-      ...{ agent, clock, startedAtMs: this.startedAtMs },
-      ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
-    }
-    const tracker = this.#handover
-    return new MetricOutlets({
-      ...{ outlets: outletsOf(config, 'metrics'), sources, scope: podweirScope(version), intervalMs, log, clock },
-      ...(tracker && { tracker }),
+  #export(): MetricExport {
+    const { source, config, log, clock, version, ownTelemetry } = this.#parts
+    return new MetricExport({
+      ...{ config, version, table: this.table, tracker: this.#handover, ownTelemetry, log, clock },
+      sources: {
+        ...this.books,
+        ...(this.#drops && { drops: this.#drops.table }),
+        ...(this.#names.dns && { lookups: this.#names.dns.table }),
+        ...(this.#events && { exemplars: this.#events.exemplars }),
+        drains: this.#drains,
+        startedAtMs: this.startedAtMs,
+        ...(source.continuity && { ledgerStartedAtMs: source.continuity.adoption.startedAtMs }),
+      },
+      eventItems: () => this.#events?.items ?? [],
+      figures: {
+        health: this.health,
+        interfaces: () => this.#interfaceStates(),
+        reattachments: () => this.attachments.reattachments,
+        programTime: () => this.#budget?.sampled,
+        ...(this.#names.backends && { translations: this.#names.backends.counts }),
+      },
     })
   }
 

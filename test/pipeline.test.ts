@@ -9,8 +9,10 @@ import { Failed } from '../lib/capture/flow-batch.ts'
 import { parseConfig } from '../lib/config/config.ts'
 import { parseInventory } from '../lib/config/inventory.ts'
 import { InventoryNames } from '../lib/enrich/inventory-names.ts'
+import type { OwnTelemetry, OwnTelemetryParts } from '../lib/export/own-telemetry.ts'
 import { systemClock } from '../lib/host/clock.ts'
 import { Pipeline } from '../lib/pipeline.ts'
+import type { AgentFigures } from '../lib/signals/agent-figures.ts'
 import { capturedLog } from './support/captured-log.ts'
 import { answer, dnsBatch, query, WALL_MINUS_MONOTONIC_MS } from './support/dns.ts'
 import { PretendPrograms } from './support/pretend-programs.ts'
@@ -22,7 +24,11 @@ let pipeline: Pipeline
 let source: PretendSource
 let programs: PretendPrograms
 
-function start(settings: string, dns?: DnsSource): Promise<void> {
+function start(
+  settings: string,
+  dns?: DnsSource,
+  ownTelemetry?: (parts: OwnTelemetryParts) => OwnTelemetry,
+): Promise<void> {
   const config = parseConfig(
     `receivers: { podweir: { drain_interval: 60s, ${settings} } }
 exporters: { file: { path: ${folder}/out.jsonl } }`,
@@ -32,7 +38,16 @@ exporters: { file: { path: ${folder}/out.jsonl } }`,
   source = new PretendSource()
   programs = new PretendPrograms(0.5)
   const names = new InventoryNames(inventory, [])
-  const parts = { source, programs, config, names, log: capturedLog().log, clock: systemClock, ...(dns && { dns }) }
+  const parts = {
+    source,
+    programs,
+    config,
+    names,
+    log: capturedLog().log,
+    clock: systemClock,
+    ...(dns && { dns }),
+    ...(ownTelemetry && { ownTelemetry }),
+  }
   const budgetTimes = { windowMs: 5, periodMs: 10, holdMs: 30 }
   pipeline = new Pipeline({ ...parts, own: { namespaceInode: 0, cgroup: '' }, version: '0', budgetTimes }, inventory)
   return pipeline.start()
@@ -120,6 +135,22 @@ describe('the pipeline', () => {
     const written = await exported()
     assert.match(written, /"external"/)
     assert.doesNotMatch(written, /api\.stripe\.example/)
+  })
+
+  it('leaves what it says of itself to telemetry of its own where there is one', async () => {
+    let figures: AgentFigures | undefined
+    const meterProvider = undefined
+    await start('', undefined, parts => {
+      figures = parts.figures
+      return { meterProvider, close: async () => {} } as unknown as OwnTelemetry
+    })
+    const names = [...figures!.now()].map(({ metric }) => metric.name)
+    source.batches.push({ started: [{}], flows: [{ fromPodPackets: 1 }] })
+    await pipeline.drain()
+    const written = await exported()
+    assert.ok(names.includes('podweir.agent.flow.count'))
+    assert.match(written, /podweir\.network\.flow\.packets/)
+    assert.doesNotMatch(written, /podweir\.agent\.|process\.cpu|podweir\.ledger\.items/)
   })
 
   it('keeps the capture’s faults and audits for the status', async () => {

@@ -15,6 +15,7 @@ import { PodScope } from '../enrich/pod-scope.ts'
 import { type ApiServer, startApiServer } from '../export/api-server.ts'
 import { EventOutlets } from '../export/event-outlets.ts'
 import { type HealthServer, startHealthServer } from '../export/health-server.ts'
+import type { OwnTelemetryParts } from '../export/own-telemetry.ts'
 import { systemClock } from '../host/clock.ts'
 import { Failure } from '../host/failure.ts'
 import { createLog, type Log } from '../host/log.ts'
@@ -98,11 +99,13 @@ async function startAgent(
   story.step(`loaded ${programs.length} programs, ${maps.length} maps (${megabytes.toFixed(1)} MB)`)
   const modules = await openModules(config, source, log, story)
   const outlets = await openOutlets(config, version, log)
+  const ownTelemetry = await openOwnTelemetry(config)
   const pipeline = new Pipeline(
     {
       ...{ source, programs: source, ...modules, ...(ownTraffic && { ownTraffic }), config, names },
       ...(outlets && { outlets }),
       ...{ own: ownProcess(), version, log, clock: systemClock, ...(cluster && { cluster: cluster.state }) },
+      ...(ownTelemetry && { ownTelemetry }),
     },
     inventory,
   )
@@ -143,6 +146,13 @@ async function openSource(config: Config, story: Story): Promise<NativeProbeSour
     story.note(`${error.message}: after kill -9 the next agent will start from zero`)
     return NativeProbeSource.open(options)
   }
+}
+
+/** Loaded for those who ask for it: the SDK's exporters take memory. */
+async function openOwnTelemetry({ ownTelemetry }: Config) {
+  if (ownTelemetry.level === 'none') return undefined
+  const { OwnTelemetry } = await import('../export/own-telemetry.ts')
+  return (parts: OwnTelemetryParts) => new OwnTelemetry(parts)
 }
 
 /** Who asked for it is told why it can't be had; flows are counted all the same. */

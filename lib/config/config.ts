@@ -147,7 +147,7 @@ export function configOf(document: YamlDocument, environment: Environment, notYe
     ),
     ...flow,
     ...extensions,
-    ownTelemetry: ownTelemetryConfig(telemetry.metrics, warnings),
+    ownTelemetry: ownTelemetryConfig(telemetry.metrics, sendsMetricsByGrpc(flow), warnings),
     logLevel: telemetry.logs.level,
     resourceAttributes,
     settingsFiles: [],
@@ -155,6 +155,10 @@ export function configOf(document: YamlDocument, environment: Environment, notYe
   }
   warnOfIdleSettings(config)
   return config
+}
+
+function sendsMetricsByGrpc(flow: Pick<Config, 'pipelines' | 'exporters'>): boolean {
+  return outletsOf(flow, 'metrics').some(({ exporter }) => exporter.type === 'otlp_grpc')
 }
 
 function captureConfig(context: ReadingContext, receiver: ReceiverSettings) {

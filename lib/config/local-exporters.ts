@@ -1,12 +1,8 @@
 // Exporters that write on this machine: `file` and `debug`.
-import { defaultDelivery } from './default-delivery.ts'
+
 import type { z } from 'zod'
-import {
-  type DeliveryConfig,
-  describeMetricForm,
-  metricForm,
-  metricFormShape,
-} from './exporter-delivery.ts'
+import { defaultDelivery } from './default-delivery.ts'
+import { type DeliveryConfig, describeMetricForm, metricForm, metricFormShape } from './exporter-delivery.ts'
 import type { MetricForm } from './metric-form.ts'
 import { choice, section, text, wholeNumber } from './validation.ts'
 

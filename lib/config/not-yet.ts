@@ -18,7 +18,6 @@ export const NOT_YET: readonly NotYet[] = [
   { setting: 'exporters.kafka' },
   { setting: 'extensions.zpages' },
   { setting: 'service.extensions.*', works: ['api', 'health_check', 'file_storage'] },
-  { setting: 'service.telemetry.metrics.level', works: ['none'] },
 ]
 
 export function refuseNotYet(document: YamlDocument, list: readonly NotYet[]): void {

@@ -8,7 +8,7 @@ import { choice, duration, listenEndpoint, onOrOff, section, text } from './vali
 
 export interface OwnTelemetryConfig {
   readonly level: 'none' | 'basic' | 'normal' | 'detailed'
-  /** Where it is sent by OTLP/gRPC; absent: it is not. */
+  /** Where it is sent by OTLP/gRPC; absent, and without an address: where metrics are sent so. */
   readonly endpoint?: string
   /** Where it can be scraped; absent: nowhere. */
   readonly address?: ListenEndpoint
@@ -25,15 +25,17 @@ export const ownTelemetrySchema = section({
   collector_names: onOrOff().default('off'),
 })
 
+/** `hasReceiver`: metrics go somewhere by OTLP/gRPC, and it goes there too where it has no endpoint or address of its own. */
 export function ownTelemetryConfig(
   settings: z.output<typeof ownTelemetrySchema>,
+  hasReceiver: boolean,
   warnings: string[],
 ): OwnTelemetryConfig {
   const { level, endpoint, address, interval } = settings
   const leadsAnywhere = endpoint !== undefined || address !== undefined
   if (level === 'none' && leadsAnywhere)
     warnings.push('service.telemetry.metrics: endpoint and address are ignored with level none')
-  if (level !== 'none' && !leadsAnywhere)
+  if (level !== 'none' && !leadsAnywhere && !hasReceiver)
     warnings.push(`service.telemetry.metrics: level ${level}, but neither endpoint nor address: nobody hears of it`)
   return {
     level,

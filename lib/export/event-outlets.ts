@@ -15,6 +15,7 @@ import { SpanProtobufEncoder } from '../encode/span-protobuf.ts'
 import { SpanTextEncoder } from '../encode/span-text.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
+import type { ItemRecord } from '../signals/item-record.ts'
 import type { LogRecord } from '../signals/log-record.ts'
 import { eventProcessing } from '../signals/processing.ts'
 import type { SpanRecord } from '../signals/span-record.ts'
@@ -91,6 +92,10 @@ export class EventOutlets {
   /** Of each exporter and signal: what became of its items, and how far it got. */
   get queues(): readonly RequestQueue[] {
     return [...this.spans.queues, ...this.records.queues]
+  }
+
+  get items(): ItemRecord[] {
+    return this.queues.map(({ id, signal, counts }) => ({ exporter: id, signal, counts }))
   }
 
   /** Sends what there is; what is left when the time is over is on disk, or lost. */

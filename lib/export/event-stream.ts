@@ -10,6 +10,7 @@ import { attribute } from '../signals/attribute-names.ts'
 import { AttributeSet } from '../signals/attribute-set.ts'
 import { Exemplars } from '../signals/exemplars.ts'
 import { FlowEvents } from '../signals/flow-events.ts'
+import type { ItemRecord } from '../signals/item-record.ts'
 import { Parties } from '../signals/parties.ts'
 import type { SpanRecord } from '../signals/span-record.ts'
 import type { EventOutlets } from './event-outlets.ts'
@@ -62,6 +63,11 @@ export class EventStream {
   /** For the flow table; absent: nobody is to hear of connections. */
   get connections(): ConnectionListener | undefined {
     return this.#events.listener
+  }
+
+  /** Of each exporter and signal. */
+  get items(): ItemRecord[] {
+    return this.#parts.outlets.items
   }
 
   /** Before a batch is counted. */

@@ -1,4 +1,5 @@
 // An outlet for each exporter of metrics: a slow receiver delays nobody else.
+import type { MeterProvider } from '@opentelemetry/api'
 import { defaultDelivery } from '../config/default-delivery.ts'
 import type { ExporterConfig } from '../config/exporters.ts'
 import { defaultMetricForm } from '../config/metric-form.ts'
@@ -15,7 +16,6 @@ import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import type { ExporterRecord } from '../signals/flow-record.ts'
 import type { ItemRecord } from '../signals/item-record.ts'
-import { nodeTotals } from '../signals/ledger-totals.ts'
 import { type MetricSources, MetricWalk } from '../signals/metric-walk.ts'
 import { metricProcessing } from '../signals/processing.ts'
 import { MetricOutlet, type MetricSource } from './metric-outlet.ts'
@@ -30,20 +30,16 @@ export interface MetricOutletsParts {
   readonly tracker?: { track(walk: MetricWalk): MetricSource }
   readonly scope: Scope
   readonly intervalMs: number
+  /** For the SDK's metrics of exporters. */
+  readonly meterProvider?: MeterProvider | undefined
   readonly log: Log
   readonly clock: Clock
 }
 
-const DELIVER_TRIES = 3
-
 export class MetricOutlets {
   readonly #outlets: readonly MetricOutlet[]
-  readonly #sources: MetricSources
-  readonly #clock: Clock
 
   constructor(parts: MetricOutletsParts) {
-    this.#sources = parts.sources
-    this.#clock = parts.clock
     this.#outlets = parts.outlets.map((config, i) => outlet(config, parts, i === 0 ? parts.tracker : undefined))
   }
 
@@ -59,20 +55,9 @@ export class MetricOutlets {
     return this.#outlets.map(({ id, items }) => ({ exporter: id, signal: 'metrics', counts: items }))
   }
 
-  /** Packets that not every receiver has acknowledged. */
-  get queuedPackets(): number {
-    return nodeTotals(this.#sources).delivery.packets.queued
-  }
-
-  /** Tells what there is until all of it has arrived. false: something still waits for its acknowledgment. */
-  async deliver(timeoutMs: number): Promise<boolean> {
-    const endMs = this.#clock.monotonicMs() + timeoutMs
-    for (let i = 0; i < DELIVER_TRIES && this.queuedPackets > 0; i++) {
-      const leftMs = endMs - this.#clock.monotonicMs()
-      if (leftMs <= 0) break
-      await within(leftMs, Promise.all(this.#outlets.map(outlet => outlet.flush())))
-    }
-    return this.queuedPackets === 0
+  /** Tells what there is now. Ends when every receiver answered or the time is over; `status` says with what result. */
+  async flush(timeoutMs: number): Promise<void> {
+    await within(timeoutMs, Promise.all(this.#outlets.map(outlet => outlet.flush())))
   }
 
   /** Tells what there is a last time and closes, within the time also when a receiver never answers. */
@@ -83,7 +68,7 @@ export class MetricOutlets {
 
 function outlet(
   { exporter: config, processors }: OutletConfig,
-  { sources, scope, intervalMs, log, clock }: MetricOutletsParts,
+  { sources, scope, intervalMs, meterProvider, log, clock }: MetricOutletsParts,
   tracker: MetricOutletsParts['tracker'],
 ): MetricOutlet {
   const form = { ...defaultMetricForm, ...config }
@@ -97,7 +82,7 @@ function outlet(
     source: tracker?.track(walk) ?? { collect: async () => walk.collect(), delivered: () => {} },
     encoder: naming ? new NamedMetricEncoder(encoder, naming) : encoder,
     ...(largestItems !== undefined && { largestItems }),
-    sender: createSender(config, { signal: 'metrics', clock }),
+    sender: createSender(config, { signal: 'metrics', clock, ...(meterProvider && { meterProvider }) }),
     isDelta: form.temporality === 'delta',
     retry: 'retry' in config ? config.retry : defaultDelivery.retry,
     ...{ intervalMs, log, clock },

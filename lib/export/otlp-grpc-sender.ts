@@ -58,11 +58,11 @@ function route(signal: Signal, target: OtlpTarget, { clock, meterProvider }: Otl
   })
 }
 
-function secureCredentials(tls: ClientTls): ChannelCredentials {
+export function secureCredentials(tls: ClientTls): ChannelCredentials {
   return credentials.createFromSecureContext(tls.context(), { rejectUnauthorized: !tls.config.insecureSkipVerify })
 }
 
-function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
+export function metadataOf(headers: Readonly<Record<string, string>>): Metadata {
   const metadata = new Metadata()
   for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
   return metadata

@@ -142,11 +142,12 @@ service:
   })
 
   it('warns of what is set and can’t be seen', () => {
-    const settings = `receivers: { podweir: { traces: { window: 5s }, logs: { flows: all } } }
+    const settings = `exporters: { debug: }
+receivers: { podweir: { traces: { window: 5s }, logs: { flows: all } } }
 service: { telemetry: { metrics: { level: basic } } }
 extensions: { health_check: }`
     assert.deepEqual(parse(settings, []).warnings, [
-      'a.yaml:3:15: extensions.health_check: is not in service.extensions: it is off',
+      'a.yaml:4:15: extensions.health_check: is not in service.extensions: it is off',
       'service.telemetry.metrics: level basic, but neither endpoint nor address: nobody hears of it',
       'receivers.podweir.traces: no pipeline carries traces, so that no span is made',
       'receivers.podweir.logs: no pipeline carries logs, so that no record is made',

@@ -209,7 +209,10 @@ describe('metric walk', () => {
     assert.deepEqual(valuesNamed(metrics, 'process.memory.usage'), [2 ** 27])
     assert.deepEqual(valuesNamed(metrics, 'podweir.agent.series.count'), [14])
     assert.deepEqual(valuesNamed(metrics, 'podweir.agent.series.limit'), [100])
-    const [, { value }] = pointsNamed(metrics, 'podweir.agent.drain.duration') as unknown as DataPoint<Histogram>[]
+    const [, { value }] = pointsNamed(metrics, 'podweir.agent.drain.duration') as unknown as [
+      unknown,
+      DataPoint<Histogram>,
+    ]
     assert.deepEqual([value.count, value.buckets.counts], [2, [0, 0, 2, 0, 0, 0, 0, 0, 0]])
   })
 

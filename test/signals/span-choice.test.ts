@@ -6,6 +6,7 @@ import { Closed, ConnectionState, Failed, Opener, Retired } from '../../lib/capt
 import { defaultMetricForm } from '../../lib/config/metric-form.ts'
 import { AgentFigures } from '../../lib/signals/agent-figures.ts'
 import { Delivery } from '../../lib/signals/delivery.ts'
+import { DrainDurations } from '../../lib/signals/drain-durations.ts'
 import { MetricWalk } from '../../lib/signals/metric-walk.ts'
 import { SharedSets } from '../../lib/signals/shared-sets.ts'
 import { startedAtMs } from '../aggregate/small-cluster.ts'
@@ -82,12 +83,28 @@ describe('exemplars', () => {
   function toldOf(events: ToldEvents): [number, string][][] {
     const { edges, ledger, table } = events.cluster
     const agent = new AgentFigures({
-      ...{ table, health: new CaptureHealth(capturedLog().log), interfaces: () => [] },
+      ...{
+        table,
+        edges,
+        items: () => [],
+        usage: () => ({ userSeconds: 0, systemSeconds: 0, residentBytes: 0 }),
+        health: new CaptureHealth(capturedLog().log),
+        interfaces: () => [],
+      },
       ...{ reattachments: () => 0, programTime: () => undefined },
     })
     const clock = { nowMs: () => events.nowMs, monotonicMs: () => events.nowMs }
     const books = { edges, ledger, delivery: new Delivery() }
-    const sources = { ...books, agent, sets: new SharedSets({}, {}), clock, startedAtMs, exemplars: events.exemplars }
+    const drains = new DrainDurations(startedAtMs)
+    const sources = {
+      ...books,
+      agent,
+      drains,
+      sets: new SharedSets({}, {}),
+      clock,
+      startedAtMs,
+      exemplars: events.exemplars,
+    }
     const walk = new MetricWalk({ ...sources, active: () => table.activeByEdge() }, defaultMetricForm)
     const sink = new ToldPoints()
     walk.collect().writeAll(sink)
