@@ -27,6 +27,10 @@ export interface AgentOptions {
   readonly otlp?: string
   /** What it sends there; absent: metrics alone. */
   readonly signals?: readonly ('metrics' | 'traces' | 'logs')[]
+  /** More settings of that exporter. */
+  readonly exporter?: Readonly<Record<string, unknown>>
+  /** `service.telemetry.metrics`. */
+  readonly ownTelemetry?: Readonly<Record<string, unknown>>
   /** Beside the test's own, as in the settings file: `flow_limit`, `collection_interval`, … */
   readonly receiver?: Readonly<Record<string, unknown>>
   readonly logLevel?: string
@@ -149,9 +153,11 @@ function ask(socketPath: string, path: string): Promise<string> {
 }
 
 function settings(options: AgentOptions, socket: string, inventoryFile: string) {
-  const { otlp, receiver, logLevel, folder, signals = ['metrics'] } = options
+  const { otlp, exporter, ownTelemetry, receiver, logLevel, folder, signals = ['metrics'] } = options
   const exporters =
-    otlp === undefined ? { file: { path: join(folder, 'metrics.jsonl') } } : { otlp_grpc: { endpoint: otlp } }
+    otlp === undefined
+      ? { file: { path: join(folder, 'metrics.jsonl'), ...exporter } }
+      : { otlp_grpc: { endpoint: otlp, ...exporter } }
   return {
     receivers: {
       podweir: { inventory: inventoryFile, ...QUICK, pins: 'off', ...receiver },
@@ -163,7 +169,7 @@ function settings(options: AgentOptions, socket: string, inventoryFile: string) 
       pipelines: Object.fromEntries(
         signals.map(signal => [signal, { receivers: ['podweir'], exporters: Object.keys(exporters) }]),
       ),
-      telemetry: { logs: { level: logLevel ?? 'info' } },
+      telemetry: { logs: { level: logLevel ?? 'info' }, ...(ownTelemetry && { metrics: ownTelemetry }) },
     },
   }
 }
