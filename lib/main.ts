@@ -31,6 +31,18 @@ const agent: Verb = (command, done) =>
       done(await run({ config: options.config, set: options.set }))
     })
 
+const resolver: Verb = (command, done) =>
+  command
+    .command('resolver')
+    .description('watch a cluster once and tell agents who has which address')
+    .option('-c, --config <file>', 'settings in YAML; may come again: each adds to those before it', collected, [])
+    .option('--set <key.key=value>', 'one setting, which beats the files; may come again', collected, [])
+    .addHelpText('after', '\nExample:\n  podweir resolver --config resolver.yaml')
+    .action(async options => {
+      const { run } = await import('./cli/resolver.ts')
+      done(await run({ config: options.config, set: options.set }))
+    })
+
 const demo: Verb = (command, done) =>
   command
     .command('demo')
@@ -157,7 +169,7 @@ const version: Verb = (command, done) =>
     .addHelpText('after', '\nExample:\n  podweir version')
     .action(async () => done(await (await import('./cli/version.ts')).run()))
 
-const verbs = [agent, demo, flows, doctor, detach, config, test, version]
+const verbs = [agent, resolver, demo, flows, doctor, detach, config, test, version]
 
 function commandLine(done: (exitCode: number) => void): Command {
   const program = new Command('podweir')

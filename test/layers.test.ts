@@ -102,7 +102,7 @@ describe('the rules', () => {
     ['reads the time', 'lib/host/clock.ts', 'performance.now()'],
     ['reads the time', 'lib/host/clock.ts', 'new Date()'],
     ['calls the Kubernetes API server', 'lib/kubernetes/cluster-access.ts', `import k from '@kubernetes/client-node'`],
-    ['connects by HTTPS or HTTP/2', 'lib/kubernetes/cluster-connection.ts', `import { connect } from 'node:http2'`],
+    ['connects by HTTPS or HTTP/2', 'lib/kubernetes/api-transport.ts', `import { connect } from 'node:http2'`],
     [
       'imports the SDK’s exporters',
       'lib/export/own-telemetry.ts',

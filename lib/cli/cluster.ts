@@ -1,8 +1,9 @@
-// The cluster's objects on their way from the API server to names.
+// The cluster's objects on their way from the API server, and where there is one from a resolver, to names.
 import type { Config } from '../config/config.ts'
 import { outletsOf } from '../config/outlets.ts'
 import { ClusterNames } from '../enrich/cluster-names.ts'
-import { ClusterState } from '../enrich/cluster-state.ts'
+import { ClusterState, type ClusterView } from '../enrich/cluster-state.ts'
+import type { KnownSince } from '../enrich/failure-causes.ts'
 import type { InventoryNames } from '../enrich/inventory-names.ts'
 import type { PodScope } from '../enrich/pod-scope.ts'
 import { serviceNameAnnotation, serviceNameLabels } from '../enrich/service-name.ts'
@@ -15,6 +16,9 @@ import type { Owner, Resource } from '../kubernetes/cluster-objects.ts'
 import { ClusterWatch } from '../kubernetes/cluster-watch.ts'
 import { OwnerLookup } from '../kubernetes/owner-lookup.ts'
 import type { ResourceState } from '../kubernetes/watch-health.ts'
+import { RESOLVER_CONNECTION_TIMES, resolverAccess } from '../resolver/resolver-access.ts'
+import { ResolverClient } from '../resolver/resolver-client.ts'
+import { ToldCluster } from '../resolver/told-cluster.ts'
 
 export interface ClusterParts {
   readonly config: Config
@@ -36,46 +40,105 @@ export interface Cluster {
   close(): Promise<void>
 }
 
+/** Who is asked of addresses, and what is beside the API server's watches. */
+interface Knowledge {
+  readonly view: (onChange: () => void) => ClusterView
+  readonly knownSince: KnownSince
+  start(): void
+  state(): readonly ResourceState[]
+  close(): Promise<void>
+}
+
 /** Static pods are known on their node by this hash, not by the UID that the API server gives them. */
 const STATIC_POD_HASH = 'kubernetes.io/config.hash'
 
 /** undefined where no API server is asked. Throws a Failure. */
 export async function openCluster(parts: ClusterParts): Promise<Cluster | undefined> {
-  const { config, inventory, scope, version, log, onOwnPod } = parts
+  const { config, inventory, version, log } = parts
   const { kubernetes } = config
   const access = await openAccess(kubernetes, systemClock)
   if (!access) return undefined
   const connection = new ClusterConnection(access, `podweir/${version}`)
-  const owners = new OwnerLookup({ connection, log, clock: systemClock })
-  const { peers, nodeName, labels, annotations } = kubernetes
-  const known = {
-    ...{ peers, scope, labels, annotations, onOwnPod, gateways: nodeGateways() },
-    ...(nodeName !== undefined && { nodeName }),
-    ownerOf: (namespace: string, owner: Owner) => owners.ownerOf(namespace, owner),
-  }
-  const names = new ClusterNames({
-    inventory,
-    view: onChange => new ClusterState({ ...known, onChange }),
-    knownSince: resource => knownSince(watch.state(), resource),
-  })
   // Of every pod, for the resources of spans and log records alone.
   const namesServices = (['traces', 'logs'] as const).some(signal => outletsOf(config, signal).length > 0)
+  const { labels, annotations } = kubernetes
   const kept = {
     labels: [...new Set([...labels, ...scopedLabels(config), ...(namesServices ? serviceNameLabels : [])])],
     annotations: [...new Set([...annotations, STATIC_POD_HASH, ...(namesServices ? [serviceNameAnnotation] : [])])],
   }
+  const watched = () => watch
+  const known = kubernetes.resolver
+    ? toldBy(parts, kubernetes.resolver, watched)
+    : heardFrom(parts, connection, watched)
+  const names = new ClusterNames({ inventory, view: known.view, knownSince: known.knownSince })
   const watch = new ClusterWatch({ config: kubernetes, connection, kept, listener: names, log, clock: systemClock })
   return {
     names,
     server: connection.server,
-    start: () => watch.start(),
-    state: () => watch.state(),
+    start: () => {
+      watch.start()
+      known.start()
+    },
+    state: () => [...watch.state(), ...known.state()],
     close: async () => {
-      owners.close()
+      await known.close()
       await watch.close()
       connection.close()
     },
   }
+}
+
+/** Everything is watched that is asked for. */
+function heardFrom(parts: ClusterParts, connection: ClusterConnection, watch: () => ClusterWatch): Knowledge {
+  const { config, log } = parts
+  const owners = new OwnerLookup({ connection, log, clock: systemClock })
+  const view = {
+    ...localParts(parts),
+    peers: config.kubernetes.peers === 'watch' ? 'watch' : 'none',
+    ...(config.kubernetes.nodeName !== undefined && { nodeName: config.kubernetes.nodeName }),
+    ownerOf: (namespace: string, owner: Owner) => owners.ownerOf(namespace, owner),
+  } as const
+  return {
+    view: onChange => new ClusterState({ ...view, onChange }),
+    knownSince: resource => knownSince(watch().state(), resource),
+    start: () => {},
+    state: () => [],
+    close: async () => owners.close(),
+  }
+}
+
+/** This node's pods are watched; a resolver is asked for everything else. */
+function toldBy(
+  parts: ClusterParts,
+  resolver: NonNullable<Config['kubernetes']['resolver']>,
+  watch: () => ClusterWatch,
+): Knowledge {
+  const { config, version, log } = parts
+  const clock = systemClock
+  const nodeName = config.kubernetes.nodeName ?? ''
+  const access = resolverAccess(resolver, clock)
+  const connection = new ClusterConnection(access, `podweir/${version}`, RESOLVER_CONNECTION_TIMES)
+  let client: ResolverClient | undefined
+  return {
+    view: onChange => {
+      const told = new ToldCluster({ ...localParts(parts), nodeName, clock, onChange })
+      const ownVersion = () => watch().of('pods')?.versions.event
+      client = new ResolverClient({ connection, told, nodeName, labels: scopedLabels(config), ownVersion, log, clock })
+      return told
+    },
+    knownSince: resource => client!.knownSince(resource),
+    start: () => client!.start(),
+    state: () => [client!.state],
+    close: async () => {
+      await client!.close()
+      connection.close()
+    },
+  }
+}
+
+function localParts({ config, scope, onOwnPod }: ClusterParts) {
+  const { labels, annotations } = config.kubernetes
+  return { scope, labels, annotations, onOwnPod, gateways: nodeGateways() }
 }
 
 /** undefined while the API server does not tell what changes, and before it has told everything. */
@@ -86,5 +149,5 @@ function knownSince(states: readonly ResourceState[], resource: Resource): numbe
 
 /** Keys that the scope's rules look at. */
 function scopedLabels({ scope: { include, exclude } }: Config): string[] {
-  return [...include.labels, ...exclude.labels].map(rule => rule.split('=', 1)[0]!)
+  return [...new Set([...include.labels, ...exclude.labels].map(rule => rule.split('=', 1)[0]!))]
 }

@@ -23,6 +23,7 @@ import {
   receiverSchema,
   retireConfig,
 } from './receiver.ts'
+import { checkResolver, type ResolverConfig, resolverConfig } from './resolver.ts'
 import { environmentResource } from './resource.ts'
 import { readSettings, type Settings } from './schema.ts'
 import { refuseContradiction, type ScopeConfig } from './scope.ts'
@@ -79,6 +80,8 @@ export interface Config extends ExtensionsConfig {
   /** Those that a pipeline names, each once. What one gets of a signal: `outletsOf`. */
   readonly exporters: readonly ExporterConfig[]
   readonly pipelines: readonly PipelineConfig[]
+  /** Of `podweir resolver`. */
+  readonly resolver?: ResolverConfig
   readonly ownTelemetry: OwnTelemetryConfig
   readonly logLevel: LogLevel
   /** What the user sets of the agent's resource; it beats what the agent finds out. */
@@ -132,6 +135,7 @@ export function configOf(document: YamlDocument, environment: Environment, notYe
   const extensions = readExtensions(document, settings.extensions ?? {}, used, warnings)
   const flow = dataFlow({ document, settings, environment, extensions, notYet, warnings })
   refuseContradiction(document, settings.receivers?.podweir.scope)
+  checkResolver({ document }, settings.receivers?.podweir.kubernetes, settings.resolver)
   refuseNotYet(document, notYet)
   document.throwIfWrong('check configuration')
   const { receivers, service } = settings
@@ -147,6 +151,7 @@ export function configOf(document: YamlDocument, environment: Environment, notYe
     ),
     ...flow,
     ...extensions,
+    ...(settings.resolver && { resolver: resolverConfig(settings.resolver) }),
     ownTelemetry: ownTelemetryConfig(telemetry.metrics, sendsMetricsByGrpc(flow), warnings),
     logLevel: telemetry.logs.level,
     resourceAttributes,

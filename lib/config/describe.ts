@@ -9,6 +9,7 @@ import { describeOwnTelemetry } from './own-telemetry.ts'
 import type { PipelineConfig } from './pipelines.ts'
 import { describeProcessor } from './processors.ts'
 import { describeRetire } from './receiver.ts'
+import { describeResolver } from './resolver.ts'
 import { describeScope } from './scope.ts'
 import { formatShare } from './share.ts'
 import { describeTraces } from './traces.ts'
@@ -25,6 +26,7 @@ export function describeSettings(config: Config) {
     }),
     exporters: Object.fromEntries(config.exporters.map(each => [each.id, describeExporter(each)])),
     extensions: extensions.settings,
+    ...(config.resolver && { resolver: describeResolver(config.resolver) }),
     service: {
       extensions: extensions.used,
       pipelines: Object.fromEntries(config.pipelines.map(each => [each.id, describePipeline(each)])),

@@ -40,6 +40,7 @@ export function settingsSchema(example: string): JsonSchema {
       processors: byType('processors', processorSchemas),
       exporters: byType('exporters', { ...exporters, otlp: exporters.otlp_grpc!, otlphttp: exporters.otlp_http! }),
       extensions: byType('extensions', extensionSchemas),
+      resolver: whole('resolver'),
       service: whole('service'),
     },
   }

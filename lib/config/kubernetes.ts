@@ -1,6 +1,13 @@
 // Where the Kubernetes API server is and what is asked of it, as a settings file says it: `receivers.podweir.kubernetes`.
 import { posix } from 'node:path'
+import type { z } from 'zod'
 import type { ReadingContext } from './reading-context.ts'
+import {
+  describeResolverClient,
+  type ResolverClientConfig,
+  resolverClientConfig,
+  resolverClientSchema,
+} from './resolver.ts'
 import type { Environment } from './substitution.ts'
 import { choice, list, section, text } from './validation.ts'
 
@@ -15,8 +22,10 @@ export interface KubernetesConfig {
   readonly context?: string
   /** The node whose pods are the local ones; absent: nobody has said, or no API server is asked. */
   readonly nodeName?: string
-  /** Whether all pods and Services of the cluster are watched, or only this node's pods. */
-  readonly peers: 'watch' | 'none'
+  /** Whether all pods and Services of the cluster are watched, or only this node's pods, and somebody else asked for others. */
+  readonly peers: 'watch' | 'resolver' | 'none'
+  /** For `peers: resolver`. */
+  readonly resolver?: ResolverClientConfig
   /** Keys of pods' labels and annotations that are kept. */
   readonly labels: readonly string[]
   readonly annotations: readonly string[]
@@ -37,20 +46,13 @@ export const kubernetesSchema = section({
   kubeconfig: text('the path of a file').optional(),
   context: text('the name of a context of the kubeconfig').optional(),
   node_name: text(nodeForm, value => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(value)).optional(),
-  peers: choice('watch', 'none').default('watch'),
+  peers: choice('watch', 'resolver', 'none').default('watch'),
+  resolver: resolverClientSchema.optional(),
   labels: keys(labelForm),
   annotations: keys(annotationForm),
 })
 
-interface KubernetesSettings {
-  readonly auth_type?: KubernetesConfig['authType'] | undefined
-  readonly kubeconfig?: string | undefined
-  readonly context?: string | undefined
-  readonly node_name?: string | undefined
-  readonly peers: KubernetesConfig['peers']
-  readonly labels: readonly string[]
-  readonly annotations: readonly string[]
-}
+type KubernetesSettings = z.output<typeof kubernetesSchema>
 
 /** `nodeName`: what the agent's own resource says. */
 export function kubernetesConfig(
@@ -61,14 +63,15 @@ export function kubernetesConfig(
   const { document, environment, warnings } = context
   const authType = settings.auth_type ?? (environment.KUBERNETES_SERVICE_HOST ? 'serviceAccount' : 'none')
   const nodeName = settings.node_name ?? resourceNode
-  const { peers, labels, annotations } = settings
+  const { peers, resolver, labels, annotations } = settings
   const isFile = authType === 'kubeConfig'
   const node = document.originOf(['service', 'telemetry', 'resource', 'k8s.node.name'])
   if (environment.KUBERNETES_SERVICE_HOST) document.note([...PATH, 'auth_type'], 'KUBERNETES_SERVICE_HOST')
   if (node !== undefined) document.note([...PATH, 'node_name'], node)
   if (!isFile && authType !== 'none' && (settings.kubeconfig ?? settings.context) !== undefined)
     warnings.push(`kubernetes: kubeconfig and context are ignored with auth_type ${authType}`)
-  if (authType !== 'none' && peers === 'none' && nodeName === undefined)
+  if (peers !== 'resolver' && resolver) warnings.push(`kubernetes: resolver is ignored with peers: ${peers}`)
+  if (authType !== 'none' && peers !== 'watch' && nodeName === undefined)
     warnings.push('kubernetes: neither node_name nor k8s.node.name is set: this node’s pods will not be known')
   return {
     authType,
@@ -77,16 +80,20 @@ export function kubernetesConfig(
     ...(isFile && settings.context !== undefined && { context: settings.context }),
     ...(authType !== 'none' && nodeName !== undefined && { nodeName }),
     ...{ peers, labels, annotations },
+    ...(peers === 'resolver' && resolver && { resolver: resolverClientConfig(resolver) }),
   }
 }
 
-export function describeKubernetes({ authType, kubeconfig, context, nodeName, peers, ...keys }: KubernetesConfig) {
+export function describeKubernetes(config: KubernetesConfig) {
+  const { authType, kubeconfig, context, nodeName, peers, resolver, ...keys } = config
   return {
     auth_type: authType,
     ...(kubeconfig !== undefined && { kubeconfig }),
     ...(context !== undefined && { context }),
     ...(nodeName !== undefined && { node_name: nodeName }),
-    ...{ peers, labels: keys.labels, annotations: keys.annotations },
+    peers,
+    ...(resolver && { resolver: describeResolverClient(resolver) }),
+    ...{ labels: keys.labels, annotations: keys.annotations },
   }
 }
 

@@ -6,6 +6,7 @@ import { ownTelemetrySchema } from './own-telemetry.ts'
 import { pipelinesSchema } from './pipelines.ts'
 import { processorsSchema } from './processors.ts'
 import { receiverSchema } from './receiver.ts'
+import { resolverSchema } from './resolver.ts'
 import { choice, list, required, section, text, validate } from './validation.ts'
 import type { YamlDocument } from './yaml-document.ts'
 
@@ -31,6 +32,7 @@ export const sectionSchemas = {
   processors: processorsSchema,
   exporters: z.record(z.string(), z.unknown(), { error: exportersForm }).default({}),
   extensions: extensionsSchema,
+  resolver: resolverSchema.optional(),
   service: serviceSchema,
 }
 
@@ -39,6 +41,7 @@ const rootSchema = required({
   processors: z.unknown().optional(),
   exporters: z.unknown().optional(),
   extensions: z.unknown().optional(),
+  resolver: z.unknown().optional(),
   service: z.unknown().optional(),
 })
 
@@ -48,6 +51,8 @@ export interface Settings {
   readonly processors: z.output<typeof sectionSchemas.processors> | undefined
   readonly exporters: z.output<typeof sectionSchemas.exporters> | undefined
   readonly extensions: z.output<typeof sectionSchemas.extensions> | undefined
+  /** Also when there is none. */
+  readonly resolver: z.output<typeof sectionSchemas.resolver>
   readonly service: z.output<typeof sectionSchemas.service> | undefined
 }
 
@@ -60,6 +65,7 @@ export function readSettings(document: YamlDocument): Settings {
     processors: validate(document, sectionSchemas.processors, given.processors, ['processors']),
     exporters: validate(document, sectionSchemas.exporters, given.exporters, ['exporters']),
     extensions: validate(document, sectionSchemas.extensions, given.extensions, ['extensions']),
+    resolver: validate(document, sectionSchemas.resolver, given.resolver ?? undefined, ['resolver']),
     service: validate(document, sectionSchemas.service, given.service, ['service']),
   }
 }

@@ -40,7 +40,7 @@ const version = () =>
   z.preprocess(value => (typeof value === 'number' ? String(value) : value), choice('1.2', '1.3')).default('1.2')
 const reload = () => durationOrOff(1000, 24 * hour, defaultReloadMs).default(defaultReloadMs)
 
-export const tlsSchema = required({
+export const clientTlsShape = {
   insecure: flag().optional(),
   insecure_skip_verify: flag().default(false),
   server_name_override: text('the name of a host').optional(),
@@ -49,7 +49,9 @@ export const tlsSchema = required({
   key_file: file().optional(),
   min_version: version(),
   reload_interval: reload(),
-})
+}
+
+export const tlsSchema = required(clientTlsShape)
 
 export const serverTlsSchema = required({
   cert_file: file(),

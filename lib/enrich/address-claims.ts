@@ -14,8 +14,8 @@ export interface AddressHolder {
 /** Times are relative to one of the history's choice. */
 export interface Claim<Holder> {
   readonly holder: Holder
-  /** The holder's creation: before it, it had no address. */
-  fromMs: number
+  /** By the API server's clock: before it, it had no address. */
+  createdMs: number
   /** When we heard that the holder has the address: it got it before. */
   seenMs: number
   /** When we heard that the holder is to go: until then the address was nobody else's. */
@@ -31,16 +31,24 @@ export interface Doubt<Holder> {
   readonly areAll: boolean
 }
 
+export interface KnownTimes {
+  /** The API server's clock is ahead of ours by at least this. */
+  readonly aheadMs: number
+  /** Of holders that others tell us of we have heard everything that came before. */
+  readonly heardUntilMs: number
+  /** When we heard again, of a time at which we did not; it has gone by. */
+  gapEnd(atMs: number): number | undefined
+}
+
 type Answer<Holder> = Holder | Doubt<Holder> | undefined
 
-/** `heardUntilMs`: of those that others tell us of we have heard everything that came before. */
 export function holderAt<Holder extends AddressHolder>(
   claim: Claim<Holder>,
   atMs: number,
-  heardUntilMs: number,
+  times: KnownTimes,
 ): Answer<Holder> {
-  if (!mayHave(claim, atMs)) return undefined
-  return mayHaveLost(claim, atMs, heardUntilMs) ? successorUnknown(claim) : claim.holder
+  if (!mayHave(claim, atMs, times)) return undefined
+  return mayHaveLost(claim, atMs, times) || mayBeAnothers(claim, atMs, times) ? successorUnknown(claim) : claim.holder
 }
 
 /**
@@ -51,26 +59,26 @@ export function holderAt<Holder extends AddressHolder>(
 export function holderAmong<Holder extends AddressHolder>(
   claims: readonly Claim<Holder>[],
   atMs: number,
-  heardUntilMs: number,
+  times: KnownTimes,
 ): Answer<Holder> {
-  const possible = claims.filter(each => mayHave(each, atMs))
+  const possible = claims.filter(each => mayHave(each, atMs, times))
   const present = possible.filter(each => each.endedMs === undefined || each.endedMs > atMs)
   if (present.length === 0) return possible.length > 0 ? successorUnknown(possible.at(-1)!) : undefined
-  const held = present.filter(each => each.seenMs <= atMs && !mayHaveLost(each, atMs, heardUntilMs))
+  const held = present.filter(each => each.seenMs <= atMs && !mayHaveLost(each, atMs, times))
   if (held.length > 1) return heardLast(held)
   // Who went without a word before may have been gone for as long as words take.
   const [holder] = held
   const mayHaveIt = present.some(
-    each => each !== holder && each.fromMs <= atMs && !mayHaveLost(each, atMs, heardUntilMs),
+    each => each !== holder && isCreated(each, atMs, times) && !mayHaveLost(each, atMs, times),
   )
   if (holder && (holder.leavingMs !== undefined || !mayHaveIt)) return holder.holder
   // Beside others the time of creation is taken as it stands: the margin is for who is alone.
-  const candidates = present.length === 1 ? present : present.filter(each => each.fromMs <= atMs)
+  const candidates = present.length === 1 ? present : present.filter(each => isCreated(each, atMs, times))
   const [only] = candidates
   if (!only) return undefined
   if (candidates.length > 1)
-    return { candidates: holdersOf(candidates), areAll: !candidates.some(each => isUnheard(each, atMs, heardUntilMs)) }
-  return mayHaveLost(only, atMs, heardUntilMs) ? successorUnknown(only) : only.holder
+    return { candidates: holdersOf(candidates), areAll: !candidates.some(each => mayBeAnothers(each, atMs, times)) }
+  return mayHaveLost(only, atMs, times) || mayBeAnothers(only, atMs, times) ? successorUnknown(only) : only.holder
 }
 
 /** Its node gave the address to the later one. That an earlier one goes on being ready with it contradicts that. */
@@ -88,24 +96,29 @@ function holdersOf<Holder>(claims: readonly Claim<Holder>[]): Holder[] {
   return [...new Set(claims.map(({ holder }) => holder))]
 }
 
-function mayHave<Holder>({ fromMs, endedMs }: Claim<Holder>, atMs: number): boolean {
-  return atMs >= fromMs - CLOCKS_APART_MS && (endedMs === undefined || atMs <= endedMs + KEPT_MS)
+function mayHave<Holder>(claim: Claim<Holder>, atMs: number, times: KnownTimes): boolean {
+  const { endedMs } = claim
+  return isCreated(claim, atMs + CLOCKS_APART_MS, times) && (endedMs === undefined || atMs <= endedMs + KEPT_MS)
 }
 
-function mayHaveLost<Holder extends AddressHolder>(
-  { holder, leavingMs, endedMs }: Claim<Holder>,
-  atMs: number,
-  heardUntilMs: number,
-): boolean {
-  const sinceMs = leavingMs ?? endedMs
-  return (sinceMs !== undefined && atMs >= sinceMs) || isUnheard({ holder }, atMs, heardUntilMs)
+function isCreated<Holder>({ createdMs }: Claim<Holder>, atMs: number, { aheadMs }: KnownTimes): boolean {
+  return atMs >= createdMs - aheadMs
 }
 
-/** Nobody has told us yet what became of it by then. */
-function isUnheard<Holder extends AddressHolder>(
-  { holder }: Pick<Claim<Holder>, 'holder'>,
+function mayHaveLost<Holder extends AddressHolder>(claim: Claim<Holder>, atMs: number, times: KnownTimes): boolean {
+  const sinceMs = claim.leavingMs ?? claim.endedMs
+  if (sinceMs !== undefined && atMs >= sinceMs) return true
+  if (claim.holder.isTold !== true) return false
+  // What was so when we heard again may have been so for as long as we did not hear.
+  return atMs >= times.heardUntilMs || (sinceMs !== undefined && sinceMs <= (times.gapEnd(atMs) ?? sinceMs - 1))
+}
+
+/** Nobody tells us whether there were others at that time. */
+function mayBeAnothers<Holder extends AddressHolder>(
+  { holder, seenMs }: Claim<Holder>,
   atMs: number,
-  heardUntilMs: number,
+  times: KnownTimes,
 ): boolean {
-  return holder.isTold === true && atMs >= heardUntilMs
+  if (holder.isTold !== true) return false
+  return atMs >= times.heardUntilMs || (seenMs > atMs && times.gapEnd(atMs) !== undefined)
 }

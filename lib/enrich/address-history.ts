@@ -2,13 +2,14 @@
 
 import type { AddressKey } from '../capture/address.ts'
 import { type AddressHolder, type Claim, type Doubt, holderAmong, holderAt, KEPT_MS } from './address-claims.ts'
+import { HeardTime } from './heard-time.ts'
 
 /** Pods with one address: of more the earliest of those that are over are forgotten first. */
 export const MOST_CLAIMS = 16
 /** No flow is older. */
 const LONG_AGO_MS = -(2 ** 30)
 
-/** Claims of an address in the order of `fromMs`; most addresses have one. */
+/** Claims of an address in the order of creation; most addresses have one. */
 type Claims<Holder> = Claim<Holder> | Claim<Holder>[]
 
 interface Ended<Holder> {
@@ -16,23 +17,31 @@ interface Ended<Holder> {
   readonly claim: Claim<Holder>
 }
 
-/** A claim as others may know it, too. Wall clock. */
+/** A claim as others may know it, too. Wall clock, ours. */
 export interface KnownClaim<Holder> {
   readonly holder: Holder
-  readonly fromMs: number
+  /** By the API server's clock. */
+  readonly createdMs: number
   readonly seenMs: number
   readonly leavingMs?: number
   readonly endedMs?: number
 }
 
 export class AddressHistory<Holder extends AddressHolder> {
-  /** Of holders that others tell us of we have heard everything that happened before this, wall clock. */
-  heardUntilMs = Number.POSITIVE_INFINITY
+  /** What has been heard of holders that others tell us of. */
+  heard = new HeardTime()
   readonly #claims = new Map<AddressKey, Claims<Holder>>()
   /** In the order in which they ended. */
   #ended: Ended<Holder>[] = []
-  /** The API server's clock is ahead of ours by at least this: objects were seen before they were created. */
-  #aheadMs = 0
+  #endedHolders = new Set<Holder>()
+  /** `aheadMs`: by so much objects were seen before they were created. Other times are since `#epochMs`. */
+  readonly #times = {
+    ...{ aheadMs: 0, heardUntilMs: Number.POSITIVE_INFINITY },
+    gapEnd: (sinceMs: number) => {
+      const endMs = this.heard.gapEnd(this.#epochMs + sinceMs)
+      return endMs === undefined ? undefined : endMs - this.#epochMs
+    },
+  }
   /** Near the others, so that each of them takes no more room than a small number does. */
   #epochMs = 0
 
@@ -43,11 +52,8 @@ export class AddressHistory<Holder extends AddressHolder> {
 
   /** `createdMs`: by the API server's clock; `atMs`: when we heard that the holder has the address, by ours. */
   claim(address: AddressKey, holder: Holder, createdMs: number, atMs: number): void {
-    this.#aheadMs = Math.max(this.#aheadMs, createdMs - atMs)
     this.#beginAt(atMs)
-    const seenMs = this.#since(atMs)
-    const fromMs = Math.max(this.#since(Math.min(createdMs - this.#aheadMs, atMs)), LONG_AGO_MS)
-    this.#add(address, { holder, fromMs, seenMs, leavingMs: undefined, endedMs: undefined })
+    this.#add(address, this.#claim(holder, createdMs, atMs))
   }
 
   /** Somebody else claims the address too, or did a short time ago. */
@@ -61,9 +67,12 @@ export class AddressHistory<Holder extends AddressHolder> {
     if (open) open.leavingMs ??= this.#since(atMs)
   }
 
-  release(address: AddressKey, holder: Holder, atMs: number): void {
+  /** `sinceMs`: where words come late, when it can have lost it at the earliest. */
+  release(address: AddressKey, holder: Holder, atMs: number, sinceMs = atMs): void {
     const open = this.#openClaim(address, holder)
-    if (open) this.#end(address, open, this.#since(atMs))
+    if (!open) return
+    if (sinceMs < atMs) open.leavingMs ??= this.#since(sinceMs)
+    this.#end(address, open, this.#since(atMs))
   }
 
   /** Drops what ended long ago. */
@@ -72,6 +81,7 @@ export class AddressHistory<Holder extends AddressHolder> {
     const over = kept === -1 ? this.#ended : this.#ended.slice(0, kept)
     if (over.length === 0) return
     this.#ended = kept === -1 ? [] : this.#ended.slice(kept)
+    this.#endedHolders = new Set(this.#ended.map(({ claim }) => claim.holder))
     for (const { address, claim } of over) this.#keep(address, each => each !== claim)
   }
 
@@ -80,8 +90,8 @@ export class AddressHistory<Holder extends AddressHolder> {
     const claims = this.#claims.get(address)
     if (claims === undefined) return undefined
     const sinceMs = atMs - this.#epochMs
-    const heardUntilMs = this.heardUntilMs - this.#epochMs
-    return Array.isArray(claims) ? holderAmong(claims, sinceMs, heardUntilMs) : holderAt(claims, sinceMs, heardUntilMs)
+    this.#times.heardUntilMs = this.heard.untilMs - this.#epochMs
+    return Array.isArray(claims) ? holderAmong(claims, sinceMs, this.#times) : holderAt(claims, sinceMs, this.#times)
   }
 
   /** It is, or was a short time ago, somebody's. */
@@ -89,16 +99,21 @@ export class AddressHistory<Holder extends AddressHolder> {
     return this.#claims.has(address)
   }
 
-  /** In the order of `fromMs`, for others to know it, too. */
+  /** In the order of creation, for others to know it, too. */
   of(address: AddressKey): KnownClaim<Holder>[] {
     const epochMs = this.#epochMs
-    return listOf(this.#claims.get(address)).map(({ holder, fromMs, seenMs, leavingMs, endedMs }) => ({
+    return listOf(this.#claims.get(address)).map(({ holder, createdMs, seenMs, leavingMs, endedMs }) => ({
       holder,
-      fromMs: epochMs + fromMs,
+      createdMs: epochMs + createdMs,
       seenMs: epochMs + seenMs,
       ...(leavingMs !== undefined && { leavingMs: epochMs + leavingMs }),
       ...(endedMs !== undefined && { endedMs: epochMs + endedMs }),
     }))
+  }
+
+  /** Of those who were there by then, the last one that claims the address. */
+  lastBy(address: AddressKey, atMs: number): KnownClaim<Holder> | undefined {
+    return this.of(address).findLast(({ createdMs }) => createdMs - this.#times.aheadMs <= atMs)
   }
 
   /** Who has, or had, one of the addresses. */
@@ -108,11 +123,12 @@ export class AddressHistory<Holder extends AddressHolder> {
 
   /** Addresses that the holder had a short time ago. */
   lastOf(holder: Holder): AddressKey[] {
+    if (!this.#endedHolders.has(holder)) return []
     return this.#ended.filter(({ claim }) => claim.holder === holder).map(({ address }) => address)
   }
 
   /**
-   * Everything that others know of the address. Who they do not know any more went between `heardUntilMs` and now;
+   * Everything that others know of the address. Who they do not know any more went after what was heard last;
    * what we heard ourselves stays.
    */
   told(address: AddressKey, told: readonly KnownClaim<Holder>[], nowMs: number): void {
@@ -127,7 +143,7 @@ export class AddressHistory<Holder extends AddressHolder> {
     const goneMs = this.#since(nowMs)
     for (const claim of before) {
       if (kept.has(claim) || claim.endedMs !== undefined) continue
-      claim.leavingMs ??= Math.min(goneMs, this.#since(this.heardUntilMs))
+      claim.leavingMs ??= Math.min(goneMs, this.#since(this.heard.untilMs))
       this.#end(address, claim, goneMs)
     }
   }
@@ -139,22 +155,21 @@ export class AddressHistory<Holder extends AddressHolder> {
 
   /** The earlier of two words is the surer one, of what somebody has as of what it may have lost. */
   #merge(address: AddressKey, known: Claim<Holder> | undefined, told: KnownClaim<Holder>): Claim<Holder> {
-    const [fromMs, seenMs] = [Math.max(this.#since(told.fromMs), LONG_AGO_MS), this.#since(told.seenMs)]
     const leavingMs = told.leavingMs === undefined ? undefined : this.#since(told.leavingMs)
     const endedMs = told.endedMs === undefined ? undefined : this.#since(told.endedMs)
-    const claim = known ?? { holder: told.holder, fromMs, seenMs, leavingMs, endedMs: undefined }
+    const claim = known ?? this.#claim(told.holder, told.createdMs, told.seenMs)
     if (!known) this.#add(address, claim)
-    claim.fromMs = Math.min(claim.fromMs, fromMs)
-    claim.seenMs = Math.min(claim.seenMs, seenMs)
-    claim.leavingMs = earlier(known?.endedMs === undefined ? claim.leavingMs : undefined, leavingMs)
-    if (endedMs !== undefined && claim.endedMs === undefined) this.#end(address, claim, endedMs)
-    else if (endedMs === undefined) this.#reopen(claim)
+    claim.seenMs = Math.min(claim.seenMs, this.#since(told.seenMs))
+    // That it was to go was what we made of its end, and that was none.
+    const isBack = endedMs === undefined && claim.endedMs !== undefined
+    claim.leavingMs = isBack ? leavingMs : earlier(claim.leavingMs, leavingMs)
+    if (isBack) this.#reopen(claim)
+    else if (endedMs !== undefined && claim.endedMs === undefined) this.#end(address, claim, endedMs)
     return claim
   }
 
   /** It was taken for gone because somebody had not heard of it yet. */
   #reopen(claim: Claim<Holder>): void {
-    if (claim.endedMs === undefined) return
     claim.endedMs = undefined
     this.#ended = this.#ended.filter(each => each.claim !== claim)
   }
@@ -162,6 +177,7 @@ export class AddressHistory<Holder extends AddressHolder> {
   #end(address: AddressKey, claim: Claim<Holder>, endedMs: number): void {
     claim.endedMs = endedMs
     this.#ended.push({ address, claim })
+    this.#endedHolders.add(claim.holder)
   }
 
   #add(address: AddressKey, claim: Claim<Holder>): void {
@@ -177,6 +193,12 @@ export class AddressHistory<Holder extends AddressHolder> {
     const left = listOf(this.#claims.get(address)).filter(isKept)
     if (left.length === 0) this.#claims.delete(address)
     else this.#claims.set(address, left.length === 1 ? left[0]! : left)
+  }
+
+  #claim(holder: Holder, createdMs: number, seenMs: number): Claim<Holder> {
+    this.#times.aheadMs = Math.max(this.#times.aheadMs, createdMs - seenMs)
+    const sinceMs = Math.max(this.#since(createdMs), LONG_AGO_MS)
+    return { holder, createdMs: sinceMs, seenMs: this.#since(seenMs), leavingMs: undefined, endedMs: undefined }
   }
 
   #beginAt(atMs: number): void {
@@ -197,7 +219,7 @@ function earlier(a: number | undefined, b: number | undefined): number | undefin
 }
 
 function inOrder<Holder>(claims: Claim<Holder>[]): Claim<Holder>[] {
-  return claims.sort((a, b) => a.fromMs - b.fromMs || a.seenMs - b.seenMs)
+  return claims.sort((a, b) => a.createdMs - b.createdMs || a.seenMs - b.seenMs)
 }
 
 function roomIn<Holder>(claims: readonly Claim<Holder>[]): readonly Claim<Holder>[] {

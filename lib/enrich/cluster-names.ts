@@ -87,16 +87,16 @@ export class ClusterNames implements PodNames, ClusterListener {
     this.#raise()
   }
 
-  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number): void {
-    this.#view.changed(resource, object, atMs)
+  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number, sinceMs?: number): void {
+    this.#view.changed(resource, object, atMs, sinceMs)
   }
 
-  deleted(resource: Resource, uid: string, atMs: number): void {
-    this.#view.deleted(resource, uid, atMs)
+  deleted(resource: Resource, uid: string, atMs: number, sinceMs?: number): void {
+    this.#view.deleted(resource, uid, atMs, sinceMs)
   }
 
-  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number): void {
-    this.#view.synced(resource, uids, atMs)
+  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number, sinceMs?: number): void {
+    this.#view.synced(resource, uids, atMs, sinceMs)
   }
 
   /** The API server will tell of it, unless an inventory does. */

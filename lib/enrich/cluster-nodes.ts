@@ -87,6 +87,14 @@ export class ClusterNodes {
     return this.#records.keys()
   }
 
+  get size(): number {
+    return this.#records.size
+  }
+
+  has(uid: string): boolean {
+    return this.#records.has(uid)
+  }
+
   /** The node that has the address. */
   at(address: AddressKey): Identity | undefined {
     return this.#byAddress.get(address)?.node

@@ -84,7 +84,8 @@ export class ClusterPods {
     return { pods: this.#records.size, addresses: this.history.size, workloads: this.#workloads.size }
   }
 
-  changed(pod: ClusterPod, atMs: number): void {
+  /** `sinceMs`: where words come late, when it can have happened at the earliest. */
+  changed(pod: ClusterPod, atMs: number, sinceMs = atMs): void {
     this.#forget(atMs)
     const record = this.recordOf(pod.uid)
     const wasKnown = record.identity !== undefined
@@ -95,18 +96,18 @@ export class ClusterPods {
     this.#identify(record, pod)
     // What is over has given its addresses back; those of a host-network pod are its node's.
     const owned = pod.hostNetwork || !pod.isRunning ? [] : pod.addresses
-    this.#claim(record, parseAddressKeys(owned), pod.createdMs, atMs)
-    this.#setState(record, pod, wasKnown, atMs)
+    this.#claim(record, parseAddressKeys(owned), pod.createdMs, atMs, sinceMs)
+    this.#setState(record, pod, atMs, sinceMs, wasKnown)
     if (this.#isOwn(record)) this.#own.add(record, pod)
   }
 
-  deleted(uid: string, atMs: number): void {
+  deleted(uid: string, atMs: number, sinceMs = atMs): void {
     this.#forget(atMs)
     const record = this.#records.get(uid)
     if (!record?.identity || record.goneAtMs !== undefined) return
     record.goneAtMs = atMs
     this.#gone.push(record)
-    this.#claim(record, [], 0, atMs)
+    this.#claim(record, [], 0, atMs, sinceMs)
   }
 
   /** Of pods that are there, by what we heard ourselves. */
@@ -194,7 +195,6 @@ export class ClusterPods {
     if (!record.identity || this.#records.get(record.uid) !== record) return
     const top = this.#parts.owners.topOf(pod, () => {})
     this.become(record, { ...partsOf(record.identity), workload: this.workloadOf(pod.namespace, top) })
-    if (record.addresses === undefined) this.#parts.words?.addresses(this.history.lastOf(record))
   }
 
   /** What it is called from now on. */
@@ -210,35 +210,37 @@ export class ClusterPods {
     if (before?.workload !== identity.workload) this.#workloadsVersion++
     if (this.#isOwn(record)) onOwnPod()
     words?.pod(record)
+    words?.addresses([...severalOf(record.addresses), ...this.history.lastOf(record)])
     // A pod that has no address yet is nobody's remote end.
-    if (record.addresses === undefined) return
-    words?.addresses(severalOf(record.addresses))
-    onChange()
+    if (record.addresses !== undefined) onChange()
   }
 
-  #claim(record: PodRecord, addresses: readonly AddressKey[], createdMs: number, atMs: number): void {
+  #claim(record: PodRecord, addresses: readonly AddressKey[], createdMs: number, atMs: number, sinceMs: number): void {
     const before = severalOf(record.addresses)
     const isSame = before.length === addresses.length && addresses.every(each => before.includes(each))
     if (isSame) return
-    for (const address of before) if (!addresses.includes(address)) this.history.release(address, record, atMs)
+    for (const address of before) if (!addresses.includes(address)) this.history.release(address, record, atMs, sinceMs)
     for (const address of addresses) if (!before.includes(address)) this.history.claim(address, record, createdMs, atMs)
     record.addresses = oneOf(addresses)
     this.#parts.words?.addresses([...before, ...addresses])
     this.#parts.onChange()
   }
 
-  #setState(record: PodRecord, { isReady, isTerminating }: ClusterPod, wasKnown: boolean, atMs: number): void {
+  #setState(
+    record: PodRecord,
+    { isReady, isTerminating }: ClusterPod,
+    atMs: number,
+    sinceMs: number,
+    wasKnown: boolean,
+  ): void {
     const addresses = severalOf(record.addresses)
-    if (isTerminating) for (const address of addresses) this.history.leave(address, record, atMs)
-    if (isTerminating) this.#parts.words?.addresses(addresses)
+    if (isTerminating) for (const address of addresses) this.history.leave(address, record, sinceMs)
+    if (isTerminating || record.isReady !== isReady) this.#parts.words?.addresses(addresses)
     if (record.isReady === isReady) return
     record.isReady = isReady
     if (isReady && wasKnown) record.becameReadyMs = atMs
     // Of two pods with one address the one that goes on being ready contradicts the other.
-    const shared = addresses.filter(each => this.history.isShared(each))
-    if (shared.length === 0) return
-    this.#parts.words?.addresses(shared)
-    this.#parts.onChange()
+    if (addresses.some(each => this.history.isShared(each))) this.#parts.onChange()
   }
 
   #doubtful({ candidates, areAll }: Doubt<PodRecord>): Identity {

@@ -15,6 +15,15 @@ const noPorts: ReadonlySet<string> = new Set()
 export const UNDECIDED_SERVICE: Identity = { class: 'service', name: 'unknown', ports: noPorts, foundBy: 'unknown' }
 const protocols = { tcp: Protocol.tcp, udp: Protocol.udp, sctp: Protocol.sctp } as const
 
+/** For others to know it, too. */
+export interface KnownService {
+  readonly identity: Identity
+  /** Somebody takes connections. */
+  readonly isServed: boolean
+  /** When we heard that, after nobody did. */
+  readonly servedSinceMs: number
+}
+
 /** For who tells others: everything that they may want to know. */
 export interface ServiceWords {
   /** Services with one of these have come, gone, or lead elsewhere. */
@@ -137,13 +146,13 @@ export class ClusterServices {
   }
 
   /** All that have the address. */
-  allAt(address: AddressKey): readonly Identity[] {
-    return this.#byAddress.all(address).map(each => this.#identityOf(each))
+  allAt(address: AddressKey): readonly KnownService[] {
+    return this.#byAddress.all(address).map(each => this.#known(each))
   }
 
   /** All that have the node port, as `pointKey`. */
-  allAtNodePort(point: number): readonly Identity[] {
-    return this.#byNodePort.all(point).map(each => this.#identityOf(each))
+  allAtNodePort(point: number): readonly KnownService[] {
+    return this.#byNodePort.all(point).map(each => this.#known(each))
   }
 
   /** As `pointKey`. */
@@ -154,6 +163,11 @@ export class ClusterServices {
   /** To be called when a pod is called otherwise: its Services may lead elsewhere. */
   podChanged(record: PodRecord): void {
     for (const { service } of severalOf(record.servedBy)) this.#tell(this.#byName.get(service))
+  }
+
+  #known(record: ServiceRecord): KnownService {
+    const { servedSinceMs } = record
+    return { identity: this.#identityOf(record), isServed: this.#isServed(record), servedSinceMs }
   }
 
   #recordAtNode(address: AddressKey, point: RemotePoint): ServiceRecord | 'several' | undefined {
@@ -200,7 +214,7 @@ export class ClusterServices {
   #replaceSlice(before: SliceRecord | undefined, record: SliceRecord | undefined, atMs: number): boolean {
     const services = new Set([before?.service, record?.service].flatMap(each => this.#byName.get(each ?? '') ?? []))
     const workloads = [...services].map(each => this.#identityOf(each).workload)
-    const unserved = [...services].filter(each => !this.#isServed(each))
+    const unserved = new Set([...services].filter(each => !this.#isServed(each)))
     const strangersBefore = before?.strangers ?? []
     if (before) this.#forgetSlice(before)
     if (record) {
@@ -209,6 +223,7 @@ export class ClusterServices {
       for (const address of record.strangers) this.#strangers.add(address, record)
     }
     for (const service of unserved) if (this.#isServed(service)) service.servedSinceMs = atMs
+    this.#tell(...[...services].filter(each => this.#isServed(each) === unserved.has(each)))
     this.#tellPods(before, record)
     const strangersNow = record?.strangers ?? []
     let differs = strangersBefore.join() !== strangersNow.join()

@@ -29,14 +29,19 @@ export interface ServiceNames {
   failureCause?(address: AddressKey, point: RemotePoint, isNode: boolean, sinceMs: number): FailureCause | undefined
 }
 
+/** `nodes`: it may be a pod's all the same. `little`: it may be anybody's in the cluster. */
+export type Knowledge = 'all' | 'nodes' | 'little'
+
 /** Who names are asked of. It hears of what it has to hear of. */
 export interface ClusterView extends ClusterListener {
   readonly nodes: ClusterNodes
   readonly pods: ClusterPods
   readonly services: ServiceNames
   readonly hostPorts: HostPorts
-  /** false: an address of a node's pods that is no pod's may be one's all the same. */
-  knowsPodAt(address: AddressKey, atMs: number): boolean
+  /** Somebody asks for it now. */
+  used(address: AddressKey, atMs: number): void
+  /** Of an address of which nothing is known. */
+  knows(address: AddressKey, atMs: number): Knowledge
   /** To be called before anything is asked for. */
   settle(): void
   /** Resolves when these flows can be named: words of what happened before are on their way. */
@@ -92,8 +97,10 @@ export class ClusterState implements ClusterView {
     this.services = new ClusterServices(this.pods, ports, words)
   }
 
-  knowsPodAt(): boolean {
-    return this.#parts.peers === 'watch'
+  used(): void {}
+
+  knows(): Knowledge {
+    return this.#parts.peers === 'watch' ? 'all' : 'nodes'
   }
 
   async hear(): Promise<void> {
@@ -107,22 +114,22 @@ export class ClusterState implements ClusterView {
     this.pods.placesChanged()
   }
 
-  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number): void {
-    if (resource === 'pods') this.#podChanged(object as ClusterPod, atMs)
+  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number, sinceMs?: number): void {
+    if (resource === 'pods') this.#podChanged(object as ClusterPod, atMs, sinceMs)
     else if (resource === 'services') this.#tellIf(this.services.changed(object as ClusterService))
     else if (resource === 'nodes') this.#nodesChanged(this.nodes.changed(object as ClusterNode))
     else this.#tellIf(this.services.sliceChanged(object as ClusterEndpointSlice, atMs))
   }
 
-  deleted(resource: Resource, uid: string, atMs: number): void {
-    if (resource === 'pods') this.#podDeleted(uid, atMs)
+  deleted(resource: Resource, uid: string, atMs: number, sinceMs?: number): void {
+    if (resource === 'pods') this.#podDeleted(uid, atMs, sinceMs)
     else if (resource === 'services') this.#tellIf(this.services.deleted(uid))
     else if (resource === 'nodes') this.#nodesChanged(this.nodes.deleted(uid))
     else this.#tellIf(this.services.sliceDeleted(uid, atMs))
   }
 
-  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number): void {
-    for (const uid of [...this.#uidsOf(resource)]) if (!uids.has(uid)) this.deleted(resource, uid, atMs)
+  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number, sinceMs?: number): void {
+    for (const uid of [...this.#uidsOf(resource)]) if (!uids.has(uid)) this.deleted(resource, uid, atMs, sinceMs)
   }
 
   #uidsOf(resource: Resource): Iterable<string> {
@@ -138,14 +145,14 @@ export class ClusterState implements ClusterView {
     }
   }
 
-  #podChanged(pod: ClusterPod, atMs: number): void {
-    this.pods.changed(pod, atMs)
-    this.#tellIf(this.hostPorts.changed(pod, atMs))
+  #podChanged(pod: ClusterPod, atMs: number, sinceMs?: number): void {
+    this.pods.changed(pod, atMs, sinceMs)
+    this.#tellIf(this.hostPorts.changed(pod, atMs, sinceMs))
   }
 
-  #podDeleted(uid: string, atMs: number): void {
-    this.pods.deleted(uid, atMs)
-    this.#tellIf(this.hostPorts.deleted(uid, atMs))
+  #podDeleted(uid: string, atMs: number, sinceMs?: number): void {
+    this.pods.deleted(uid, atMs, sinceMs)
+    this.#tellIf(this.hostPorts.deleted(uid, atMs, sinceMs))
   }
 
   #podWords(words: ClusterWords): PodWords {

@@ -34,7 +34,7 @@ export class FailureCauses {
   /** Whoever took the address over later was not dialled. */
   #ofPod(address: AddressKey, sinceMs: number): FailureCause | undefined {
     const knownSinceMs = this.#knownSince('pods')
-    const claim = this.#view.pods.history.of(address).findLast(({ fromMs }) => fromMs <= sinceMs)
+    const claim = this.#view.pods.history.lastBy(address, sinceMs)
     if (!claim || knownSinceMs === undefined) return undefined
     const { holder, leavingMs, endedMs } = claim
     if (endedMs !== undefined) return 'pod_gone'

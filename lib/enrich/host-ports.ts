@@ -25,8 +25,8 @@ export class HostPorts {
     this.#identityOf = identityOf
   }
 
-  /** True when answers may differ. */
-  changed(pod: ClusterPod, atMs: number): boolean {
+  /** True when answers may differ. `sinceMs`: where words come late, when it can have happened at the earliest. */
+  changed(pod: ClusterPod, atMs: number, sinceMs = atMs): boolean {
     const { uid, node, hostNetwork, isRunning, isReady } = pod
     const keys = isRunning && node !== '' ? pod.hostPorts.map(port => `${node} ${port}`) : []
     const before = this.#holders.get(uid)
@@ -34,17 +34,17 @@ export class HostPorts {
     this.#history.forget(atMs)
     const holder = before ?? { uid, hostNetwork, isReady, keys: [] }
     this.#holders.set(uid, holder)
-    const differs = this.#claim(holder, keys, pod.createdMs, atMs) || holder.isReady !== isReady
+    const differs = this.#claim(holder, keys, pod.createdMs, atMs, sinceMs) || holder.isReady !== isReady
     holder.isReady = isReady
-    if (pod.isTerminating) for (const key of keys) this.#history.leave(key, holder, atMs)
+    if (pod.isTerminating) for (const key of keys) this.#history.leave(key, holder, sinceMs)
     return differs
   }
 
-  deleted(uid: string, atMs: number): boolean {
+  deleted(uid: string, atMs: number, sinceMs = atMs): boolean {
     const holder = this.#holders.get(uid)
     if (!holder) return false
     this.#holders.delete(uid)
-    return this.#claim(holder, [], 0, atMs)
+    return this.#claim(holder, [], 0, atMs, sinceMs)
   }
 
   /** Whose port of the node it was that was dialled at an address of it; undefined: nobody's, or nobody knows whose. */
@@ -65,10 +65,10 @@ export class HostPorts {
     return this.#identities.of(owner, served, { class: 'node', foundBy, ...(node.place && { place: node.place }) })
   }
 
-  #claim(holder: Holder, keys: readonly string[], createdMs: number, atMs: number): boolean {
+  #claim(holder: Holder, keys: readonly string[], createdMs: number, atMs: number, sinceMs: number): boolean {
     const before = holder.keys
     if (before.length === keys.length && keys.every(key => before.includes(key))) return false
-    for (const key of before) if (!keys.includes(key)) this.#history.release(key, holder, atMs)
+    for (const key of before) if (!keys.includes(key)) this.#history.release(key, holder, atMs, sinceMs)
     for (const key of keys) if (!before.includes(key)) this.#history.claim(key, holder, createdMs, atMs)
     holder.keys = keys
     return true

@@ -3,6 +3,7 @@ import type { AddressKey } from '../capture/address.ts'
 import type { KnownClaim } from './address-history.ts'
 import type { ClusterNodes } from './cluster-nodes.ts'
 import type { ClusterPods } from './cluster-pods.ts'
+import type { HeardTime } from './heard-time.ts'
 import type { Top } from './owner-chains.ts'
 import { type PodRecord, ToldPodRecord } from './pod-record.ts'
 import type { PortSets } from './port-sets.ts'
@@ -15,6 +16,8 @@ export interface ToldPod {
   readonly node: string
   readonly workload: Top
   readonly isReady: boolean
+  /** When it was heard that it became ready, after it was not; wall clock, ours. */
+  readonly becameReadyMs: number | undefined
   readonly ports: readonly string[]
   readonly labels: Readonly<Record<string, string>>
 }
@@ -33,14 +36,10 @@ export interface ToldPodsParts {
 export class ToldPods {
   readonly #parts: ToldPodsParts
 
-  constructor(parts: ToldPodsParts) {
+  /** `heard`: what is told is sure as far as it says. */
+  constructor(parts: ToldPodsParts, heard: HeardTime) {
     this.#parts = parts
-    this.heardUntilMs = Number.NEGATIVE_INFINITY
-  }
-
-  /** What is told is whole up to then, wall clock: nothing is sure of what begins later. */
-  set heardUntilMs(heardUntilMs: number) {
-    this.#parts.pods.history.heardUntilMs = heardUntilMs
+    parts.pods.history.heard = heard
   }
 
   /** All that a resolver knows of an address. */
@@ -66,13 +65,15 @@ export class ToldPods {
   }
 
   /** undefined: it is one of this node's. */
-  #recordOf({ uid, namespace, name, node, workload, isReady, ports, labels }: ToldPod): PodRecord | undefined {
+  #recordOf(pod: ToldPod): PodRecord | undefined {
+    const { uid, namespace, name, node, workload, ports, labels } = pod
     const { pods, nodes, ports: sets, nodeName } = this.#parts
     const known = pods.known(uid)
     if (node === nodeName || known?.isTold === false) return undefined
     const record = known ?? new ToldPodRecord(uid)
     if (!known) pods.adopt(record)
-    record.isReady = isReady
+    record.isReady = pod.isReady
+    record.becameReadyMs = pod.becameReadyMs
     record.containerPorts = sets.of(ports)
     record.labels = Object.keys(labels).length > 0 ? labels : undefined
     record.serviceName = saidServiceName(labels, {})

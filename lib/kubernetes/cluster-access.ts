@@ -60,7 +60,8 @@ function tlsOf({ ca, certificate, key, serverName, isInsecure }: KubeconfigConte
   }
 }
 
-function tokenReader(material: Material, clock: Clock): (fresh: boolean) => string {
+/** The header's value; `fresh`: the one before was refused. Throws `Failure`. */
+export function tokenReader(material: Material, clock: Clock): (fresh: boolean) => string {
   let header = ''
   let readAtMs = Number.NEGATIVE_INFINITY
   return fresh => {

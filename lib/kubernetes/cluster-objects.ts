@@ -95,11 +95,14 @@ export interface ClusterObjects {
 
 export type Resource = keyof ClusterObjects
 
-/** Who keeps the objects. Never throws. `atMs`: wall clock, when we heard of it. */
+/**
+ * Who keeps the objects. Never throws. `atMs`: wall clock, when we heard of it. `sinceMs`: where words may come late, when it
+ * can have happened at the earliest; absent: just before.
+ */
 export interface ClusterListener {
   /** It is new, or differs from before. */
-  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number): void
-  deleted(resource: Resource, uid: string, atMs: number): void
+  changed<R extends Resource>(resource: R, object: ClusterObjects[R], atMs: number, sinceMs?: number): void
+  deleted(resource: Resource, uid: string, atMs: number, sinceMs?: number): void
   /** `changed` was called for each object that there is; those that are not in `uids` are gone. */
-  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number): void
+  synced(resource: Resource, uids: ReadonlySet<string>, atMs: number, sinceMs?: number): void
 }

@@ -6,7 +6,7 @@ import type { ClusterConnection } from './cluster-connection.ts'
 import type { ClusterListener, Resource } from './cluster-objects.ts'
 import { KubernetesWatch } from './kubernetes-watch.ts'
 import { type KeptKeys, ObjectParser } from './object-parser.ts'
-import type { ResourceState, WatchedResource } from './watch-health.ts'
+import type { WatchedResource, WatchState } from './watch-health.ts'
 import type { WatchTimes } from './watch-times.ts'
 
 export interface ClusterWatchParts {
@@ -44,8 +44,13 @@ export class ClusterWatch {
   }
 
   /** One of each resource that is watched. */
-  state(): readonly ResourceState[] {
+  state(): readonly WatchState[] {
     return this.#watches.map(watch => watch.state)
+  }
+
+  /** Of one resource; undefined: it is not watched. */
+  of(resource: Resource): Pick<KubernetesWatch, 'versions' | 'isCurrent' | 'state'> | undefined {
+    return this.#watches.find(({ state }) => state.resource === resource)
   }
 
   /** The listener hears nothing afterwards. The connection stays open: it is the caller's. */
@@ -54,11 +59,14 @@ export class ClusterWatch {
   }
 }
 
-/** With `peers: none` what costs the same in a cluster of any size: this node's pods, and the nodes, whose blocks pods' addresses are of. */
+/**
+ * With `peers: none` what costs the same in a cluster of any size: this node's pods, and the nodes, whose blocks pods'
+ * addresses are of. A resolver knows the nodes: kubelets write into each of them all the time.
+ */
 export function watchedResources({ nodeName, peers }: Pick<KubernetesConfig, 'nodeName' | 'peers'>): WatchedResource[] {
   if (peers === 'watch')
     return Object.entries(everything).map(([resource, rest]) => ({ resource: resource as Resource, ...rest }))
-  const nodes: WatchedResource = { resource: 'nodes', ...everything.nodes }
-  if (nodeName === undefined) return [nodes]
-  return [{ resource: 'pods', ...everything.pods, fieldSelector: `spec.nodeName=${nodeName}` }, nodes]
+  const pods = { resource: 'pods', ...everything.pods, fieldSelector: `spec.nodeName=${nodeName}` } as const
+  const ownPods = nodeName === undefined ? [] : [pods]
+  return peers === 'resolver' ? ownPods : [...ownPods, { resource: 'nodes', ...everything.nodes }]
 }

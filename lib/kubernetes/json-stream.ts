@@ -34,9 +34,13 @@ class BoundedText {
     return this.#bytes === 0
   }
 
+  get isTooLong(): boolean {
+    return this.#bytes > this.#limit
+  }
+
   /** undefined when it was too long. It is empty afterwards. */
   take(): string | undefined {
-    const text = this.#bytes > this.#limit ? undefined : Buffer.concat(this.#parts).toString()
+    const text = this.isTooLong ? undefined : Buffer.concat(this.#parts).toString()
     this.#parts = []
     this.#bytes = 0
     return text
@@ -55,6 +59,11 @@ export class LineSplitter {
   /** Lines that were too long. */
   get skipped(): number {
     return this.#skipped
+  }
+
+  /** A line was too long, or is already. */
+  get isTooLong(): boolean {
+    return this.#skipped > 0 || this.#line.isTooLong
   }
 
   *push(chunk: Uint8Array): Generator<string> {

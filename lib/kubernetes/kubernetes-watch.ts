@@ -1,18 +1,27 @@
 // One resource of the API server, listed and watched for ever: each object once, then each change, whatever happens between.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
 import { readAnswer } from './api-answer.ts'
 import { ApiFailure, asFailure, parsedJson, statusMessage } from './api-failure.ts'
+import type { ApiResponse } from './api-transport.ts'
 import { JitteredBackOff } from './back-off.ts'
 import type { ClusterConnection } from './cluster-connection.ts'
 import type { ClusterListener } from './cluster-objects.ts'
-import { LineSplitter, ListSplitter } from './json-stream.ts'
+import { LineSplitter } from './json-stream.ts'
 import { fieldsOf, textOf } from './object-fields.ts'
 import type { ObjectParser } from './object-parser.ts'
-import { type ResourceState, type WatchedResource, WatchHealth } from './watch-health.ts'
+import { type ListReading, PagedList, VERSION_LIMIT } from './paged-list.ts'
+import { type WatchedResource, WatchHealth, type WatchState } from './watch-health.ts'
 import { WATCH_TIMES, type WatchTimes } from './watch-times.ts'
 import { Watchdog } from './watchdog.ts'
+
+/** Of what we have heard of; of the newest change or list among it; of the newest change alone. */
+export interface ResourceVersions {
+  readonly heard: string | undefined
+  readonly changed: string | undefined
+  readonly event: string | undefined
+}
 
 export interface WatchParts {
   readonly watched: WatchedResource
@@ -24,16 +33,14 @@ export interface WatchParts {
   readonly times?: WatchTimes
 }
 
-interface Page {
-  readonly version: string
-  /** Empty: it was the last one. */
-  readonly next: string
+/** A watch that has begun. */
+interface Watching {
+  readonly sinceMs: number
+  readonly answer: ApiResponse
 }
 
-const PAGE_ITEMS = 500
-const VERSION_LIMIT = 128
-/** The API server's own holds about a hundred. */
-const CONTINUE_LIMIT = 16_384
+/** From a change of an object to our hearing of it, where all are well. */
+const WORDS_TAKE_MS = 100
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 const GONE = 410
 const FORBIDDEN = 403
@@ -58,7 +65,9 @@ export class KubernetesWatch {
   #initial: Set<string> | undefined
   #unfinished = 0
   #listsUntilMs = Number.NEGATIVE_INFINITY
-  #watchingSinceMs: number | undefined
+  #watching: Watching | undefined
+  #changedVersion: string | undefined
+  #eventVersion: string | undefined
 
   constructor(parts: WatchParts) {
     this.#parts = parts
@@ -67,8 +76,25 @@ export class KubernetesWatch {
     this.#health = new WatchHealth(parts.watched, parts.log, parts.clock)
   }
 
-  get state(): ResourceState {
+  get state(): WatchState {
     return this.#health.state
+  }
+
+  get versions(): ResourceVersions {
+    return { heard: this.#heardVersion, changed: this.#changedVersion, event: this.#eventVersion }
+  }
+
+  /** Resolves when everything has been heard that had happened before; false: that can't be said now. */
+  async isCurrent(): Promise<boolean> {
+    const watching = this.#watching
+    if (!watching || this.#initial) return false
+    const ageMs = this.#parts.clock.monotonicMs() - watching.sinceMs
+    // What it had missed comes right behind its beginning.
+    if (ageMs < WORDS_TAKE_MS) await sleep(WORDS_TAKE_MS - ageMs)
+    const answers = (await watching.answer.ping?.()) ?? true
+    // What came before the answer to the ping is read before the next turn.
+    await turn()
+    return answers && this.#watching === watching
   }
 
   start(): void {
@@ -84,10 +110,11 @@ export class KubernetesWatch {
   async #run(): Promise<void> {
     const { signal } = this.#closing
     while (!signal.aborted) {
-      this.#watchingSinceMs = undefined
       const failure = await this.#attempt()
       if (signal.aborted) return
-      await sleep(this.#pauseMs(failure), undefined, { signal }).catch(() => {})
+      const pauseMs = this.#pauseMs(failure)
+      this.#watching = undefined
+      await sleep(pauseMs, undefined, { signal }).catch(() => {})
     }
   }
 
@@ -106,10 +133,11 @@ export class KubernetesWatch {
   /** What comes of an attempt, and how long it is to the next one. */
   #pauseMs(failure: ApiFailure | undefined): number {
     const { clock } = this.#parts
-    const livedMs = this.#watchingSinceMs === undefined ? 0 : clock.monotonicMs() - this.#watchingSinceMs
+    const livedMs = this.#watching ? clock.monotonicMs() - this.#watching.sinceMs : 0
     if (livedMs >= this.#times.livedMs) this.#backOff.reset()
+    // It has lived for long enough, and what happens now waits to be told.
+    if (!failure) return 0
     const pauseMs = this.#backOff.next()
-    if (!failure) return pauseMs
     const { status, retryAfterMs = 0 } = failure
     if (this.#noteWatchList(failure)) return pauseMs
     if (status === GONE || status === GATEWAY_TIMEOUT) this.#version = undefined
@@ -124,52 +152,25 @@ export class KubernetesWatch {
   #noteWatchList({ status }: ApiFailure): boolean {
     if (!this.#initial) return false
     this.#initial = undefined
-    const hasBegun = this.#watchingSinceMs !== undefined
+    const hasBegun = this.#watching !== undefined
     if (!REFUSALS.has(status) && !(hasBegun && ++this.#unfinished >= UNFINISHED_LIMIT)) return false
     this.#unfinished = 0
     this.#listsUntilMs = this.#parts.clock.monotonicMs() + this.#times.listingMs
     return true
   }
 
-  /** In pages, and each page item by item. */
   async #list(): Promise<void> {
     const uids = new Set<string>()
-    const since = `resourceVersion=${encodeURIComponent(this.#heardVersion ?? '0')}&resourceVersionMatch=NotOlderThan`
-    let page = await this.#page(`limit=${PAGE_ITEMS}&${since}`, uids)
-    while (page.next !== '') {
-      try {
-        page = await this.#page(`limit=${PAGE_ITEMS}&continue=${encodeURIComponent(page.next)}`, uids)
-      } catch (error) {
-        if (asFailure(error).status !== GONE) throw error
-        // We were too slow for it in pages.
-        uids.clear()
-        page = await this.#page(since, uids)
-      }
-    }
-    this.#synced(page.version, uids)
-  }
-
-  async #page(query: string, uids: Set<string>): Promise<Page> {
-    const dog = new Watchdog(this.#closing.signal)
-    const list = new ListSplitter()
-    const { stalledMs } = this.#times
-    let stalled: NodeJS.Timeout | undefined
-    const onBegin = () => {
-      stalled = dog.within(stalledMs, `a list stalled for ${stalledMs / 1000} s`)
-    }
-    const onChunk = (chunk: Buffer) => {
-      stalled?.refresh()
-      for (const item of list.push(chunk)) this.#changed(objectOf(item), uids)
+    const list = new PagedList(uids, item => this.#changed(objectOf(item), uids))
+    const read: ListReading = async (query, onBegin, onChunk) => {
+      const dog = new Watchdog(this.#closing.signal)
+      await this.#read(query, 'list', dog, () => onBegin(dog), onChunk)
     }
     try {
-      await this.#read(query, 'list', dog, onBegin, onChunk)
+      this.#synced(await list.read(this.#heardVersion, this.#times.stalledMs, read), uids)
     } finally {
       this.#health.skipped += list.skipped
     }
-    const metadata = list.isComplete ? fieldsOf(fieldsOf(parsedJson(list.envelope() ?? '')).metadata) : {}
-    const version = textOf(metadata.resourceVersion, VERSION_LIMIT)
-    if (version === '') throw new ApiFailure(0, 'what came is not a whole list')
-    return { version, next: textOf(metadata.continue, CONTINUE_LIMIT) }
   }
 
   /** Without a version it tells everything first, then goes on: WatchList. */
@@ -180,7 +181,8 @@ export class KubernetesWatch {
     const dog = new Watchdog(this.#closing.signal)
     this.#initial = this.#version === undefined ? new Set() : undefined
     let stalled: NodeJS.Timeout | undefined
-    const onBegin = () => {
+    const onBegin = (answer: ApiResponse) => {
+      this.#watching = { sinceMs: this.#parts.clock.monotonicMs(), answer }
       stalled = this.#guardWatch(dog, seconds)
     }
     const lines = new LineSplitter()
@@ -200,14 +202,13 @@ export class KubernetesWatch {
       this.#health.skipped += lines.skipped
     }
     if (this.#initial) throw new ApiFailure(0, 'a watch ended before it had told everything')
-    const livedMs = this.#parts.clock.monotonicMs() - (this.#watchingSinceMs ?? 0)
+    const livedMs = this.#parts.clock.monotonicMs() - (this.#watching?.sinceMs ?? 0)
     if (livedMs < this.#times.livedMs) throw new ApiFailure(0, 'the server ended its watch at once')
   }
 
   /** From its beginning on: that it ends, and that it does not stall before it has told everything. */
   #guardWatch(dog: Watchdog, seconds: number): NodeJS.Timeout | undefined {
     const { overdueMs, stalledMs, worksMs } = this.#times
-    this.#watchingSinceMs = this.#parts.clock.monotonicMs()
     dog.within(seconds * 1000 + overdueMs, `the server did not end its watch after ${seconds} s`)
     if (this.#initial) return dog.within(stalledMs, `a watch stalled for ${stalledMs / 1000} s at its beginning`)
     dog.after(worksMs, () => this.#health.works())
@@ -218,7 +219,7 @@ export class KubernetesWatch {
     query: string,
     verb: 'list' | 'watch',
     dog: Watchdog,
-    onBegin: () => void,
+    onBegin: (answer: ApiResponse) => void,
     onChunk: (chunk: Buffer) => void,
   ): Promise<void> {
     const { watched, connection } = this.#parts
@@ -243,6 +244,7 @@ export class KubernetesWatch {
     else if (type !== 'BOOKMARK') throw new ApiFailure(0, 'what came is no event of a watch')
     if (!this.#initial) {
       if (version !== '') this.#version = this.#heardVersion = version
+      if (version !== '' && type !== 'BOOKMARK') this.#changedVersion = this.#eventVersion = version
       this.#health.works()
       return
     }
@@ -271,7 +273,7 @@ export class KubernetesWatch {
 
   #synced(version: string, uids: Set<string>): void {
     const { listener, watched, clock } = this.#parts
-    this.#version = this.#heardVersion = version
+    this.#version = this.#heardVersion = this.#changedVersion = version
     this.#initial = undefined
     this.#unfinished = 0
     listener.synced(watched.resource, uids, clock.nowMs())

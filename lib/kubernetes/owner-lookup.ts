@@ -2,14 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../host/clock.ts'
 import type { Log } from '../host/log.ts'
-import { type ApiRequest, type RequestCounts, readAnswer } from './api-answer.ts'
-import { ApiFailure, asFailure, type MissingRule, parsedJson, ruleText } from './api-failure.ts'
+import { type ApiRequest, type RequestCounts, readJson } from './api-answer.ts'
+import { ApiFailure, asFailure, type MissingRule, ruleText } from './api-failure.ts'
 import { BACK_OFF, type BackOffTimes, JitteredBackOff } from './back-off.ts'
 import type { ClusterConnection } from './cluster-connection.ts'
 import type { Owner } from './cluster-objects.ts'
 import { fieldsOf, listOf, textOf } from './object-fields.ts'
 import { controllerOf } from './object-parser.ts'
-import { Watchdog } from './watchdog.ts'
 
 export interface OwnerLookupParts {
   readonly connection: ClusterConnection
@@ -33,7 +32,6 @@ const REQUEST_LIMIT = 4
 /** Owners that wait for their turn; who comes later has no answer. */
 const WAITING_LIMIT = 10_000
 const KNOWN_LIMIT = 20_000
-const ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
 const RESOURCES_LIMIT = 2_000
 const REFUSED_LIMIT = 1_000
 const KINDS_LIMIT = 200
@@ -159,20 +157,9 @@ export class OwnerLookup {
     return kinds.get(kind)
   }
 
-  async #read(request: Omit<ApiRequest, 'reasonMs'>): Promise<unknown> {
-    const { answerMs } = this.#times
-    const dog = new Watchdog(this.#closing.signal)
-    dog.within(answerMs, `no whole answer within ${answerMs / 1000} s`)
-    const parts: Buffer[] = []
-    let bytes = 0
-    await readAnswer(this.#parts.connection, { ...request, reasonMs: answerMs }, dog, this.counts, chunk => {
-      bytes += chunk.length
-      if (bytes > ANSWER_LIMIT_BYTES) throw new ApiFailure(NOT_FOUND, 'an answer was too long')
-      parts.push(chunk)
-    })
-    const value = parsedJson(Buffer.concat(parts).toString())
-    if (value === undefined) throw new ApiFailure(0, 'what came is not JSON')
-    return value
+  #read(request: Omit<ApiRequest, 'reasonMs'>): Promise<unknown> {
+    const asked = { ...request, reasonMs: this.#times.answerMs }
+    return readJson(this.#parts.connection, asked, this.#closing.signal, this.counts)
   }
 
   /** Its kind is not asked for again for a while; the log hears of a missing rule once. */

@@ -16,8 +16,9 @@ export interface WatchedResource {
   readonly gives: string
 }
 
+/** Of a resource that is watched, or of the resolver that is asked for others. */
 export interface ResourceState {
-  readonly resource: Resource
+  readonly resource: Resource | 'resolver'
   /** Wall clock, ms, since when everything is known; absent: it never was. */
   readonly syncedAtMs?: number
   readonly degraded?: { readonly sinceMs: number; readonly reason: string; readonly missingRule?: MissingRule }
@@ -28,6 +29,10 @@ export interface ResourceState {
   readonly objects: number
   /** Objects that were too long, or could not be told from others. */
   readonly skipped: number
+}
+
+export interface WatchState extends ResourceState {
+  readonly resource: Resource
 }
 
 /** One failed attempt is nothing: servers restart, and connections end. */
@@ -51,7 +56,7 @@ export class WatchHealth {
     this.#clock = clock
   }
 
-  get state(): ResourceState {
+  get state(): WatchState {
     const { requests, bytes, objects, skipped } = this
     const { sinceMs = 0, reason = '', missingRule } = this.#degraded ?? {}
     return {

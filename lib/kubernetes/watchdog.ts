@@ -19,7 +19,7 @@ export class Watchdog {
 
   /** `refresh` of the timer begins the time anew, `clearTimeout` calls it off. */
   within(ms: number, failure: string): NodeJS.Timeout {
-    return this.after(ms, () => this.#controller.abort(new ApiFailure(0, failure)))
+    return this.after(ms, () => this.abort(new ApiFailure(0, failure)))
   }
 
   /** Unless it is over before. */
@@ -27,6 +27,11 @@ export class Watchdog {
     const timer = setTimeout(then, ms)
     this.#timers.push(timer)
     return timer
+  }
+
+  /** Ends it now. */
+  abort(failure: ApiFailure): void {
+    this.#controller.abort(failure)
   }
 
   /** The error of a request that we ended is its reason. */

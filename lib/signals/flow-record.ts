@@ -124,9 +124,9 @@ export interface ExporterRecord {
   readonly failures: number
 }
 
-/** What is watched of the API server. */
+/** What is watched of the API server, or asked of a resolver. */
 export interface ClusterRecord {
-  readonly resource: 'pods' | 'services' | 'endpointslices' | 'nodes'
+  readonly resource: 'pods' | 'services' | 'endpointslices' | 'nodes' | 'resolver'
   /** Since when everything is known, ISO 8601; absent: it never was. */
   readonly syncedAt?: string
   /** Why what is known grows old, and since when. */

@@ -33,8 +33,17 @@ describe('otel-config/agent.yaml', () => {
   })
 
   it('shows the defaults, also of what is commented out', () => {
-    const { exporters, pipelines, fileStorages, inventoryFile, discovery, resourceAttributes, warnings, ...rest } =
-      everything
+    const {
+      exporters,
+      pipelines,
+      fileStorages,
+      inventoryFile,
+      discovery,
+      resourceAttributes,
+      resolver,
+      warnings,
+      ...rest
+    } = everything
     const [otlp] = exporters as OtlpExporterConfig[]
     const { exporters: defaultExporters, pipelines: _, fileStorages: __, ...defaults } = parse('')
     const { level, intervalMs, collectorNames } = rest.ownTelemetry

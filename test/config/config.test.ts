@@ -190,7 +190,7 @@ service:
       "a.yaml:7:36: receivers.podweir.retire.abandoned: '59s' is not allowed; allowed: 1m to 168h, such as 1m",
       "a.yaml:8:21: receivers.podweir.audit_interval: '0s' is not allowed; allowed: 1s to 1h, such as 1m, or off",
       'a.yaml:9:17: receivers.podweir.cpu_budget: 0.01 is not allowed; allowed: 0.1% to 1000% of a core, such as 1%, or off',
-      "a.yaml:10:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, processors, exporters, extensions, service",
+      "a.yaml:10:1: recievers: unknown key (did you mean 'receivers'?); allowed: receivers, processors, exporters, extensions, resolver, service",
       "a.yaml:12:26: exporters.otlp_grpc.endpoint: 'collector' is not allowed; allowed: HOST:PORT, http://HOST:PORT, https://HOST:PORT",
       'a.yaml:12:48: exporters.otlp_grpc.headers: this is no name for it; allowed: letters, digits, - _ .',
       'a.yaml:12:65: exporters.otlp_grpc.headers.token: this value is not allowed; allowed: text of printable ASCII characters',
@@ -225,7 +225,7 @@ service:
     [
       'a root that is no mapping',
       '- a',
-      'a.yaml:1:1: a list is not allowed; allowed: receivers, processors, exporters, extensions, service',
+      'a.yaml:1:1: a list is not allowed; allowed: receivers, processors, exporters, extensions, resolver, service',
     ],
     ['an alias without anchor', 'service: *x', "a.yaml:1:10: service: '*x' names no anchor"],
     [

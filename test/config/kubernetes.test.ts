@@ -53,7 +53,7 @@ describe('the Kubernetes API’s settings', () => {
 
   const wrong: readonly [setting: string, at: string, what: string][] = [
     ['auth_type: token', 'token', "auth_type: 'token' is not allowed; allowed: serviceAccount, kubeConfig, none"],
-    ['peers: resolver', 'resolver', "peers: 'resolver' is not allowed; allowed: watch, none"],
+    ['peers: everybody', 'everybody', "peers: 'everybody' is not allowed; allowed: watch, resolver, none"],
     ['node_name: "Node 1"', '"Node', "node_name: 'Node 1' is not allowed; allowed: the name of a node"],
     ['labels: [a b]', 'a b', "labels[0]: 'a b' is not allowed; allowed: the key of a label"],
     ['annotations: [a/b/c]', 'a/b/c', "annotations[0]: 'a/b/c' is not allowed; allowed: the key of an annotation"],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import { stringify } from 'yaml'
+import { defaultDelivery } from '../../lib/config/default-delivery.ts'
 import type { InfluxExporterConfig } from '../../lib/config/influx-exporter.ts'
 import { MetricLinesEncoder } from '../../lib/encode/metric-lines.ts'
 import { InfluxHttpSender } from '../../lib/export/influx-http-sender.ts'
@@ -39,6 +40,7 @@ function outletOf(counters: GrowingCounters, captured: CapturedLog): MetricOutle
     source: counters,
     encoder: new MetricLinesEncoder({ temporality: 'cumulative' }),
     sender: sender(),
+    retry: defaultDelivery.retry,
     ...{ isDelta: false, intervalMs: 60_000, log: captured.log, clock: systemClock },
   })
   outlets.push(outlet)

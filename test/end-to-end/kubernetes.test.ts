@@ -206,7 +206,7 @@ for (const isStreaming of [true, false])
       writeFileSync(join(serviceAccount, 'ca.crt'), plane.ca)
       const secrets = '-n podweir-system create secret generic'.split(' ')
       await plane.kubectl(...secrets, 'first')
-      const first = await plane.token('first')
+      const first = await plane.token({ secret: 'first' })
       writeFileSync(join(serviceAccount, 'token'), first)
       const server = `https://127.0.0.1:${path.port}`
       const watched = await open({ authType: 'serviceAccount', server, serviceAccount })

@@ -31,6 +31,29 @@ describe('watching a resource', () => {
       assert.ok(pods.watch.state.bytes > 300 && pods.watch.state.syncedAtMs! > 1.7e12)
     })
 
+    it('says what it has heard of, and whether that is all by now', async () => {
+      let open: ServerResponse | undefined
+      pods.server.answer = (_, response) => {
+        response.writeHead(200)
+        response.write(event('ADDED', pod('a')))
+        open = response
+      }
+      pods.start()
+      await until('a', () => pods.kept.podNames.includes('a'))
+      assert.deepEqual(pods.watch.versions, { heard: undefined, changed: undefined, event: undefined })
+      assert.equal(await pods.watch.isCurrent(), false)
+      open!.write(bookmark('5', true))
+      await pods.synced()
+      assert.equal(await pods.watch.isCurrent(), true)
+      assert.deepEqual(pods.watch.versions, { heard: '5', changed: '5', event: undefined })
+      open!.write(event('MODIFIED', pod('a', '6')) + bookmark('9'))
+      await until('the bookmark', () => pods.watch.versions.heard === '9')
+      assert.deepEqual(pods.watch.versions, { heard: '9', changed: '6', event: '6' })
+      pods.server.answer = () => {}
+      open!.end()
+      await until('it is over', async () => !(await pods.watch.isCurrent()))
+    })
+
     it('hears of changes by UID, and goes on from the last version', async () => {
       let turn = 0
       pods.server.answer = ({ query }, response) => {

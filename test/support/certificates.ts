@@ -24,8 +24,8 @@ export class Authority {
     )
   }
 
-  /** For a server of that name, or a client. */
-  issue(name: string): CertificateFiles {
+  /** For a server of that name, or a client. `days` from now on; below 0 it has expired. */
+  issue(name: string, days = 2): CertificateFiles {
     const base = join(this.#folder, `${name}-${++this.#issued}`)
     const [request, certFile, keyFile] = [`${base}.csr`, `${base}.pem`, `${base}-key.pem`]
     openssl(
@@ -34,7 +34,7 @@ export class Authority {
     )
     openssl(
       ...['x509', '-req', '-in', request, '-CA', this.certFile, '-CAkey', this.#keyFile, '-CAcreateserial'],
-      ...['-copy_extensions', 'copy', '-days', '2', '-out', certFile],
+      ...['-copy_extensions', 'copy', '-days', String(days), '-out', certFile],
     )
     return { certFile, keyFile }
   }

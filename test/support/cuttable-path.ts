@@ -5,12 +5,14 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class CuttablePath {
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
+  #target: number
   #isCut = false
 
   private constructor(target: number) {
+    this.#target = target
     this.#server = createServer(near => {
       if (this.#isCut) return void near.destroy()
-      const far = connect(target, '127.0.0.1')
+      const far = connect(this.#target, '127.0.0.1')
       const pair = [near, far] as const
       this.#pairs.add(pair)
       for (const [from, to] of [pair, [far, near] as const]) {
@@ -37,6 +39,11 @@ export class CuttablePath {
 
   get connections(): number {
     return this.#pairs.size
+  }
+
+  /** To another port, for connections from now on. */
+  leadTo(target: number): void {
+    this.#target = target
   }
 
   /** Ends every connection, and each one that is tried. */

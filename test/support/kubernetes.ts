@@ -7,20 +7,43 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import type { Context } from 'mocha'
+import { parseAllDocuments } from 'yaml'
 import { skip } from './skip.ts'
 import { until } from './until.ts'
 
 const scripts = new URL('./servers/kubernetes/', import.meta.url).pathname
-const role = new URL('../../deploy/rbac.yaml', import.meta.url).pathname
+const deploy = new URL('../../deploy/', import.meta.url).pathname
 /** What the API server says its own address is; nobody goes there. */
 const ADVERTISED = '192.0.2.1'
 const LOOPBACK = '127.0.0.1'
+
+export interface TokenOptions {
+  readonly account?: Account
+  readonly secret?: string
+  readonly audience?: string
+}
+
+interface ClusterRole {
+  readonly kind: string
+  readonly metadata: { readonly name: Account }
+  readonly rules: readonly Rule[]
+}
+
+interface Right {
+  readonly account: Account
+  readonly verb: string
+  /** `jobs.batch` */
+  readonly resource: string
+}
 
 interface Rule {
   readonly apiGroups: readonly string[]
   readonly resources: readonly string[]
   readonly verbs: readonly string[]
 }
+
+/** Of podweir-system, each with a ClusterRole of its name. */
+export type Account = 'podweir' | 'podweir-resolver'
 
 export interface ControlPlaneOptions {
   /** What it writes goes into a folder of its own in it. */
@@ -29,6 +52,8 @@ export interface ControlPlaneOptions {
   readonly features?: string
   /** Absent: all of them. */
   readonly controllers?: readonly string[]
+  /** A file of `deploy/`; absent: `rbac.yaml`. */
+  readonly roles?: 'rbac.yaml' | 'rbac-resolver.yaml'
 }
 
 /** Builds it where it was never built: five to ten minutes. Skips the suite, in words, where it can't be built. */
@@ -45,9 +70,12 @@ export class ControlPlane {
   readonly port: number
   readonly folder: string
   readonly #environment: NodeJS.ProcessEnv
+  readonly #roles: string
+  #kubeconfigs = 0
 
-  private constructor(port: number, { folder, features, controllers }: ControlPlaneOptions) {
+  private constructor(port: number, { folder, features, controllers, roles = 'rbac.yaml' }: ControlPlaneOptions) {
     this.port = port
+    this.#roles = join(deploy, roles)
     this.folder = join(folder, 'kubernetes')
     this.#environment = {
       ...process.env,
@@ -58,13 +86,13 @@ export class ControlPlane {
     }
   }
 
-  /** Ready when it resolves, with a ServiceAccount that may do exactly what deploy/rbac.yaml says. The caller stops it. */
+  /** Ready when it resolves, with ServiceAccounts that may do exactly what the file of roles says. The caller stops it. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
     const plane = new ControlPlane(await freePorts(), options)
     process.once('exit', plane.#stopAtExit)
     try {
       await plane.#run('exec "$0/up.sh" control', scripts)
-      await plane.kubectl('apply', '-f', role)
+      await plane.kubectl('apply', '-f', plane.#roles)
     } catch (error) {
       await plane.stop()
       throw error
@@ -106,35 +134,35 @@ export class ControlPlane {
     await this.kubectl('-n', namespace, 'patch', 'pod', name, '--subresource=status', '--type=merge', '-p', patch)
   }
 
-  /** Of the exporter's ServiceAccount. `secret`: it holds as long as that Secret is there. */
-  async token(secret?: string): Promise<string> {
+  /** Of a ServiceAccount. `secret`: it holds as long as that Secret is there. */
+  async token({ account = 'podweir', secret, audience }: TokenOptions = {}): Promise<string> {
     const bound = secret === undefined ? [] : ['--bound-object-kind=Secret', `--bound-object-name=${secret}`]
-    return (await this.kubectl('-n', 'podweir-system', 'create', 'token', 'podweir', ...bound)).trim()
+    const made = audience === undefined ? [] : [`--audience=${audience}`]
+    return (await this.kubectl('-n', 'podweir-system', 'create', 'token', account, ...bound, ...made)).trim()
   }
 
-  /** A kubeconfig with that ServiceAccount's token, beside the others. */
-  async exporterKubeconfig(server = this.server): Promise<string> {
-    const file = join(this.folder, 'exporter.kubeconfig')
+  /** A kubeconfig with a ServiceAccount's token, beside the others. */
+  async exporterKubeconfig(server = this.server, account: Account = 'podweir'): Promise<string> {
+    const file = join(this.folder, `${account}-${++this.#kubeconfigs}.kubeconfig`)
     const config = JSON.parse(readFileSync(this.kubeconfig, 'utf8')) as Record<string, unknown>
     const cluster = { server, 'certificate-authority': join(this.folder, 'pki/ca.crt') }
-    const users = [{ name: 'admin', user: { token: await this.token() } }]
+    const users = [{ name: 'admin', user: { token: await this.token({ account }) } }]
     writeFileSync(file, JSON.stringify({ ...config, clusters: [{ name: 'test', cluster }], users }))
     return file
   }
 
-  /** Exactly what deploy/rbac.yaml says, again. */
+  /** Exactly what the file of roles says, again. */
   async grant(): Promise<void> {
-    await this.kubectl('apply', '-f', role)
-    const rights = ['pods', 'services', 'nodes', 'endpointslices.discovery.k8s.io'].flatMap(resource => [
-      this.#may('watch', resource, 'yes'),
-      this.#may('list', resource, 'yes'),
-    ])
-    await Promise.all([...rights, this.#may('get', 'replicasets.apps', 'yes'), this.#may('get', 'jobs.batch', 'yes')])
+    await this.kubectl('apply', '-f', this.#roles)
+    const objects = parseAllDocuments(readFileSync(this.#roles, 'utf8')).map(each => each.toJS() as ClusterRole)
+    const roles = objects.filter(({ kind }) => kind === 'ClusterRole')
+    const rights = roles.flatMap(({ metadata, rules }) => rules.flatMap(rule => rightsOf(metadata.name, rule)))
+    await Promise.all(rights.map(right => this.#may(right, 'yes')))
   }
 
-  /** Takes one verb of one resource out of the role. */
-  async revoke(apiGroup: string, resource: string, verb: string): Promise<void> {
-    const found = JSON.parse(await this.kubectl('get', 'clusterrole', 'podweir', '-o', 'json')) as { rules: Rule[] }
+  /** Takes one verb of one resource out of a role. */
+  async revoke(apiGroup: string, resource: string, verb: string, account: Account = 'podweir'): Promise<void> {
+    const found = JSON.parse(await this.kubectl('get', 'clusterrole', account, '-o', 'json')) as ClusterRole
     const rules = found.rules.flatMap(rule => {
       if (!rule.apiGroups.includes(apiGroup) || !rule.resources.includes(resource)) return [rule]
       const others = { ...rule, resources: rule.resources.filter(each => each !== resource) }
@@ -143,8 +171,9 @@ export class ControlPlane {
     })
     if (JSON.stringify(rules) === JSON.stringify(found.rules)) throw new Error(`the role has no ${verb} ${resource}`)
     const patch = JSON.stringify([{ op: 'replace', path: '/rules', value: rules }])
-    await this.kubectl('patch', 'clusterrole', 'podweir', '--type=json', '-p', patch)
-    await this.#may(verb, apiGroup === '' ? resource : `${resource}.${apiGroup}`, 'no')
+    await this.kubectl('patch', 'clusterrole', account, '--type=json', '-p', patch)
+    for (const right of rightsOf(account, { apiGroups: [apiGroup], resources: [resource], verbs: [verb] }))
+      await this.#may(right, 'no')
   }
 
   signalApiServer(signal: NodeJS.Signals): void {
@@ -187,8 +216,8 @@ export class ControlPlane {
   }
 
   /** Until the authorizer has heard of it. */
-  async #may(verb: string, resource: string, answer: 'yes' | 'no'): Promise<void> {
-    const who = '--as=system:serviceaccount:podweir-system:podweir'
+  async #may({ account, verb, resource }: Right, answer: 'yes' | 'no'): Promise<void> {
+    const who = `--as=system:serviceaccount:podweir-system:${account}`
     const asked = () =>
       this.kubectl('auth', 'can-i', verb, resource, '--all-namespaces', who).catch(
         error => (error as { stdout: string }).stdout,
@@ -203,6 +232,11 @@ export class ControlPlane {
   async #run(command: string, ...args: string[]): Promise<void> {
     await promisify(execFile)('bash', ['-euc', command, ...args], { env: this.#environment })
   }
+}
+
+function rightsOf(account: Account, { apiGroups, resources, verbs }: Rule): Right[] {
+  const named = apiGroups.flatMap(group => resources.map(each => (group === '' ? each : `${each}.${group}`)))
+  return named.flatMap(resource => verbs.map(verb => ({ account, verb, resource })))
 }
 
 /** The first of three that are free: the API server's and etcd's two. */

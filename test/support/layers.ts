@@ -9,6 +9,7 @@ export const layers = [
   'kubernetes',
   'aggregate',
   'enrich',
+  'resolver',
   'signals',
   'encode',
   'export',
@@ -62,7 +63,7 @@ const onlyRules: readonly OnlyRule[] = [
   {
     what: 'connects by HTTPS or HTTP/2',
     pattern: /^import (?!type\b)[^']*'node:http[s2]'/m,
-    allowed: ['lib/kubernetes/cluster-connection.ts', 'lib/export/http-connection.ts'],
+    allowed: ['lib/kubernetes/api-transport.ts', 'lib/resolver/peer-server.ts', 'lib/export/http-connection.ts'],
   },
   {
     what: 'imports the SDK’s exporters',

@@ -13,7 +13,7 @@ export interface PretendRequest {
   readonly atMs: number
 }
 
-export type Answer = (request: PretendRequest, response: ServerResponse) => void
+export type Answer = (request: PretendRequest, response: ServerResponse, body?: IncomingMessage) => void
 
 export class PretendApiServer {
   readonly requests: PretendRequest[] = []
@@ -28,7 +28,7 @@ export class PretendApiServer {
       const { pathname: path, searchParams: query } = url
       const seen = { path, query, headers: request.headers, atMs: systemClock.monotonicMs() }
       this.requests.push(seen)
-      this.answer(seen, response)
+      this.answer(seen, response, request)
     })
     this.#server.on('connection', socket => {
       this.#sockets.add(socket)

@@ -6,7 +6,7 @@ import { ClusterConnection, CONNECTION_TIMES, type ConnectionTimes } from '../..
 import type { Resource } from '../../lib/kubernetes/cluster-objects.ts'
 import { ClusterWatch } from '../../lib/kubernetes/cluster-watch.ts'
 import { OwnerLookup } from '../../lib/kubernetes/owner-lookup.ts'
-import type { ResourceState } from '../../lib/kubernetes/watch-health.ts'
+import type { WatchState } from '../../lib/kubernetes/watch-health.ts'
 import { WATCH_TIMES, type WatchTimes } from '../../lib/kubernetes/watch-times.ts'
 import { capturedLog } from './captured-log.ts'
 import { KeptObjects } from './kept-objects.ts'
@@ -50,7 +50,7 @@ export class WatchedCluster {
     return cluster
   }
 
-  state(resource: Resource): ResourceState {
+  state(resource: Resource): WatchState {
     return this.watch.state().find(each => each.resource === resource)!
   }
 
