@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'mocha'
 import type { InterfaceRecord } from '../../lib/signals/flow-record.ts'
+import { hasValue } from '../support/collected-otlp.ts'
 import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
 import { PodweirProcess } from '../support/podweir-process.ts'
 import { skip } from '../support/skip.ts'
@@ -47,7 +48,7 @@ describe('the agent’s attachments', function () {
     for (const line of lines)
       for (const each of JSON.parse(line).resourceMetrics[0].scopeMetrics[0].metrics)
         if (each.name === metric)
-          for (const { startTimeUnixNano, attributes, asInt } of each.sum.dataPoints) {
+          for (const { startTimeUnixNano, attributes, asInt } of each.sum.dataPoints.filter(hasValue)) {
             if (JSON.stringify(attributes).includes('"receive"')) continue
             values.set(startTimeUnixNano, [...(values.get(startTimeUnixNano) ?? []), Number(asInt)])
           }

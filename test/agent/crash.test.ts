@@ -7,6 +7,7 @@ import { afterEach, before, beforeEach, describe, it } from 'mocha'
 import type { TrafficProgram } from '../../lib/demo/traffic-program.ts'
 import { Agent } from '../support/agent.ts'
 import { existingLinks, heldBy } from '../support/bpf-objects.ts'
+import { hasValue } from '../support/collected-otlp.ts'
 import type { OtlpPoint, OtlpRequest } from '../support/collector.ts'
 import { quiesce } from '../support/counters.ts'
 import { Namespaces, type TestNamespace } from '../support/namespaces.ts'
@@ -49,7 +50,7 @@ function exported(metric: string): Map<string, number[][]> {
 
 function pointsOf(request: OtlpRequest, metric: string): OtlpPoint[] {
   const metrics = request.resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics))
-  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
+  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => (sum?.dataPoints ?? []).filter(hasValue))
 }
 
 const sumOfLast = (series: readonly number[][]) => series.reduce((sum, values) => sum + values.at(-1)!, 0)

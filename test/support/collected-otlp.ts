@@ -20,6 +20,14 @@ export interface OtlpPoint {
   timeUnixNano?: string
   asInt?: string
   asDouble?: number
+  flags?: number
+}
+
+const NO_RECORDED_VALUE = 1
+
+/** Else the point says that its series ended. */
+export function hasValue({ flags = 0 }: OtlpPoint): boolean {
+  return (flags & NO_RECORDED_VALUE) === 0
 }
 
 export interface OtlpMetric {

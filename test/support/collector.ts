@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  hasValue,
   linesOf,
   type OtlpLogsRequest,
   type OtlpMetric,
@@ -128,14 +129,14 @@ export class Collector {
     return (linesOf(this.file) as Partial<OtlpLogsRequest>[]).filter(isOfLogs)
   }
 
-  /** Every point of one metric in the order of arrival. */
+  /** Every point of one metric that has a value, in the order of arrival. */
   points(metric: string, where: Where = {}): OtlpPoint[] {
     const points: OtlpPoint[] = []
     for (const request of this.requests()) {
       for (const found of metricsOf(request)) {
         if (found.name !== metric) continue
         for (const point of found.sum?.dataPoints ?? found.gauge?.dataPoints ?? []) {
-          if (matches(point, where)) points.push(point)
+          if (hasValue(point) && matches(point, where)) points.push(point)
         }
       }
     }

@@ -1,4 +1,5 @@
 // The points that a file exporter wrote, request by request.
+import { hasValue } from './collected-otlp.ts'
 import type { OtlpPoint, OtlpRequest } from './collector.ts'
 
 /** Whole lines only: a killed agent may have been in the middle of one. */
@@ -12,5 +13,5 @@ export function pointsOf(requests: readonly OtlpRequest[], metric: string): Otlp
   const metrics = requests.flatMap(({ resourceMetrics }) =>
     resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(each => each.metrics)),
   )
-  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => sum?.dataPoints ?? [])
+  return metrics.filter(({ name }) => name === metric).flatMap(({ sum }) => (sum?.dataPoints ?? []).filter(hasValue))
 }
