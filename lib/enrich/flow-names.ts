@@ -1,4 +1,5 @@
 // Names of the far ends of flows: what configuration and cluster say, and beside it what was learnt on this node.
+import type { FailureCause } from '../aggregate/failure-cause.ts'
 import type { Identity, InterfaceOwner, Names, RemotePoint } from '../aggregate/identity.ts'
 import type { AddressKey } from '../capture/address.ts'
 import type { DnsSource } from '../capture/dns-source.ts'
@@ -53,6 +54,11 @@ export class FlowNames implements Names {
 
   remote(address: AddressKey, atMs: number, point?: RemotePoint): Identity {
     return this.#names.remote(address, atMs, point)
+  }
+
+  /** Of whoever was dialled: no translation, and no name from DNS, makes another of it. */
+  failureCause(address: AddressKey, sinceMs: number, point: RemotePoint): FailureCause | undefined {
+    return this.#words.failureCause?.(address, sinceMs, point)
   }
 
   /** To be called between a drain and the counting of its flows. Never rejects. */
