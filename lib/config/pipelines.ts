@@ -1,8 +1,8 @@
 // Which way data goes: pipelines of one signal each, with what they pass and where they end.
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import { defaultDelivery } from './default-delivery.ts'
 import { didYouMean } from './did-you-mean.ts'
-import { defaultDelivery } from './exporter-delivery.ts'
 import { type ExporterConfig, exporterKinds, exporterTypeOf } from './exporters.ts'
 import { checkFilter, type ProcessorConfig } from './processors.ts'
 import { type Signal, signals } from './signal.ts'
@@ -159,12 +159,12 @@ function warnOfIdleQueues(
     if (carried.length === 0 || carried.some(({ signal }) => signal !== 'metrics')) continue
     const { retry, queue } = { ...defaultDelivery, ...exporter }
     const idle = [
-      ...(isDeepStrictEqual(retry, defaultDelivery.retry) ? [] : ['retry_on_failure']),
-      ...(isDeepStrictEqual(queue, defaultDelivery.queue) ? [] : ['sending_queue']),
+      ...(retry.maxElapsedMs === defaultDelivery.retry.maxElapsedMs ? [] : [['retry_on_failure', 'max_elapsed_time']]),
+      ...(isDeepStrictEqual(queue, defaultDelivery.queue) ? [] : [['sending_queue']]),
     ]
-    for (const key of idle) {
-      const path = ['exporters', id, key]
-      const what = 'has nothing to do: metrics don’t queue, and come again with the next collection'
+    for (const keys of idle) {
+      const path = ['exporters', id, ...keys]
+      const what = 'has nothing to do: metrics don’t queue, and come again with newer values'
       warnings.push(document.problems.line(document.placeOfKey(path), path, what))
     }
   }

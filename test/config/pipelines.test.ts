@@ -60,8 +60,8 @@ describe('pipelines', () => {
 
   it('warn of a queue that metrics alone would use', () => {
     const settings =
-      'exporters: { otlp_grpc: { retry_on_failure: { enabled: false }, sending_queue: { queue_items: 9 } } }'
-    const idle = ['retry_on_failure', 'sending_queue']
+      'exporters: { otlp_grpc: { retry_on_failure: { max_elapsed_time: 1m }, sending_queue: { queue_items: 9 } } }'
+    const idle = ['retry_on_failure.max_elapsed_time', 'sending_queue']
     const warned = (text: string) => parse(text).warnings.map(each => each.split(': ')[1])
     assert.deepEqual(
       warned(settings),
