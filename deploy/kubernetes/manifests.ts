@@ -19,6 +19,10 @@ export interface Rendering {
 export const manifests: Readonly<Record<string, Rendering>> = {
   'standard.yaml': { values: [KUBECTL], says: 'The profile standard.' },
   'restricted.yaml': { values: [KUBECTL, 'profile=restricted'], says: 'The profile restricted.' },
+  'resolver.yaml': {
+    values: [KUBECTL, 'resolver.enabled=true', 'resolver.tlsSecret=podweir-resolver-tls'],
+    says: 'The profile standard with a resolver, whose certificate is in the Secret podweir-resolver-tls.',
+  },
 }
 
 /** `helm`: the program. */

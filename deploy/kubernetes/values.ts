@@ -14,6 +14,20 @@ const choice = <const T extends readonly string[]>(...words: T) => z.enum(words)
 const placement = { nodeSelector: texts, tolerations: mappings, affinity: mapping }
 const ofPods = { podAnnotations: texts, podLabels: texts, priorityClassName: name, resources: mapping }
 
+const resolver = z.strictObject({
+  enabled: z.boolean(),
+  replicas: z.int().min(1),
+  port,
+  tlsSecret: name,
+  ...placement,
+  ...ofPods,
+  podDisruptionBudget: z.strictObject({
+    enabled: z.boolean(),
+    maxUnavailable: z.union([z.int().min(0), z.string().regex(/^\d+%$/)]),
+  }),
+  networkPolicy: z.strictObject({ enabled: z.boolean() }),
+})
+
 const values = z.strictObject({
   image: z.strictObject({
     repository: z.string().min(1),
@@ -47,6 +61,7 @@ const values = z.strictObject({
   rbac: z.strictObject({ create: z.boolean() }),
   uninstall: z.strictObject({ takeOff: z.boolean(), limitSeconds: z.int().min(30) }),
   prometheusRule: z.strictObject({ enabled: z.boolean(), labels: texts }),
+  resolver,
   nameOverride: name,
   fullnameOverride: name,
   extraManifests: z.array(z.union([mapping, z.string()])),

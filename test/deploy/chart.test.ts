@@ -54,13 +54,14 @@ describe('the chart', () => {
   for (const [file, roles] of [
     ['standard.yaml', 'rbac.yaml'],
     ['restricted.yaml', 'rbac.yaml'],
+    ['resolver.yaml', 'rbac-resolver.yaml'],
   ] as const)
     it(`gives in ${file} the rights of ${roles}, and no other`, () => {
       assert.deepEqual(rulesIn(`deploy/manifests/${file}`), rulesIn(`deploy/${roles}`))
     })
 
   it('has a table of rights for each manifest', () => {
-    assert.deepEqual(Object.keys(manifests), ['standard.yaml', 'restricted.yaml'])
+    assert.deepEqual(Object.keys(manifests), ['standard.yaml', 'restricted.yaml', 'resolver.yaml'])
   })
 })
 

@@ -39,12 +39,19 @@ interface Container {
   readonly securityContext: Readonly<Record<string, unknown>>
 }
 
+const secret = 'resolver.tlsSecret=podweir-resolver-tls'
 const LINUX = { 'kubernetes.io/os': 'linux' }
 /** Every value that changes what is rendered. */
 const renderings: Readonly<Record<string, readonly string[]>> = {
   standard: [],
   restricted: ['profile=restricted'],
   'restricted with drops': ['profile=restricted', 'config.receivers.podweir.modules.drops=on'],
+  resolver: ['resolver.enabled=true', secret],
+  'restricted with a resolver': ['profile=restricted', 'resolver.enabled=true', secret, 'resolver.replicas=3'],
+  'a resolver, exposed': [
+    ...['resolver.enabled=true', secret, 'resolver.podDisruptionBudget.enabled=false'],
+    'resolver.networkPolicy.enabled=false',
+  ],
   'settings of every kind': [
     ...[
       'config.service.extensions={api}',
@@ -138,7 +145,7 @@ describe('the chart', function () {
         Object.entries(data ?? {}).filter(([file]) => file.endsWith('.yaml')),
       )
       for (const [file, text] of settings) {
-        const values = { environment: {}, fileText: () => '' }
+        const values = { environment: { K8S_NODE_NAME: 'node-1' }, fileText: () => '' }
         const config = configOf(new YamlDocument([{ name: file, text }], values), values.environment, NOT_YET)
         assert.deepEqual([config.warnings, config.healthCheck?.port], [[], 13133], text)
       }
@@ -205,6 +212,7 @@ describe('the chart', function () {
       ['--set', 'existingConfigMap=a,config.receivers.podweir.detail=full'],
       /exclude each other/,
     ],
+    ['a resolver that nobody would ask', ['--set', 'existingConfigMap=a,resolver.enabled=true'], /use config/],
   ] as const)
     it(`refuses ${name}`, async () => {
       for (const each of [helm, helm3])
@@ -221,24 +229,23 @@ describe('the chart', function () {
     }
   })
 
-  it('is installed, upgraded and uninstalled, by each major', async () => {
+  it('is installed, upgraded with the same certificate, and uninstalled, by each major', async () => {
     for (const [name, each] of Object.entries({ weir4: helm, weir3: helm3 })) {
-      const notes = await each.run('install', name, chart, '-n', name, '--create-namespace')
+      const resolver = ['--set', 'resolver.enabled=true']
+      const notes = await each.run('install', name, chart, '-n', name, '--create-namespace', ...resolver)
       assert.match(notes, new RegExp(`helm uninstall ${name} -n ${name}`))
-      await each.run('upgrade', name, chart, '-n', name, '--set', 'config.receivers.podweir.detail=full')
+      const certificate = () =>
+        plane.kubectl('-n', name, 'get', 'secret', `${name}-podweir-resolver-tls`, '-o', 'jsonpath={.data}')
+      const before = await certificate()
+      await each.run('upgrade', name, chart, '-n', name, ...resolver, '--set', 'config.receivers.podweir.detail=full')
+      assert.equal(await certificate(), before)
       const [{ code, said }] = await Promise.all([
         runTakeOffJob(plane, name),
         each.run('uninstall', name, '-n', name, '--timeout', '60s'),
       ])
       assert.deepEqual([code, said], [0, 'everything is taken off\n'])
-      const left = await plane.kubectl(
-        'get',
-        'all,cm,secret,sa,role,rolebinding,pdb,networkpolicy',
-        '-n',
-        name,
-        '-o',
-        'name',
-      )
+      const kinds = 'all,cm,secret,sa,role,rolebinding,pdb,networkpolicy'
+      const left = await plane.kubectl('get', kinds, '-n', name, '-o', 'name')
       const ours = left.split('\n').filter(each => each.includes('podweir'))
       assert.deepEqual(ours, [])
       assert.doesNotMatch(await plane.kubectl('get', 'clusterrole,clusterrolebinding', '-o', 'name'), new RegExp(name))

@@ -2,11 +2,15 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 53 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* The release's name, with the chart's where it does not say it. */}}
+{{- /* The release's name, with the chart's where it does not say it. Room for "-resolver". */}}
 {{- define "podweir.fullname" -}}
 {{- $name := include "podweir.name" . }}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
 {{- .Values.fullnameOverride | default $full | trunc 53 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "podweir.resolver" -}}
+{{- printf "%s-resolver" (include "podweir.fullname" .) }}
 {{- end }}
 
 {{- define "podweir.serviceAccount" -}}

@@ -20,6 +20,13 @@ receivers:
     {{- end }}
     kubernetes:
       auth_type: serviceAccount
+      {{- if .Values.resolver.enabled }}
+      peers: resolver
+      resolver:
+        endpoint: {{ include "podweir.resolver" . }}.{{ .Release.Namespace }}:{{ .Values.resolver.port }}
+        tls: { ca_file: /var/run/secrets/podweir-resolver/ca.crt }
+        token_file: /var/run/secrets/podweir-resolver/token
+      {{- end }}
 extensions:
   health_check: { endpoint: "localhost:{{ .Values.health.port }}" }
 service:
@@ -28,4 +35,22 @@ service:
   telemetry:
     resource: { k8s.cluster.name: {{ . | quote }} }
   {{- end }}
+{{- end }}
+
+{{- define "podweir.resolverSettings" -}}
+receivers:
+  podweir:
+    kubernetes:
+      auth_type: serviceAccount
+      # Those that agents' scope may look at.
+      labels: {{ (((.Values.config.receivers).podweir).kubernetes).labels | default list | toJson }}
+resolver:
+  endpoint: 0.0.0.0:{{ .Values.resolver.port }}
+  tls: { cert_file: /var/run/secrets/podweir-tls/tls.crt, key_file: /var/run/secrets/podweir-tls/tls.key }
+  token_review:
+    service_accounts: [{{ .Release.Namespace }}/{{ include "podweir.serviceAccount" . }}]
+extensions:
+  health_check: { endpoint: "0.0.0.0:{{ .Values.health.port }}" }
+service:
+  extensions: [health_check]
 {{- end }}
