@@ -1,5 +1,6 @@
 // Real Kubernetes nodes on this machine, each in namespaces of its own: kubelet, containerd, runc, CNI and kube-proxy.
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,6 +22,8 @@ const role = new URL('../../deploy/rbac.yaml', import.meta.url).pathname
 /** As up.sh gives them out. */
 const FIRST_ADDRESS = 10
 const PORT = 16_443
+const SLOW_PORT = 16_500
+const slowPath = new URL('./slow-path.ts', import.meta.url).pathname
 const TRAFFIC_LIMIT_SECONDS = 120
 const NEEDED = ['containerd', 'runc', 'nft', 'iptables', 'conntrack']
 
@@ -36,6 +39,8 @@ export interface NodePod {
 
 /** Beside the test's own, as in the settings file. */
 interface AgentReceiver {
+  /** What the API server says reaches the agent so much later. */
+  readonly wordsTakeMs?: number
   readonly kubernetes?: Readonly<Record<string, unknown>>
   readonly [setting: string]: unknown
 }
@@ -152,7 +157,10 @@ export class KubernetesNodes {
   }
 
   /** An agent on that node, as a ServiceAccount with the rights of deploy/rbac.yaml. Resolves when it exports. */
-  async agent(node: number, { kubernetes: more = {}, ...receiver }: AgentReceiver = {}): Promise<NodeAgent> {
+  async agent(
+    node: number,
+    { kubernetes: more = {}, wordsTakeMs, ...receiver }: AgentReceiver = {},
+  ): Promise<NodeAgent> {
     const folder = join(this.folder, `agent-${node}-${++this.#agents}`)
     mkdirSync(folder)
     const name = JSON.parse(await this.kubectl('get', 'nodes', '-o', 'json')).items.map(
@@ -160,7 +168,8 @@ export class KubernetesNodes {
     )[node - 1] as string
     const kubeconfig = join(folder, 'kubeconfig')
     const cluster = {
-      server: `https://${this.address(1)}:${PORT}`,
+      server:
+        wordsTakeMs === undefined ? `https://${this.address(1)}:${PORT}` : await this.#slowServer(node, wordsTakeMs),
       'certificate-authority': join(this.folder, 'pki/ca.crt'),
     }
     const token = (await this.kubectl('-n', 'podweir-system', 'create', 'token', 'podweir')).trim()
@@ -189,6 +198,15 @@ export class KubernetesNodes {
     )
     await agent.started()
     return agent
+  }
+
+  async #slowServer(node: number, delayMs: number): Promise<string> {
+    const program = [process.execPath, slowPath, SLOW_PORT, this.address(1), PORT, delayMs].map(String)
+    const child = spawn(join(scripts, 'in-node.sh'), ['-n', String(node), ...program], { env: this.#environment })
+    // It ends with its node.
+    await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+    child.unref()
+    return `https://127.0.0.1:${SLOW_PORT}`
   }
 
   async stop(): Promise<void> {

@@ -8,6 +8,9 @@ interface Placement {
   readonly hostPort?: { readonly port: number; readonly target: number }
   /** Label by which a Service may have pods of several workloads. */
   readonly group?: string
+  readonly replicas?: number
+  /** In an update a pod goes before another comes. */
+  readonly goesFirst?: boolean
   /** Its readiness probe fails. */
   readonly isNeverReady?: boolean
 }
@@ -33,7 +36,11 @@ export function deployment(namespace: string, name: string, placement: Placement
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name, namespace },
-    spec: { replicas: 1, ...templated(name, placement) },
+    spec: {
+      replicas: placement.replicas ?? 1,
+      ...(placement.goesFirst && { strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } } }),
+      ...templated(name, placement),
+    },
   }
 }
 
