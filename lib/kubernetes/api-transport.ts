@@ -54,12 +54,21 @@ const RETRY_AFTER_LIMIT_S = 300
 /** Of those who want to know at once. Node sends no more than ten without an answer, and one of them has to find a dead connection. */
 const MOST_PINGS = 4
 
+/** The connection was at its end already. */
+const UNSENT = new Set(['ERR_HTTP2_GOAWAY_SESSION', 'ERR_HTTP2_INVALID_SESSION'])
+
 export interface ApiTransport {
   readonly protocol: 'h2' | 'http/1.1'
   /** Throws when there is no answer; any status is one. */
   call(call: ApiCall): Promise<ApiResponse>
   converse(call: ApiCall): Promise<Conversation>
   close(): void
+}
+
+/** The server has not looked at the request, which may be sent again whatever it asks for (RFC 9113, 8.7). */
+export function wasNotProcessed(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException
+  return UNSENT.has(code ?? '') || (code === 'ERR_HTTP2_STREAM_ERROR' && message.includes('NGHTTP2_REFUSED_STREAM'))
 }
 
 /** `onGone`: it takes no new requests; those that it has go on. */

@@ -7,6 +7,7 @@ import {
   type ConnectionTimes,
   type Conversation,
   openTransport,
+  wasNotProcessed,
 } from './api-transport.ts'
 import type { ClusterAccess } from './cluster-access.ts'
 
@@ -93,6 +94,7 @@ export class ClusterConnection {
     ask: Ask,
     authorization: string | undefined,
     send: (transport: ApiTransport, call: ApiCall) => Promise<Response>,
+    mayTryAgain = true,
   ): Promise<Response> {
     const transport = await this.#open()
     const headers = {
@@ -104,6 +106,11 @@ export class ClusterConnection {
     try {
       return await send(transport, { ...ask, path, headers, answerLimitMs: this.#times.answerLimitMs })
     } catch (error) {
+      // A server ends its connection to who shows a token that it refuses: it was on its way on the same connection.
+      if (mayTryAgain && !ask.signal.aborted && wasNotProcessed(error)) {
+        await this.#forget(transport)
+        return this.#send(ask, authorization, send, false)
+      }
       // The next request begins with new certificates, and asks again for HTTP/2. A session ends by itself.
       if (!ask.signal.aborted && transport.protocol !== 'h2') this.#drop(transport)
       throw error
@@ -113,7 +120,7 @@ export class ClusterConnection {
   #open(): Promise<ApiTransport> {
     const { server } = this.#access
     if (this.#closing.signal.aborted) throw new ApiFailure(0, 'the connection is closed')
-    const onGone = (transport: ApiTransport) => this.#forget(transport)
+    const onGone = (transport: ApiTransport) => void this.#forget(transport)
     this.#transport ??= openTransport(
       server,
       () => this.#access.tls(),
@@ -143,9 +150,9 @@ export class ClusterConnection {
   }
 
   /** It takes no new requests; those that it has go on. */
-  #forget(transport: ApiTransport): void {
+  async #forget(transport: ApiTransport): Promise<void> {
     const current = this.#transport
-    void current?.then(
+    await current?.then(
       each => {
         if (each === transport && this.#transport === current) this.#transport = undefined
       },

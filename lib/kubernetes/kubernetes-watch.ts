@@ -44,6 +44,8 @@ const WORDS_TAKE_MS = 100
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 const GONE = 410
 const FORBIDDEN = 403
+/** Of what was allowed before. */
+const EARLY_REFUSALS = 3
 const GATEWAY_TIMEOUT = 504
 /** How servers that have no WatchList refuse `sendInitialEvents`. */
 const REFUSALS = new Set([400, 422, 501])
@@ -64,6 +66,8 @@ export class KubernetesWatch {
   /** UIDs that a watch has told of at its beginning; undefined: that is over. */
   #initial: Set<string> | undefined
   #unfinished = 0
+  /** In a row. */
+  #refusals = 0
   #listsUntilMs = Number.NEGATIVE_INFINITY
   #watching: Watching | undefined
   #changedVersion: string | undefined
@@ -135,6 +139,7 @@ export class KubernetesWatch {
     const { clock } = this.#parts
     const livedMs = this.#watching ? clock.monotonicMs() - this.#watching.sinceMs : 0
     if (livedMs >= this.#times.livedMs) this.#backOff.reset()
+    this.#refusals = failure?.status === FORBIDDEN ? this.#refusals + 1 : 0
     // It has lived for long enough, and what happens now waits to be told.
     if (!failure) return 0
     const pauseMs = this.#backOff.next()
@@ -144,8 +149,13 @@ export class KubernetesWatch {
     // The server's answer to a version that it has not reached: its store was set back.
     if (status === GATEWAY_TIMEOUT) this.#heardVersion = undefined
     if (status !== GONE) this.#health.failed(failure)
-    if (status === FORBIDDEN) return this.#times.forbiddenMs + pauseMs
+    if (status === FORBIDDEN && !this.#maySoonBeAllowed()) return this.#times.forbiddenMs + pauseMs
     return Math.max(retryAfterMs, pauseMs)
+  }
+
+  /** A server that has just started refuses what it has not read its roles for. */
+  #maySoonBeAllowed(): boolean {
+    return this.#heardVersion !== undefined && this.#refusals <= EARLY_REFUSALS
   }
 
   /** true: it failed only because the server has no WatchList. */

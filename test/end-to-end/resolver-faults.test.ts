@@ -8,7 +8,7 @@ import { show } from '../support/show.ts'
 import { until } from '../support/until.ts'
 
 describe('while an address goes from one pod to another, a resolver', function () {
-  this.timeout(120_000)
+  this.timeout(240_000)
   let made: ResolvedCluster
   withResolvedCluster(cluster => {
     made = cluster
@@ -104,7 +104,12 @@ describe('while an address goes from one pod to another, a resolver', function (
     await made.plane.killApiServer()
     await until('nobody knows', async () => (await workloadOf()) === 'unknown')
     await made.plane.startApiServer()
-    await until('the old name', async () => (await workloadOf()) === 'old', { limitMs: 60_000 })
+    // Each watch may be in the middle of its longest pause.
+    await until(
+      () => `the old name: ${only.messages.join('\n')}`,
+      async () => (await workloadOf()) === 'old',
+      { limitMs: 150_000 },
+    )
     await replace(old, next)
     await until('the new name', async () => (await workloadOf()) === 'new', { limitMs: 60_000 })
   })

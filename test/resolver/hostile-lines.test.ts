@@ -107,7 +107,8 @@ describe('lines of agents and resolvers', () => {
     assert.deepEqual(nodes.nodes.set, [{ ...NODE, addresses: ['10.0.0.1'], podCidrs: ['10.1.0.0/24'] }])
   })
 
-  it('become messages within their bounds, or none, whatever is in them', () => {
+  it('become messages within their bounds, or none, whatever is in them', function () {
+    this.timeout(60_000)
     const random = new Randomness(7)
     let messages = 0
     for (let i = 0; i < 20_000; i++) {
