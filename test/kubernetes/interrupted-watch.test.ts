@@ -55,6 +55,35 @@ describe('watching a resource', () => {
       assert.deepEqual(pods.log.messages.slice(1), ['kubernetes: pods: works again'])
     })
 
+    it('asks soon again for what was allowed before: a server that starts has not read its roles yet', async () => {
+      const well = pods.server.answer
+      pods.start({ ...TIMES, forbiddenMs: 600_000 })
+      await pods.synced()
+      let refusals = 0
+      pods.server.answer = (request, response) => {
+        if (++refusals > 3) return well(request, response)
+        response.writeHead(403).end(status(403, 'pods is forbidden'))
+      }
+      pods.connection.abandon()
+      await until('it is refused', () => pods.watch.state.degraded !== undefined)
+      await until('it works again', () => pods.watch.state.degraded === undefined)
+      assert.equal(refusals, 4)
+    })
+
+    it('asks seldom when that was taken from it', async () => {
+      pods.start({ ...TIMES, forbiddenMs: 600_000 })
+      await pods.synced()
+      let refusals = 0
+      pods.server.answer = (_, response) => {
+        refusals++
+        response.writeHead(403).end(status(403, 'pods is forbidden'))
+      }
+      pods.connection.abandon()
+      await until('several attempts', () => refusals >= 4)
+      await sleep(300)
+      assert.equal(refusals, 4)
+    })
+
     it('waits as long as it is told to', async () => {
       const well = pods.server.answer
       pods.server.answer = (request, response) => {
