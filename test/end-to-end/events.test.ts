@@ -59,6 +59,21 @@ describe('spans, log records and metrics of the same traffic', function () {
     told.reduce((sum, { said }) => sum + Number(said[key] ?? 0), 0)
   const metric = (name: string, where = {}) => Number(made.collector.sums(`podweir.network.${name}`, where))
 
+  function start(more: Omit<Parameters<CollectedAgent['start']>[0], 'pods'>): Promise<void> {
+    const pods = [
+      { name: 'a', namespace: a },
+      { name: 'b', namespace: b },
+    ]
+    return made.start({ pods, ...more })
+  }
+
+  /** Each with a request of its own. */
+  const connect = (...more: (string | number)[]) =>
+    a.traffic(
+      ...['tcp-request', '--to', b.addresses.v4, '--port', PORT],
+      ...['--response', 5000, '--connections', 'each', ...more],
+    )
+
   /** Everything has left the table, and everything is in the file. */
   async function finish(): Promise<void> {
     await made.agent.until('nothing is live', ({ flows }) => flows.live === 0, 30_000)
@@ -69,29 +84,11 @@ describe('spans, log records and metrics of the same traffic', function () {
   it('add up to the same bytes, packets and connections', async () => {
     const retire = { closed: '1s', failed: '1s', datagram: '1s' }
     const traces = { window: '5s', connections: 'all' }
-    await made.start({
-      pods: [
-        { name: 'a', namespace: a },
-        { name: 'b', namespace: b },
-      ],
+    await start({
       signals: ['metrics', 'traces', 'logs'],
       receiver: { retire, traces, logs: { flows: 'all' } },
     })
-    await a.traffic(
-      'tcp-request',
-      '--to',
-      b.addresses.v4,
-      '--port',
-      PORT,
-      '--response',
-      5000,
-      '--connections',
-      'each',
-      '--count',
-      30,
-      '--rate',
-      5,
-    )
+    await connect('--count', 30, '--rate', 5)
     await a.traffic('udp-send', '--to', b.addresses.v4, '--port', 9, '--count', 50, '--tuples', 5)
     await a.traffic('ping', '--to', b.addresses.v4, '--count', 3)
     await a.traffic('refused', '--to', b.addresses.v4, '--port', 99, '--count', 4)
@@ -126,27 +123,11 @@ describe('spans, log records and metrics of the same traffic', function () {
   })
 
   it('tell of a failed attempt by a span and a record that name each other, and of nothing else', async () => {
-    await made.start({
-      pods: [
-        { name: 'a', namespace: a },
-        { name: 'b', namespace: b },
-      ],
+    await start({
       signals: ['traces', 'logs'],
       receiver: { retire: { closed: '1s', failed: '1s' }, traces: { edges: 'off' } },
     })
-    await a.traffic(
-      'tcp-request',
-      '--to',
-      b.addresses.v4,
-      '--port',
-      PORT,
-      '--response',
-      5000,
-      '--connections',
-      'each',
-      '--count',
-      3,
-    )
+    await connect('--count', 3)
     await a.traffic('refused', '--to', b.addresses.v4, '--port', 99, '--count', 2)
     await finish()
     const ofClient = spans().filter(({ item }) => item.kind === CLIENT)
@@ -169,11 +150,7 @@ describe('spans, log records and metrics of the same traffic', function () {
   })
 
   it('leave out records beyond the cap, and say how many', async () => {
-    await made.start({
-      pods: [
-        { name: 'a', namespace: a },
-        { name: 'b', namespace: b },
-      ],
+    await start({
       signals: ['logs'],
       receiver: { retire: { failed: '1s' }, logs: { flows: 'failed', records_per_second: 5 } },
     })
