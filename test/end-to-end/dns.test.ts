@@ -224,6 +224,8 @@ describe('names from DNS at a Collector', function () {
   it('are learnt after a flood, and each message of it is read or counted as lost', async () => {
     await start()
     await a.traffic('udp-send', '--to', LIAR, '--port', 53, '--count', 20_000, '--rate', 0)
+    // What comes while the ring is full is lost as well, and counted.
+    await until('the flood is over', () => messages('not_read') + messages('lost') === 20_000)
     await lookUp(['api.stripe.example'])
     await send(API, 10)
     await until('its edge', () => sentTo('api.stripe.example') === 10n)
